@@ -1,0 +1,543 @@
+//! Connections and transactions on either engine.
+//!
+//! SQLite has one writer and a pool of readers. Writers queue on a mutex; when more than one waits, their
+//! transactions share one `COMMIT` (group commit), so that `synchronous=FULL` costs one disk flush for many writers.
+//! Each member of a group is a savepoint: a member that fails takes nothing of the others with it, and no member
+//! is told "done" before the group is on disk.
+
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPoolOptions, PgRow};
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
+use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, FromRow, PgPool, Postgres, Sqlite, SqlitePool};
+use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
+
+use crate::{Arg, Result, Sql, StoreError};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// A row type that both engines can fill: derive `sqlx::FromRow`, or use a tuple.
+pub trait StoreRow: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin> StoreRow for T {}
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool,
+    statements: Arc<AtomicU64>,
+}
+
+#[derive(Clone)]
+enum Pool {
+    Sqlite { readers: SqlitePool, writer: Arc<Writer>, path: PathBuf },
+    Postgres(PgPool),
+}
+
+struct Writer {
+    state: Arc<Mutex<WriterState>>,
+    waiting: AtomicUsize,
+}
+
+struct WriterState {
+    connection: SqliteConnection,
+    /// A `BEGIN IMMEDIATE` is open and may hold finished members that wait for the shared `COMMIT`.
+    open: bool,
+    /// The last member went away without commit; its savepoint must be rolled back before anything else.
+    abandoned: bool,
+    members: Vec<oneshot::Sender<bool>>,
+}
+
+/// How many transactions share one `COMMIT` at most.
+const GROUP: usize = 64;
+
+impl Db {
+    /// Opens `sqlite:path/to/file.db`, `sqlite://…` or `postgres://…`. SQLite files are created when missing.
+    pub async fn open(url: &str) -> Result<Db> {
+        let pool = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(600).disable_statement_logging();
+            let pool = PgPoolOptions::new()
+                .max_connections(connections_for_postgres())
+                .acquire_timeout(Duration::from_secs(8))
+                .test_before_acquire(false)
+                .connect_with(options)
+                .await?;
+            Pool::Postgres(pool)
+        } else {
+            let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).ok_or_else(|| {
+                StoreError::Invalid(format!("database address {url:?}: must begin with sqlite: or postgres:"))
+            })?;
+            let options = sqlite_options(Path::new(path));
+            let connection = options.clone().connect().await?;
+            let readers = SqlitePoolOptions::new()
+                .max_connections(readers_for_sqlite())
+                .acquire_timeout(Duration::from_secs(8))
+                .test_before_acquire(false)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .connect_lazy_with(options.read_only(true).create_if_missing(false));
+            let state = WriterState { connection, open: false, abandoned: false, members: Vec::new() };
+            let writer = Writer { state: Arc::new(Mutex::new(state)), waiting: AtomicUsize::new(0) };
+            Pool::Sqlite { readers, writer: Arc::new(writer), path: path.into() }
+        };
+        Ok(Db { pool, statements: Arc::default() })
+    }
+
+    pub fn engine(&self) -> Engine {
+        match self.pool {
+            Pool::Sqlite { .. } => Engine::Sqlite,
+            Pool::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// The file of a SQLite database.
+    pub fn sqlite_path(&self) -> Option<&Path> {
+        match &self.pool {
+            Pool::Sqlite { path, .. } => Some(path),
+            Pool::Postgres(_) => None,
+        }
+    }
+
+    /// How many statements this handle has run: the measure behind "a list page costs at most 8".
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// A connection for reading.
+    pub async fn read(&self) -> Result<Session> {
+        let inner = match &self.pool {
+            Pool::Sqlite { readers, .. } => Inner::SqliteRead(readers.acquire().await?),
+            Pool::Postgres(pool) => Inner::PgRead(pool.acquire().await?),
+        };
+        Ok(Session { inner, statements: self.statements.clone(), poisoned: false })
+    }
+
+    /// A transaction for writing. Dropped without [`Tx::commit`], it leaves nothing behind.
+    pub async fn write(&self) -> Result<Tx> {
+        match &self.pool {
+            Pool::Sqlite { writer, .. } => {
+                let place = Place::queue(writer.clone());
+                let mut guard = place.take().await;
+                // A failure here must not leave the members before us waiting for a commit that never comes.
+                if let Err(error) = guard.begin_member().await {
+                    guard.fail_group().await;
+                    return Err(error);
+                }
+                let session =
+                    Session { inner: Inner::SqliteWrite(guard), statements: self.statements.clone(), poisoned: false };
+                Ok(Tx { session: Some(session), writer: Some(writer.clone()) })
+            }
+            Pool::Postgres(pool) => {
+                let inner = Inner::PgWrite(pool.begin().await?);
+                let session = Session { inner, statements: self.statements.clone(), poisoned: false };
+                Ok(Tx { session: Some(session), writer: None })
+            }
+        }
+    }
+
+    /// Waits for open work and closes every connection.
+    pub async fn close(&self) {
+        match &self.pool {
+            Pool::Sqlite { readers, writer, .. } => {
+                writer.flush().await;
+                readers.close().await;
+                let _ = raw(&mut writer.state.lock().await.connection, "PRAGMA wal_checkpoint(TRUNCATE)").await;
+            }
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// Runs `use_connection` on the raw SQLite writer, outside any transaction (backup, pragmas).
+    pub(crate) async fn with_sqlite_writer<T>(
+        &self,
+        use_connection: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
+    ) -> Result<T> {
+        let Pool::Sqlite { writer, .. } = &self.pool else {
+            return Err(StoreError::Invalid("not a SQLite database".into()));
+        };
+        writer.flush().await;
+        use_connection(&mut writer.state.lock().await.connection).await
+    }
+}
+
+fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10))
+        .statement_cache_capacity(600)
+        .pragma("trusted_schema", "OFF")
+        .pragma("temp_store", "MEMORY")
+        .pragma("cache_size", "-8000")
+        .pragma("mmap_size", "1073741824")
+        .row_buffer_size(256)
+        .disable_statement_logging()
+}
+
+fn readers_for_sqlite() -> u32 {
+    std::thread::available_parallelism().map_or(4, |n| (n.get() as u32 * 2).clamp(4, 16))
+}
+
+fn connections_for_postgres() -> u32 {
+    std::env::var("TRIVET_DATABASE_CONNECTIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(16)
+}
+
+async fn raw(connection: &mut SqliteConnection, text: &'static str) -> Result<()> {
+    sqlx::query::<Sqlite>(text).execute(connection).await?;
+    Ok(())
+}
+
+/// A place in the writers' queue. Given up early (a client that went away), it makes sure that a group which
+/// counted on it still gets its commit.
+struct Place {
+    writer: Arc<Writer>,
+    taken: bool,
+}
+
+impl Place {
+    fn queue(writer: Arc<Writer>) -> Place {
+        writer.waiting.fetch_add(1, Ordering::SeqCst);
+        Place { writer, taken: false }
+    }
+    async fn take(mut self) -> OwnedMutexGuard<WriterState> {
+        let guard = self.writer.state.clone().lock_owned().await;
+        self.taken = true;
+        guard
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.writer.waiting.fetch_sub(1, Ordering::SeqCst);
+        if !self.taken {
+            self.writer.flush_soon();
+        }
+    }
+}
+
+impl Writer {
+    /// Commits whatever group is still open.
+    async fn flush(&self) {
+        let mut state = self.state.lock().await;
+        state.settle_abandoned().await;
+        let _ = state.commit_group().await;
+    }
+
+    fn flush_soon(self: &Arc<Self>) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let writer = self.clone();
+            runtime.spawn(async move { writer.flush().await });
+        }
+    }
+}
+
+impl WriterState {
+    async fn begin_member(&mut self) -> Result<()> {
+        self.settle_abandoned().await;
+        if !self.open {
+            raw(&mut self.connection, "BEGIN IMMEDIATE").await?;
+            self.open = true;
+        }
+        raw(&mut self.connection, "SAVEPOINT member").await
+    }
+
+    async fn settle_abandoned(&mut self) {
+        if !std::mem::take(&mut self.abandoned) {
+            return;
+        }
+        let undone = raw(&mut self.connection, "ROLLBACK TO member").await.is_ok()
+            && raw(&mut self.connection, "RELEASE member").await.is_ok();
+        if !undone {
+            self.fail_group().await;
+        }
+    }
+
+    async fn commit_group(&mut self) -> Result<()> {
+        if !self.open {
+            return Ok(());
+        }
+        match raw(&mut self.connection, "COMMIT").await {
+            Ok(()) => {
+                self.open = false;
+                for member in self.members.drain(..) {
+                    let _ = member.send(true);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.fail_group().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The engine gave the whole group up (disk full, I/O error): nobody was told "done" yet, so all are told "failed".
+    async fn fail_group(&mut self) {
+        let _ = raw(&mut self.connection, "ROLLBACK").await;
+        self.open = false;
+        for member in self.members.drain(..) {
+            let _ = member.send(false);
+        }
+    }
+}
+
+/// A connection on which statements run; [`Tx`] is one that also commits.
+pub struct Session {
+    inner: Inner,
+    statements: Arc<AtomicU64>,
+    poisoned: bool,
+}
+
+enum Inner {
+    SqliteRead(PoolConnection<Sqlite>),
+    SqliteWrite(OwnedMutexGuard<WriterState>),
+    PgRead(PoolConnection<Postgres>),
+    PgWrite(sqlx::Transaction<'static, Postgres>),
+}
+
+/// Runs the same expression on whichever engine is behind the session.
+macro_rules! on_engine {
+    ($session:expr, $statement:expr, |$query:ident, $connection:ident| $body:expr) => {{
+        let statement: Sql = $statement;
+        $session.statements.fetch_add(1, Ordering::Relaxed);
+        match &mut $session.inner {
+            Inner::SqliteRead(held) => {
+                let $connection: &mut SqliteConnection = &mut *held;
+                let $query = sqlite_query(statement);
+                $body
+            }
+            Inner::SqliteWrite(held) => {
+                let $connection: &mut SqliteConnection = &mut held.connection;
+                let $query = sqlite_query(statement);
+                $body
+            }
+            Inner::PgRead(held) => {
+                let $connection: &mut PgConnection = &mut *held;
+                let $query = postgres_query(statement);
+                $body
+            }
+            Inner::PgWrite(held) => {
+                let $connection: &mut PgConnection = &mut *held;
+                let $query = postgres_query(statement);
+                $body
+            }
+        }
+    }};
+}
+
+impl Session {
+    pub fn engine(&self) -> Engine {
+        match self.inner {
+            Inner::SqliteRead(_) | Inner::SqliteWrite(_) => Engine::Sqlite,
+            Inner::PgRead(_) | Inner::PgWrite(_) => Engine::Postgres,
+        }
+    }
+
+    /// Every row.
+    pub async fn all<T: StoreRow>(&mut self, statement: impl Into<Sql>) -> Result<Vec<T>> {
+        self.refuse_if_poisoned()?;
+        let outcome = on_engine!(self, statement.into(), |query, connection| {
+            let rows = query.fetch_all(connection).await;
+            rows.and_then(|rows| rows.iter().map(T::from_row).collect())
+        });
+        self.watch(outcome)
+    }
+
+    /// The row, if there is one.
+    pub async fn optional<T: StoreRow>(&mut self, statement: impl Into<Sql>) -> Result<Option<T>> {
+        self.refuse_if_poisoned()?;
+        let outcome = on_engine!(self, statement.into(), |query, connection| {
+            let row = query.fetch_optional(connection).await;
+            row.and_then(|row| row.as_ref().map(T::from_row).transpose())
+        });
+        self.watch(outcome)
+    }
+
+    /// Exactly one row; an error when there is none.
+    pub async fn one<T: StoreRow>(&mut self, statement: impl Into<Sql>) -> Result<T> {
+        self.optional(statement).await?.ok_or(StoreError::Sqlx(sqlx::Error::RowNotFound))
+    }
+
+    /// The first column of the first row.
+    pub async fn value<T>(&mut self, statement: impl Into<Sql>) -> Result<Option<T>>
+    where
+        (T,): StoreRow,
+    {
+        Ok(self.optional::<(T,)>(statement).await?.map(|(value,)| value))
+    }
+
+    /// Runs a statement; how many rows it touched.
+    pub async fn execute(&mut self, statement: impl Into<Sql>) -> Result<u64> {
+        self.refuse_if_poisoned()?;
+        let outcome = on_engine!(self, statement.into(), |query, connection| {
+            query.execute(connection).await.map(|done| done.rows_affected())
+        });
+        self.watch(outcome)
+    }
+
+    /// Rows one after the other, for exports that must not hold a whole table.
+    pub fn stream<'a, T: StoreRow + 'a>(&'a mut self, statement: impl Into<Sql>) -> BoxStream<'a, Result<T>> {
+        on_engine!(self, statement.into(), |query, connection| {
+            Box::pin(query.fetch(connection).map_err(StoreError::from).and_then(async |row| Ok(T::from_row(&row)?)))
+        })
+    }
+
+    /// A script of several statements without arguments (migrations).
+    pub(crate) async fn script(&mut self, text: String) -> Result<()> {
+        let script = sqlx::raw_sql(AssertSqlSafe(text));
+        match &mut self.inner {
+            Inner::SqliteRead(held) => script.execute(&mut **held).await.map(drop)?,
+            Inner::SqliteWrite(held) => script.execute(&mut held.connection).await.map(drop)?,
+            Inner::PgRead(held) => script.execute(&mut **held).await.map(drop)?,
+            Inner::PgWrite(held) => script.execute(&mut **held).await.map(drop)?,
+        }
+        Ok(())
+    }
+
+    fn refuse_if_poisoned(&self) -> Result<()> {
+        if self.poisoned {
+            return Err(StoreError::Invalid("the transaction has already failed".into()));
+        }
+        Ok(())
+    }
+
+    /// After an I/O failure SQLite may have rolled back by itself: nothing more may run on this transaction,
+    /// or it would run outside of any.
+    fn watch<T>(&mut self, outcome: Result<T, sqlx::Error>) -> Result<T> {
+        let outcome = outcome.map_err(StoreError::from);
+        if let Err(error) = &outcome
+            && (error.is_storage_full() || error.is_unavailable())
+        {
+            self.poisoned = true;
+        }
+        outcome
+    }
+}
+
+/// A write transaction; a [`Session`] that must be committed.
+pub struct Tx {
+    session: Option<Session>,
+    writer: Option<Arc<Writer>>,
+}
+
+impl Tx {
+    /// Makes it durable. Returns only when it is on disk.
+    pub async fn commit(mut self) -> Result<()> {
+        let session = self.session.take().expect("a transaction holds its session until it ends");
+        session.refuse_if_poisoned().inspect_err(|_| self.writer = None)?;
+        match session.inner {
+            Inner::PgWrite(transaction) => Ok(transaction.commit().await?),
+            Inner::SqliteWrite(mut guard) => {
+                let writer = self.writer.take().expect("a SQLite transaction knows its writer");
+                if let Err(error) = raw(&mut guard.connection, "RELEASE member").await {
+                    guard.fail_group().await;
+                    return Err(error);
+                }
+                let someone_waits = writer.waiting.load(Ordering::SeqCst) > 0;
+                if !someone_waits || guard.members.len() + 1 >= GROUP {
+                    return guard.commit_group().await;
+                }
+                let (tell, told) = oneshot::channel();
+                guard.members.push(tell);
+                drop(guard);
+                // A waiter that was counted may have left just before we queued; its Place flushes for us.
+                match told.await {
+                    Ok(true) => Ok(()),
+                    _ => Err(StoreError::Invalid("the write could not be stored".into())),
+                }
+            }
+            Inner::SqliteRead(_) | Inner::PgRead(_) => unreachable!("a transaction is never a reader"),
+        }
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if let (Some(Session { inner: Inner::SqliteWrite(mut guard), .. }), Some(writer)) =
+            (self.session.take(), self.writer.take())
+        {
+            guard.abandoned = true;
+            drop(guard);
+            writer.flush_soon();
+        }
+    }
+}
+
+impl Deref for Tx {
+    type Target = Session;
+    fn deref(&self) -> &Session {
+        self.session.as_ref().expect("a transaction holds its session until it ends")
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Session {
+        self.session.as_mut().expect("a transaction holds its session until it ends")
+    }
+}
+
+fn sqlite_query(statement: Sql) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
+    let mut arguments = SqliteArguments::default();
+    for arg in statement.args {
+        let added = match arg {
+            Arg::Int(value) => arguments.add(value),
+            Arg::Text(value) => arguments.add(value),
+            Arg::Id(value) => arguments.add(value),
+            Arg::Bool(value) => arguments.add(value),
+            Arg::Float(value) => arguments.add(value),
+            Arg::Bytes(value) => arguments.add(value),
+        };
+        added.expect("plain values always encode");
+    }
+    sqlx::query_with(AssertSqlSafe(statement.text), arguments)
+}
+
+fn postgres_query(statement: Sql) -> sqlx::query::Query<'static, Postgres, PgArguments> {
+    let mut arguments = PgArguments::default();
+    for arg in statement.args {
+        let added = match arg {
+            Arg::Int(value) => arguments.add(value),
+            Arg::Text(value) => arguments.add(value),
+            Arg::Id(value) => arguments.add(value),
+            Arg::Bool(value) => arguments.add(value),
+            Arg::Float(value) => arguments.add(value),
+            Arg::Bytes(value) => arguments.add(value),
+        };
+        added.expect("plain values always encode");
+    }
+    // The one place where row locks differ: SQLite's single writer needs none.
+    let text =
+        statement.text.replace("/*for update*/", "FOR UPDATE").replace("/*skip locked*/", "FOR UPDATE SKIP LOCKED");
+    sqlx::query_with(AssertSqlSafe(text), arguments)
+}
+
+/// `sql!("SELECT … WHERE id = $1", id)`: a statement with its arguments.
+#[macro_export]
+macro_rules! sql {
+    ($text:expr $(, $arg:expr)* $(,)?) => {
+        $crate::Sql { text: ::std::string::String::from($text), args: ::std::vec![$($crate::Arg::from($arg)),*] }
+    };
+}
+
+impl From<&str> for Sql {
+    fn from(text: &str) -> Sql {
+        Sql::new(text)
+    }
+}

@@ -1,0 +1,123 @@
+//! Long work is a row: queued in the caller's transaction, claimed by any server, with progress, cancel, and a
+//! cursor from which it goes on after a crash. A job's work is done in chunks; each chunk's effects and the cursor
+//! behind them are one transaction, so nothing happens twice.
+
+use uuid::Uuid;
+
+use crate::{Clock, Instant, Result, Session, Tx, sql};
+
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Job {
+    pub id: Uuid,
+    pub kind: String,
+    pub payload: String,
+    pub state: String,
+    pub cursor: Option<String>,
+    pub done: i64,
+    pub total: Option<i64>,
+    pub result: Option<String>,
+    pub created_by: Option<Uuid>,
+    pub created_at: Instant,
+    pub started_at: Option<Instant>,
+    pub finished_at: Option<Instant>,
+    pub cancel_requested: bool,
+}
+
+impl Job {
+    pub fn is_over(&self) -> bool {
+        matches!(self.state.as_str(), "done" | "failed" | "cancelled")
+    }
+}
+
+const COLUMNS: &str = "id, kind, payload, state, cursor, done, total, result, created_by, created_at, started_at, finished_at, cancel_requested";
+
+/// How long a claimed job may go without a sign of life before another server takes it over, in seconds.
+const LEASE: i64 = 60;
+
+pub async fn enqueue(tx: &mut Tx, clock: &Clock, kind: &str, payload: &str, created_by: Option<Uuid>) -> Result<Uuid> {
+    let id = crate::new_id(clock);
+    tx.execute(sql!(
+        "INSERT INTO job (id, kind, payload, state, done, created_by, created_at, cancel_requested) VALUES ($1, $2, $3, 'queued', 0, $4, $5, $6)",
+        id,
+        kind,
+        payload,
+        created_by,
+        clock.now(),
+        false
+    ))
+    .await?;
+    Ok(id)
+}
+
+/// Takes the oldest job that nobody works on; jobs whose worker fell silent are taken over.
+pub async fn claim(tx: &mut Tx, now: Instant) -> Result<Option<Job>> {
+    let stale = now.plus_seconds(-LEASE);
+    let found: Option<Uuid> = tx
+        .value(sql!(
+            "SELECT id FROM job WHERE state = 'queued' OR (state = 'running' AND alive_at < $1) ORDER BY created_at LIMIT 1 /*skip locked*/",
+            stale
+        ))
+        .await?;
+    let Some(id) = found else { return Ok(None) };
+    tx.execute(sql!(
+        "UPDATE job SET state = 'running', alive_at = $2, started_at = COALESCE(started_at, $2) WHERE id = $1",
+        id,
+        now
+    ))
+    .await?;
+    find(tx, id).await
+}
+
+pub async fn find(session: &mut Session, id: Uuid) -> Result<Option<Job>> {
+    session.optional(sql!(format!("SELECT {COLUMNS} FROM job WHERE id = $1"), id)).await
+}
+
+/// The newest jobs of a person, for the job list.
+pub async fn of_person(session: &mut Session, person: Uuid, limit: i64) -> Result<Vec<Job>> {
+    session
+        .all(sql!(
+            format!("SELECT {COLUMNS} FROM job WHERE created_by = $1 ORDER BY created_at DESC LIMIT $2"),
+            person,
+            limit
+        ))
+        .await
+}
+
+/// Notes progress in the transaction of the chunk. `false`: the job was asked to stop.
+pub async fn progress(
+    tx: &mut Tx,
+    id: Uuid,
+    now: Instant,
+    done: i64,
+    total: Option<i64>,
+    cursor: &str,
+) -> Result<bool> {
+    tx.execute(sql!(
+        "UPDATE job SET done = $2, total = $3, cursor = $4, alive_at = $5 WHERE id = $1",
+        id,
+        done,
+        total,
+        cursor,
+        now
+    ))
+    .await?;
+    let cancelled: Option<bool> = tx.value(sql!("SELECT cancel_requested FROM job WHERE id = $1", id)).await?;
+    Ok(!cancelled.unwrap_or(true))
+}
+
+pub async fn finish(tx: &mut Tx, id: Uuid, now: Instant, state: &str, result: &str) -> Result<()> {
+    tx.execute(sql!("UPDATE job SET state = $2, result = $3, finished_at = $4 WHERE id = $1", id, state, result, now))
+        .await?;
+    Ok(())
+}
+
+pub async fn request_cancel(tx: &mut Tx, id: Uuid, now: Instant) -> Result<()> {
+    tx.execute(sql!("UPDATE job SET cancel_requested = $2 WHERE id = $1", id, true)).await?;
+    tx.execute(sql!(
+        "UPDATE job SET state = 'cancelled', finished_at = $2 WHERE id = $1 AND state = 'queued'",
+        id,
+        now
+    ))
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! The database under Trivet: SQLite or PostgreSQL from one SQL text, transactions, migrations, search, jobs,
+//! events, files and backup. Nothing in here knows what an account or a quota is.
+//!
+//! Conventions of the schema, the same on both engines:
+//! - ids are UUIDv7 (`{id}` in migrations: 16 bytes on SQLite, `uuid` on PostgreSQL), so they sort by time;
+//! - instants are BIGINT microseconds since 1970 UTC ([`Instant`]), civil dates are BIGINT days since 1970-01-01
+//!   ([`Day`]): durations are then plain subtraction and no SQL needs an engine's own date functions;
+//! - money is BIGINT minor units beside a currency column; aggregates are `CAST` to BIGINT or DOUBLE PRECISION.
+
+mod arg;
+mod db;
+pub mod event;
+pub mod file;
+pub mod job;
+mod migrate;
+pub mod search;
+mod sql;
+mod time;
+
+pub use arg::{Arg, Cell, Cells};
+pub use db::{Db, Engine, Session, StoreRow, Tx};
+pub use migrate::Migration;
+pub use sql::Sql;
+pub use time::{Clock, Day, Instant};
+pub use uuid::Uuid;
+
+/// A fresh row id: UUIDv7, made from the clock so that ids sort by time.
+pub fn new_id(clock: &Clock) -> Uuid {
+    let micros = clock.now().0;
+    let stamp =
+        uuid::Timestamp::from_unix(uuid::NoContext, (micros / 1_000_000) as u64, ((micros % 1_000_000) * 1000) as u32);
+    if clock.is_real() { Uuid::now_v7() } else { Uuid::new_v7(stamp) }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("database: {0}")]
+    Sqlx(#[from] sqlx::Error),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error(
+        "the database has schema {found}, this program knows only up to {known}; start the newer program, or restore a backup made before the upgrade"
+    )]
+    NewerSchema { found: i64, known: i64 },
+    #[error("migration {0} differs from the one that was applied; the program and the database do not belong together")]
+    ChangedMigration(String),
+    #[error("{0}")]
+    Invalid(String),
+}
+
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+impl StoreError {
+    /// A unique key stood in the way: the caller turns it into a field error.
+    pub fn is_unique_violation(&self) -> bool {
+        matches!(self, StoreError::Sqlx(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+
+    /// The disk (or the database's space) is full: reads go on, writes are refused until there is room.
+    pub fn is_storage_full(&self) -> bool {
+        match self {
+            StoreError::Sqlx(sqlx::Error::Database(error)) => matches!(error.code().as_deref(), Some("13" | "53100")),
+            StoreError::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
+
+    /// The database can't be reached right now; the same request may succeed in a moment.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            StoreError::Sqlx(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => true,
+            StoreError::Sqlx(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08") || code == "53300")
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Full-text search over records and notes: the one place where the engines differ (FTS5 and `tsvector`).
+//!
+//! Words are cut here, the same for both: Latin words as they are (searched by prefix), Chinese runs as overlapping
+//! pairs of characters (云帆科技 → 云帆 帆科 科技), names also by sound (yunfankeji, its tails, and initials yfkj).
+//! `open` words may be found by everyone who may see the record; `private` words (phone, mail) only by who may see
+//! those fields. Results are ids: the caller joins them with its scoped tables.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use pinyin::ToPinyin;
+use uuid::Uuid;
+
+use crate::{Engine, Result, Sql, Tx, sql};
+
+/// The words under which a record is found.
+#[derive(Debug, Clone, Default)]
+pub struct Words {
+    open: BTreeSet<String>,
+    private: BTreeSet<String>,
+}
+
+impl Words {
+    /// Running text: notes, descriptions.
+    pub fn text(&mut self, text: &str) -> &mut Words {
+        cut(text, &mut self.open);
+        self
+    }
+    /// A name or title: also by sound and initials.
+    pub fn name(&mut self, text: &str) -> &mut Words {
+        cut(text, &mut self.open);
+        sounds(text, &mut self.open);
+        self
+    }
+    /// An e-mail address or similar, hidden from some.
+    pub fn private_text(&mut self, text: &str) -> &mut Words {
+        cut(text, &mut self.private);
+        self.private.insert(text.trim().to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect());
+        self
+    }
+    /// A phone number: found from any digit on, at least four digits long.
+    pub fn private_number(&mut self, text: &str) -> &mut Words {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        for start in 0..digits.len().saturating_sub(3) {
+            self.private.insert(digits[start..].to_owned());
+        }
+        self
+    }
+}
+
+fn is_han(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3134f}')
+}
+
+/// Splits text into runs of Chinese characters and runs of other letters and digits, lower case.
+fn runs(text: &str) -> Vec<String> {
+    let mut runs: Vec<String> = Vec::new();
+    let mut open = false;
+    let mut han = false;
+    for c in text.chars().flat_map(char::to_lowercase) {
+        if !c.is_alphanumeric() {
+            open = false;
+            continue;
+        }
+        if !open || han != is_han(c) {
+            runs.push(String::new());
+        }
+        (open, han) = (true, is_han(c));
+        runs.last_mut().expect("a run was just begun").push(c);
+    }
+    runs
+}
+
+fn pairs(run: &str) -> Vec<String> {
+    let characters: Vec<char> = run.chars().collect();
+    match characters.len() {
+        0 | 1 => vec![run.to_owned()],
+        _ => characters.windows(2).map(|pair| pair.iter().collect()).collect(),
+    }
+}
+
+fn cut(text: &str, into: &mut BTreeSet<String>) {
+    for run in runs(text) {
+        if run.starts_with(is_han) {
+            // The last character also stands alone, so that a one-character query finds it.
+            into.extend(run.chars().last().map(String::from));
+            into.extend(pairs(&run));
+        } else {
+            into.insert(run.chars().take(40).collect());
+        }
+    }
+}
+
+/// Full sound and initials of a Chinese name, from every character on: typing "yunfan" or "yf" finds 上海云帆.
+fn sounds(text: &str, into: &mut BTreeSet<String>) {
+    for run in runs(text).iter().filter(|run| run.starts_with(is_han)) {
+        let syllables: Vec<&str> = run.chars().filter_map(|c| c.to_pinyin().map(|sound| sound.plain())).collect();
+        for start in 0..syllables.len().min(16) {
+            let full: String = syllables[start..].concat();
+            into.insert(full.chars().take(40).collect());
+            into.insert(syllables[start..].iter().filter_map(|syllable| syllable.chars().next()).take(16).collect());
+        }
+    }
+}
+
+/// The key by which a name sorts: Chinese by sound, everything in lower case.
+pub fn sort_key(name: &str) -> String {
+    let mut key = String::with_capacity(name.len());
+    for c in name.chars().flat_map(char::to_lowercase) {
+        match c.to_pinyin() {
+            Some(sound) => key.push_str(sound.plain()),
+            None => key.push(c),
+        }
+    }
+    key
+}
+
+/// The kinds of record that have an index of their own.
+pub const KINDS: [&str; 6] = ["account", "contact", "lead", "opportunity", "product", "activity"];
+
+/// Replaces what a record is found by.
+pub async fn put(tx: &mut Tx, kind: &str, subject: Uuid, words: &Words, is_new: bool) -> Result<()> {
+    debug_assert!(KINDS.contains(&kind));
+    let open = joined(&words.open);
+    let private = joined(&words.private);
+    match tx.engine() {
+        Engine::Sqlite => {
+            if !is_new {
+                remove(tx, kind, subject).await?;
+            }
+            tx.execute(sql!("INSERT INTO search_doc (subject_id, kind) VALUES ($1, $2)", subject, kind)).await?;
+            tx.execute(sql!(
+                format!("INSERT INTO search_{kind} (rowid, open, private) VALUES (last_insert_rowid(), $1, $2)"),
+                open,
+                private
+            ))
+            .await?;
+        }
+        Engine::Postgres => {
+            tx.execute(sql!(
+                "INSERT INTO search_doc (subject_id, kind, open, everything)
+                 VALUES ($1, $2, array_to_tsvector(string_to_array($3, ' ')), array_to_tsvector(string_to_array($4, ' ')))
+                 ON CONFLICT (subject_id) DO UPDATE SET open = EXCLUDED.open, everything = EXCLUDED.everything",
+                subject,
+                kind,
+                &open,
+                if private.is_empty() { open.clone() } else { format!("{open} {private}").trim().to_owned() }
+            ))
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+pub async fn remove(tx: &mut Tx, kind: &str, subject: Uuid) -> Result<()> {
+    if tx.engine() == Engine::Sqlite {
+        tx.execute(sql!(
+            format!("DELETE FROM search_{kind} WHERE rowid = (SELECT rowid FROM search_doc WHERE subject_id = $1)"),
+            subject
+        ))
+        .await?;
+    }
+    tx.execute(sql!("DELETE FROM search_doc WHERE subject_id = $1", subject)).await?;
+    Ok(())
+}
+
+fn joined(words: &BTreeSet<String>) -> String {
+    words.iter().filter(|word| !word.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
+/// Appends `id_column IN (records that match)` to a statement. `false`: the query holds no word, nothing was appended.
+pub fn push_match(
+    statement: &mut Sql,
+    engine: Engine,
+    kind: &str,
+    id_column: &str,
+    query: &str,
+    with_private: bool,
+) -> bool {
+    debug_assert!(KINDS.contains(&kind));
+    let mut terms: Vec<(String, bool)> = Vec::new();
+    for run in runs(query) {
+        if !run.starts_with(is_han) {
+            terms.push((run, true));
+        } else if run.chars().count() == 1 {
+            terms.push((run, true));
+        } else {
+            terms.extend(pairs(&run).into_iter().map(|pair| (pair, false)));
+        }
+    }
+    terms.truncate(12);
+    if terms.is_empty() {
+        return false;
+    }
+    match engine {
+        Engine::Sqlite => {
+            let mut expression = String::from(if with_private { "{open private} : (" } else { "{open} : (" });
+            for (index, (term, prefix)) in terms.iter().enumerate() {
+                let _ = write!(
+                    expression,
+                    "{}\"{term}\"{}",
+                    if index > 0 { " AND " } else { "" },
+                    if *prefix { "*" } else { "" }
+                );
+            }
+            expression.push(')');
+            statement.push(&format!(
+                "{id_column} IN (SELECT d.subject_id FROM search_{kind} s JOIN search_doc d ON d.rowid = s.rowid WHERE search_{kind} MATCH "
+            ));
+            statement.bind(expression).push(")");
+        }
+        Engine::Postgres => {
+            let mut expression = String::new();
+            for (index, (term, prefix)) in terms.iter().enumerate() {
+                let _ = write!(
+                    expression,
+                    "{}'{term}'{}",
+                    if index > 0 { " & " } else { "" },
+                    if *prefix { ":*" } else { "" }
+                );
+            }
+            let column = if with_private { "d.everything" } else { "d.open" };
+            statement.push(&format!(
+                "{id_column} IN (SELECT d.subject_id FROM search_doc d WHERE d.kind = '{kind}' AND {column} @@ CAST("
+            ));
+            statement.bind(expression).push(" AS tsquery))");
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chinese_name_is_found_by_characters_sound_and_initials() {
+        let mut words = Words::default();
+        words.name("上海云帆科技有限公司");
+        for expected in ["云帆", "科技", "yunfankejiyouxiangongsi", "yfkjyxgs", "司"] {
+            assert!(words.open.contains(expected), "{expected} is missing in {:?}", words.open);
+        }
+    }
+
+    #[test]
+    fn a_phone_number_is_found_by_its_last_four_digits_only_in_private_words() {
+        let mut words = Words::default();
+        words.private_number("+86 138-0013-8000");
+        assert!(words.private.contains("8000") && words.private.contains("13800138000"));
+        assert!(words.open.is_empty());
+    }
+
+    #[test]
+    fn chinese_sorts_by_sound() {
+        assert!(sort_key("北京") < sort_key("上海"));
+        assert_eq!(sort_key("Acme 云帆"), "acme yunfan");
+    }
+}

@@ -1,0 +1,158 @@
+//! The command line. Every command works on both databases and writes plain, readable lines.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use store::Clock;
+use tokio::net::TcpListener;
+
+use crate::app;
+use crate::shell::access::Role;
+use crate::shell::app::App;
+use crate::shell::calendar::Calendar;
+use crate::shell::error::Error;
+use crate::shell::i18n::Locale;
+use crate::system::{people, setup};
+
+/// The sales system a B2B company runs on.
+#[derive(Parser)]
+#[command(name = "trivet", version, about)]
+pub struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the data lie.
+#[derive(Args, Clone)]
+pub struct Place {
+    /// Folder for the database file and uploaded files
+    #[arg(long, global = true, env = "TRIVET_DATA", default_value = "trivet-data")]
+    data: PathBuf,
+    /// sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE; without it a SQLite file in the data folder
+    #[arg(long, global = true, env = "TRIVET_DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+}
+
+impl Place {
+    pub fn url(&self) -> String {
+        self.database_url.clone().unwrap_or_else(|| format!("sqlite:{}", self.data.join("trivet.db").display()))
+    }
+
+    pub async fn open(&self, https: bool) -> Result<App, String> {
+        std::fs::create_dir_all(&self.data).map_err(|error| format!("{}: {error}", self.data.display()))?;
+        app::open(&self.url(), &self.data, Clock::system(), https).await.map_err(say)
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the web pages, the API and the jobs
+    Serve {
+        #[arg(long, env = "TRIVET_LISTEN", default_value = "127.0.0.1:8700")]
+        listen: SocketAddr,
+        /// The site is reached by HTTPS: cookies are marked Secure
+        #[arg(long, env = "TRIVET_HTTPS")]
+        https: bool,
+    },
+    /// Create the organisation and its first administrator
+    Setup {
+        #[arg(long)]
+        name: String,
+        #[arg(long, default_value = "en")]
+        locale: String,
+        #[arg(long, default_value = "USD")]
+        currency: String,
+        #[arg(long, default_value = "UTC")]
+        zone: String,
+        #[arg(long, default_value_t = 1)]
+        fiscal_start_month: i8,
+        /// months or 4-4-5
+        #[arg(long, default_value = "months")]
+        calendar: String,
+        #[arg(long)]
+        admin_email: String,
+        #[arg(long, env = "TRIVET_ADMIN_PASSWORD", hide_env_values = true)]
+        admin_password: String,
+    },
+}
+
+pub fn say(error: Error) -> String {
+    let headline = Locale::En.text(error.key());
+    match &error {
+        Error::Invalid(errors) => {
+            let details: Vec<String> =
+                errors.iter().map(|error| format!("{}: {}", error.field, error.text(Locale::En))).collect();
+            format!("{headline} {}", details.join("; "))
+        }
+        Error::Internal(cause) => format!("{headline} {cause}"),
+        _ => headline,
+    }
+}
+
+pub fn run() -> Result<(), String> {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    runtime.block_on(dispatch(cli))
+}
+
+async fn dispatch(cli: Cli) -> Result<(), String> {
+    match cli.command {
+        Command::Serve { listen, https } => serve(&cli.place, listen, https).await,
+        Command::Setup { name, locale, currency, zone, fiscal_start_month, calendar, admin_email, admin_password } => {
+            let organization = setup::Organization {
+                name,
+                locale: Locale::parse(&locale).ok_or("--locale: en or zh-CN")?,
+                base_currency: currency.to_uppercase(),
+                zone: jiff::tz::TimeZone::get(&zone)
+                    .map(|_| zone.clone())
+                    .map_err(|_| format!("--zone: {zone:?} is not an IANA time zone, like Asia/Shanghai"))?,
+                fiscal_start_month: (1..=12)
+                    .contains(&fiscal_start_month)
+                    .then_some(fiscal_start_month)
+                    .ok_or("--fiscal-start-month: 1 to 12")?,
+                calendar: Calendar::parse(&calendar).ok_or("--calendar: months or 4-4-5")?,
+            };
+            if !crate::shell::format::is_currency(&organization.base_currency) {
+                return Err(format!("--currency: {} is not an ISO 4217 currency", organization.base_currency));
+            }
+            let app = cli.place.open(false).await?;
+            set_up(&app, &organization, "Administrator", &admin_email, &admin_password).await.map_err(say)?;
+            println!("{} is set up. Sign in as {admin_email}.", organization.name);
+            app.db.close().await;
+            Ok(())
+        }
+    }
+}
+
+pub async fn set_up(
+    app: &App,
+    organization: &setup::Organization,
+    name: &str,
+    email: &str,
+    password: &str,
+) -> Result<(), Error> {
+    let mut tx = app.db.write().await?;
+    setup::create(&mut tx, &app.clock, organization).await?;
+    people::create_first(&mut tx, &app.clock, name, email, password, &[Role::Admin]).await?;
+    let zone = jiff::tz::TimeZone::get(&organization.zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    setup::rebuild_team(&mut tx, app.clock.now().day_in(&zone)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn serve(place: &Place, listen: SocketAddr, https: bool) -> Result<(), String> {
+    let app = place.open(https).await?;
+    if app.config(0).await.is_err() {
+        return Err("There is no organisation yet. Run `trivet setup` (see trivet setup --help) or `make demo`.".into());
+    }
+    let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
+    println!("Trivet serves on http://{listen}");
+    app::serve(app, listener).await.map_err(|error| error.to_string())
+}

@@ -1,0 +1,8 @@
+//! Trivet: the sales system a B2B company runs on. The house is drawn in ARCHITECTURE.md.
+
+pub mod app;
+pub mod cli;
+pub mod demo;
+pub mod shell;
+pub mod system;
+pub mod tools;

@@ -1,0 +1,198 @@
+//! The one permission model. Roles give levels per kind of record; a [`Scope`] turns them into SQL. Lists, counts, sums, search,
+//! exports, the API, charts and jobs all read through it, because [`crate::shell::record`] asks for it by type.
+
+use std::collections::{HashMap, HashSet};
+
+use store::{Sql, Uuid};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    Partner,
+    Manager,
+    Seller,
+    Hr,
+    Marketing,
+    Liaison,
+    Admin,
+    Auditor,
+}
+
+impl Role {
+    pub const ALL: [Role; 8] = [
+        Role::Partner,
+        Role::Manager,
+        Role::Seller,
+        Role::Hr,
+        Role::Marketing,
+        Role::Liaison,
+        Role::Admin,
+        Role::Auditor,
+    ];
+
+    pub fn key(self) -> &'static str {
+        match self {
+            Role::Partner => "partner",
+            Role::Manager => "manager",
+            Role::Seller => "seller",
+            Role::Hr => "hr",
+            Role::Marketing => "marketing",
+            Role::Liaison => "liaison",
+            Role::Admin => "admin",
+            Role::Auditor => "auditor",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.key() == text)
+    }
+}
+
+/// How far a right reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Level {
+    #[default]
+    None,
+    /// What one owns, and what was shared.
+    Own,
+    /// Also what people below one in the reporting line own.
+    Team,
+    All,
+}
+
+impl Level {
+    pub const ALL: [Level; 4] = [Level::None, Level::Own, Level::Team, Level::All];
+
+    pub fn key(self) -> &'static str {
+        match self {
+            Level::None => "none",
+            Level::Own => "own",
+            Level::Team => "team",
+            Level::All => "all",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Level> {
+        Level::ALL.into_iter().find(|level| level.key() == text)
+    }
+}
+
+/// What a role, or a person with several, may do with one kind of record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Access {
+    pub read: Level,
+    pub write: Level,
+    pub create: bool,
+    pub export: bool,
+}
+
+impl Access {
+    fn join(self, other: Access) -> Access {
+        Access {
+            read: self.read.max(other.read),
+            write: self.write.max(other.write),
+            create: self.create || other.create,
+            export: self.export || other.export,
+        }
+    }
+}
+
+/// The rules as configured: per role and object, with a company-wide default and fields hidden from roles.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    pub by_role: HashMap<(Role, String), Access>,
+    pub default_read: HashMap<String, Level>,
+    pub hidden: HashSet<(String, String, Role)>,
+}
+
+impl Rules {
+    /// The joined rights of somebody with these roles.
+    pub fn access(&self, roles: &[Role], object: &str) -> Access {
+        let joined = roles
+            .iter()
+            .filter_map(|role| self.by_role.get(&(*role, object.to_owned())))
+            .fold(Access::default(), |sum, access| sum.join(*access));
+        // The default widens what one may read; it never opens an object to somebody who has no right on it at all.
+        match self.default_read.get(object) {
+            Some(level) if joined.read > Level::None || joined.create => {
+                Access { read: joined.read.max(*level), ..joined }
+            }
+            _ => joined,
+        }
+    }
+
+    /// A field is hidden only when every role of the person hides it.
+    pub fn is_hidden(&self, roles: &[Role], object: &str, field: &str) -> bool {
+        !self.hidden.is_empty()
+            && !roles.is_empty()
+            && roles.iter().all(|role| self.hidden.contains(&(object.to_owned(), field.to_owned(), *role)))
+    }
+}
+
+/// Whose eyes a query looks through.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    pub person: Uuid,
+    access: HashMap<String, Access>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    Read,
+    Write,
+}
+
+impl Scope {
+    pub fn new(person: Uuid, roles: &[Role], rules: &Rules) -> Scope {
+        let objects: HashSet<&String> = rules.by_role.keys().map(|(_, object)| object).collect();
+        let access = objects.into_iter().map(|object| (object.clone(), rules.access(roles, object))).collect();
+        Scope { person, access }
+    }
+
+    pub fn access(&self, object: &str) -> Access {
+        self.access.get(object).copied().unwrap_or_default()
+    }
+
+    pub fn level(&self, object: &str, right: Right) -> Level {
+        let access = self.access(object);
+        match right {
+            Right::Read => access.read,
+            // Nobody changes what they may not see.
+            Right::Write => access.write.min(access.read),
+        }
+    }
+
+    /// `TRUE`, `FALSE`, or "the owner is me / below me".
+    pub fn push_owner(&self, statement: &mut Sql, level: Level, owner_column: &str) {
+        match level {
+            Level::All => {
+                statement.push("TRUE");
+            }
+            Level::None => {
+                statement.push("FALSE");
+            }
+            Level::Own => {
+                statement.push(owner_column).push(" = ").bind(self.person);
+            }
+            Level::Team => {
+                statement
+                    .push(owner_column)
+                    .push(" IN (SELECT person_id FROM person_below WHERE manager_id = ")
+                    .bind(self.person)
+                    .push(")");
+            }
+        }
+    }
+
+    /// "This record was shared with me."
+    pub fn push_shared(&self, statement: &mut Sql, object: &str, right: Right, id_column: &str) {
+        statement
+            .push(&format!(
+                "{id_column} IN (SELECT record_id FROM record_share WHERE object = '{object}' AND person_id = "
+            ))
+            .bind(self.person);
+        if right == Right::Write {
+            statement.push(" AND may_write");
+        }
+        statement.push(")");
+    }
+}

@@ -1,0 +1,78 @@
+//! What every handler can reach: the database, the clock, the files, the settings.
+
+use std::sync::{Arc, RwLock};
+
+use store::file::Files;
+use store::{Clock, Db};
+use tokio::sync::Notify;
+
+use super::config::Config;
+use super::error::{Error, Result};
+use super::limit::Limits;
+use super::record::{Actor, Registry};
+use super::viewer::Viewer;
+
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+pub struct Inner {
+    pub db: Db,
+    pub clock: Clock,
+    pub files: Files,
+    pub registry: &'static Registry,
+    pub limits: Limits,
+    /// Rung when a job is queued here, so that it starts at once.
+    pub jobs: Notify,
+    /// Cookies are marked `Secure` and named `__Host-…` when the site is served by HTTPS.
+    pub https: bool,
+    config: RwLock<Option<Arc<Config>>>,
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl App {
+    pub fn new(db: Db, clock: Clock, files: Files, registry: &'static Registry, https: bool) -> App {
+        App(Arc::new(Inner {
+            db,
+            clock,
+            files,
+            registry,
+            limits: Limits::default(),
+            jobs: Notify::new(),
+            https,
+            config: RwLock::new(None),
+        }))
+    }
+
+    /// The settings of at least this version; read anew when they have grown.
+    ///
+    /// Errors: [`Error::Unavailable`] before an organisation was set up.
+    pub async fn config(&self, at_least: i64) -> Result<Arc<Config>> {
+        let kept = self.config.read().expect("nobody panics while holding the settings").clone();
+        if let Some(config) = kept.filter(|config| config.version >= at_least) {
+            return Ok(config);
+        }
+        let mut session = self.db.read().await?;
+        let config = Arc::new(Config::load(&mut session).await?.ok_or(Error::Unavailable)?);
+        *self.config.write().expect("nobody panics while holding the settings") = Some(config.clone());
+        Ok(config)
+    }
+
+    pub fn actor(&self, viewer: &Viewer, via: &'static str) -> Actor {
+        let now = self.clock.now();
+        Actor {
+            viewer: viewer.clone(),
+            via,
+            clock: self.clock.clone(),
+            now,
+            today: viewer.config.today(now),
+            import: None,
+            registry: self.registry,
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The organisation's settings, read once and kept until `config_version` in the database grows. The version comes
+//! with every session look-up, so a change made on one server is in force on every server's next request.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use store::{Day, Instant, Session, Uuid};
+
+use super::access::{Access, Level, Role, Rules};
+use super::error::Result;
+use super::format::decimals;
+use super::i18n::Locale;
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub version: i64,
+    pub name: String,
+    pub base_currency: String,
+    pub fiscal_start_month: i8,
+    pub fiscal_calendar: String,
+    pub locale: Locale,
+    pub zone: jiff::tz::TimeZone,
+    pub secret: String,
+    pub rules: Rules,
+    /// currency → (from day → units of base currency for one unit)
+    rates: HashMap<String, BTreeMap<i64, Decimal>>,
+    pub pipelines: Vec<Pipeline>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    pub id: Uuid,
+    pub name: String,
+    pub stages: Vec<Stage>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StageKind {
+    Open,
+    Won,
+    Lost,
+}
+
+impl StageKind {
+    pub fn key(self) -> &'static str {
+        match self {
+            StageKind::Open => "open",
+            StageKind::Won => "won",
+            StageKind::Lost => "lost",
+        }
+    }
+    pub fn parse(text: &str) -> StageKind {
+        match text {
+            "won" => StageKind::Won,
+            "lost" => StageKind::Lost,
+            _ => StageKind::Open,
+        }
+    }
+}
+
+/// A step of a pipeline. The name is free, the meaning (`kind`) is fixed.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    pub id: Uuid,
+    pub pipeline: Uuid,
+    pub name: String,
+    pub position: i64,
+    pub kind: StageKind,
+    pub probability: i64,
+    pub expected_days: Option<i64>,
+    pub criteria: Vec<Criterion>,
+}
+
+/// Exit criterion: what must be shown before a deal may go on from this stage.
+#[derive(Debug, Clone)]
+pub struct Criterion {
+    pub id: Uuid,
+    pub name: String,
+    pub required: bool,
+    /// A field that must be filled; `None`: a statement that needs evidence in words.
+    pub field: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct OrganizationRow {
+    name: String,
+    base_currency: String,
+    fiscal_start_month: i64,
+    fiscal_calendar: String,
+    locale: String,
+    zone: String,
+    secret: String,
+    config_version: i64,
+}
+
+impl Config {
+    /// `None`: the database has no organisation yet.
+    pub async fn load(session: &mut Session) -> Result<Option<Config>> {
+        let Some(row) = session
+            .optional::<OrganizationRow>(
+                "SELECT name, base_currency, fiscal_start_month, fiscal_calendar, locale, zone, secret, config_version FROM organization WHERE id = 1",
+            )
+            .await?
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Config {
+            version: row.config_version,
+            name: row.name,
+            base_currency: row.base_currency,
+            fiscal_start_month: row.fiscal_start_month as i8,
+            fiscal_calendar: row.fiscal_calendar,
+            locale: Locale::parse(&row.locale).unwrap_or_default(),
+            zone: jiff::tz::TimeZone::get(&row.zone).unwrap_or(jiff::tz::TimeZone::UTC),
+            secret: row.secret,
+            rules: load_rules(session).await?,
+            rates: load_rates(session).await?,
+            pipelines: load_pipelines(session).await?,
+        }))
+    }
+
+    pub fn today(&self, now: Instant) -> Day {
+        now.day_in(&self.zone)
+    }
+
+    /// Converts to the base currency at the rate in force on a day; rounds half away from zero, once.
+    ///
+    /// `None`: no rate is known for that currency on that day.
+    pub fn to_base(&self, minor: i64, currency: &str, day: Day) -> Option<i64> {
+        if currency == self.base_currency {
+            return Some(minor);
+        }
+        let (_, rate) = self.rate(currency, day)?;
+        let whole = Decimal::from_i128_with_scale(i128::from(minor), decimals(currency)).checked_mul(rate)?;
+        let scaled = whole.checked_mul(Decimal::from(10u64.pow(decimals(&self.base_currency))))?;
+        scaled.round_dp_with_strategy(0, rust_decimal::RoundingStrategy::MidpointAwayFromZero).to_i64()
+    }
+
+    /// The rate in force on a day and the day it dates from.
+    pub fn rate(&self, currency: &str, day: Day) -> Option<(Day, Decimal)> {
+        self.rates.get(currency)?.range(..=day.0).next_back().map(|(day, rate)| (Day(*day), *rate))
+    }
+
+    pub fn currencies(&self) -> Vec<String> {
+        let mut known: Vec<String> = self.rates.keys().cloned().collect();
+        known.push(self.base_currency.clone());
+        known.sort();
+        known.dedup();
+        known
+    }
+
+    pub fn stage(&self, id: Uuid) -> Option<&Stage> {
+        self.pipelines.iter().flat_map(|pipeline| &pipeline.stages).find(|stage| stage.id == id)
+    }
+
+    pub fn pipeline(&self, id: Uuid) -> Option<&Pipeline> {
+        self.pipelines.iter().find(|pipeline| pipeline.id == id)
+    }
+}
+
+async fn load_rules(session: &mut Session) -> Result<Rules> {
+    let mut rules = Rules::default();
+    let rows: Vec<(String, String, String, String, bool, bool)> =
+        session.all("SELECT role, object, read_level, write_level, may_create, may_export FROM access_rule").await?;
+    for (role, object, read, write, create, export) in rows {
+        if let Some(role) = Role::parse(&role) {
+            let access = Access {
+                read: Level::parse(&read).unwrap_or_default(),
+                write: Level::parse(&write).unwrap_or_default(),
+                create,
+                export,
+            };
+            rules.by_role.insert((role, object), access);
+        }
+    }
+    for (object, level) in session.all::<(String, String)>("SELECT object, read_level FROM default_access").await? {
+        rules.default_read.insert(object, Level::parse(&level).unwrap_or_default());
+    }
+    for (object, field, role) in
+        session.all::<(String, String, String)>("SELECT object, field, role FROM hidden_field").await?
+    {
+        rules.hidden.extend(Role::parse(&role).map(|role| (object, field, role)));
+    }
+    Ok(rules)
+}
+
+async fn load_rates(session: &mut Session) -> Result<HashMap<String, BTreeMap<i64, Decimal>>> {
+    let mut rates: HashMap<String, BTreeMap<i64, Decimal>> = HashMap::new();
+    for (currency, day, rate) in
+        session.all::<(String, i64, String)>("SELECT currency, on_day, rate FROM fx_rate").await?
+    {
+        if let Ok(rate) = rate.parse() {
+            rates.entry(currency).or_default().insert(day, rate);
+        }
+    }
+    Ok(rates)
+}
+
+#[derive(sqlx::FromRow)]
+struct StageRow {
+    id: Uuid,
+    pipeline_id: Uuid,
+    name: String,
+    position: i64,
+    kind: String,
+    probability: i64,
+    expected_days: Option<i64>,
+}
+
+async fn load_pipelines(session: &mut Session) -> Result<Vec<Pipeline>> {
+    let mut pipelines: Vec<Pipeline> = session
+        .all::<(Uuid, String)>("SELECT id, name FROM pipeline WHERE deleted_at IS NULL ORDER BY position")
+        .await?
+        .into_iter()
+        .map(|(id, name)| Pipeline { id, name, stages: Vec::new() })
+        .collect();
+    let stages: Vec<StageRow> = session
+        .all("SELECT id, pipeline_id, name, position, kind, probability, expected_days FROM stage WHERE deleted_at IS NULL ORDER BY position")
+        .await?;
+    let criteria: Vec<(Uuid, Uuid, String, bool, Option<String>)> = session
+        .all("SELECT id, stage_id, name, required, field FROM criterion WHERE deleted_at IS NULL ORDER BY position")
+        .await?;
+    for row in stages {
+        let criteria = criteria
+            .iter()
+            .filter(|(_, stage, ..)| *stage == row.id)
+            .map(|(id, _, name, required, field)| Criterion {
+                id: *id,
+                name: name.clone(),
+                required: *required,
+                field: field.clone(),
+            })
+            .collect();
+        if let Some(pipeline) = pipelines.iter_mut().find(|pipeline| pipeline.id == row.pipeline_id) {
+            pipeline.stages.push(Stage {
+                id: row.id,
+                pipeline: row.pipeline_id,
+                name: row.name,
+                position: row.position,
+                kind: StageKind::parse(&row.kind),
+                probability: row.probability,
+                expected_days: row.expected_days,
+                criteria,
+            });
+        }
+    }
+    Ok(pipelines)
+}

@@ -1,0 +1,125 @@
+//! What can go wrong, said once. A handler returns `Result<_, Error>`; the outermost layer (`shell::frame`) renders it as a page,
+//! a toast or `application/problem+json`, in the viewer's language. Unknown and forbidden look the same.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use store::StoreError;
+
+use super::i18n::Locale;
+
+/// One thing wrong with one field: a message key and its arguments.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldError {
+    /// The field's key; empty for the record as a whole.
+    pub field: String,
+    pub key: String,
+    pub args: Vec<(String, String)>,
+}
+
+impl FieldError {
+    pub fn new(field: &str, key: &str) -> FieldError {
+        FieldError { field: field.into(), key: key.into(), args: Vec::new() }
+    }
+    pub fn with(mut self, name: &str, value: impl ToString) -> FieldError {
+        self.args.push((name.into(), value.to_string()));
+        self
+    }
+    pub fn text(&self, locale: Locale) -> String {
+        let args: Vec<(&str, &str)> = self.args.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        locale.text_with(&self.key, &args)
+    }
+}
+
+/// Somebody else changed the same field meanwhile.
+#[derive(Debug, Clone)]
+pub struct Collision {
+    pub object: &'static str,
+    pub id: store::Uuid,
+    pub version: i64,
+    /// field key, as it was when the person began, what they typed, what stands there now
+    pub fields: Vec<(String, String, String, String)>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Error {
+    NotFound,
+    /// Signed in, but the action is not open to this person; used only where existence gives nothing away.
+    Forbidden,
+    SignIn,
+    Invalid(Vec<FieldError>),
+    Conflict(Box<Collision>),
+    /// A rule of the house was not met by the request itself (missing `If-Match`, reused key, wrong state).
+    Refused {
+        status: u16,
+        key: &'static str,
+    },
+    TooMany {
+        seconds: u64,
+    },
+    TooLarge,
+    StorageFull,
+    Unavailable,
+    Internal(String),
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub fn field(field: &str, key: &str) -> Error {
+        Error::Invalid(vec![FieldError::new(field, key)])
+    }
+
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Error::NotFound => StatusCode::NOT_FOUND,
+            Error::Forbidden => StatusCode::FORBIDDEN,
+            Error::SignIn => StatusCode::UNAUTHORIZED,
+            Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::Conflict(_) => StatusCode::CONFLICT,
+            Error::Refused { status, .. } => StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST),
+            Error::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Error::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Error::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
+            Error::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The message key of the headline.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Error::NotFound => "error-not-found",
+            Error::Forbidden => "error-forbidden",
+            Error::SignIn => "error-sign-in",
+            Error::Invalid(_) => "error-invalid",
+            Error::Conflict(_) => "error-conflict",
+            Error::Refused { key, .. } => key,
+            Error::TooMany { .. } => "error-too-many",
+            Error::TooLarge => "error-too-large",
+            Error::StorageFull => "error-storage-full",
+            Error::Unavailable => "error-unavailable",
+            Error::Internal(_) => "error-internal",
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Error {
+        if error.is_storage_full() {
+            Error::StorageFull
+        } else if error.is_unavailable() {
+            Error::Unavailable
+        } else {
+            Error::Internal(error.to_string())
+        }
+    }
+}
+
+/// The bare answer; the frame layer finds the error in the extensions and dresses it.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

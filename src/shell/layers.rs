@@ -1,0 +1,214 @@
+//! What surrounds every handler: who is looking, where a form may come from, how an error is dressed, which headers go out.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde_json::json;
+
+use super::app::App;
+use super::error::Error;
+use super::i18n::Locale;
+use super::page::{Asked, Page, Toast, render, respond_with, toast_event, trigger};
+use super::viewer::{Viewer, cookie, identify};
+
+/// Strict: no inline script or style, nothing from elsewhere.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+     connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// The outermost layer: identity in, error dressing and headers out.
+pub async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let asked = Asked::of(request.headers(), request.uri());
+    let is_api = asked.path.starts_with("/api/");
+    let mut locale = locale_of(&request);
+    let mut viewer = None;
+    if !asked.path.starts_with("/assets/") {
+        match identify(&app, request.headers()).await {
+            Ok(found) => viewer = found,
+            Err(error) => return finish(&asked, is_api, locale, None, error.into_response()),
+        }
+    }
+    if let Some(viewer) = &viewer {
+        locale = viewer.locale;
+        request.extensions_mut().insert(viewer.clone());
+    }
+    if let Err(error) = same_origin(&request) {
+        return finish(&asked, is_api, locale, viewer, error.into_response());
+    }
+    let response = next.run(request).await;
+    finish(&asked, is_api, locale, viewer, response)
+}
+
+/// The language of somebody who is not signed in: their cookie, else the browser's.
+fn locale_of(request: &Request) -> Locale {
+    cookie(request.headers(), "locale")
+        .and_then(Locale::parse)
+        .or_else(|| {
+            request
+                .headers()
+                .get(header::ACCEPT_LANGUAGE)
+                .and_then(|value| value.to_str().ok())
+                .and_then(Locale::accepted)
+        })
+        .unwrap_or_default()
+}
+
+/// Changes are taken only from our own pages. Browsers say where a request comes from; a request with a bearer token
+/// carries its own authority and may come from anywhere.
+fn same_origin(request: &Request) -> Result<(), Error> {
+    let headers = request.headers();
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if !changes || headers.contains_key(header::AUTHORIZATION) {
+        return Ok(());
+    }
+    let refused = Error::Refused { status: 403, key: "error-origin" };
+    match headers.get("sec-fetch-site").and_then(|value| value.to_str().ok()) {
+        Some("same-origin" | "none") => return Ok(()),
+        Some(_) => return Err(refused),
+        None => {}
+    }
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("");
+    match headers.get(header::ORIGIN).and_then(|value| value.to_str().ok()) {
+        None => Ok(()),
+        Some(origin) => match origin.split_once("://") {
+            Some((_, of)) if of == host => Ok(()),
+            _ => Err(refused),
+        },
+    }
+}
+
+fn finish(asked: &Asked, is_api: bool, locale: Locale, viewer: Option<Viewer>, mut response: Response) -> Response {
+    if let Some(error) = response.extensions_mut().remove::<Error>() {
+        if let Error::Internal(cause) = &error {
+            tracing::error!(path = asked.path, cause, "internal error");
+        }
+        response = if is_api { problem(locale, &error) } else { dressed(asked, locale, viewer.as_ref(), &error) };
+        if let Error::TooMany { seconds } = error {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if matches!(error, Error::Unavailable) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+    } else if is_api && response.status().is_client_error() && !is_json(&response) {
+        // The router's and extractors' own refusals (405, 415, 400) speak the same language as ours.
+        response = plain_problem(locale, response.status(), response.headers().get(header::ALLOW).cloned());
+    }
+    secure(&mut response);
+    response
+}
+
+fn is_json(response: &Response) -> bool {
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/"))
+}
+
+fn secure(response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.entry("content-security-policy").or_insert(HeaderValue::from_static(CONTENT_SECURITY_POLICY));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert("referrer-policy", HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// RFC 9457.
+fn problem(locale: Locale, error: &Error) -> Response {
+    let status = error.status();
+    let mut body = json!({
+        "type": format!("https://trivet.example/problems/{}", error.key().trim_start_matches("error-")),
+        "title": locale.text(error.key()),
+        "status": status.as_u16(),
+    });
+    match error {
+        Error::Invalid(errors) => {
+            body["errors"] = errors
+                .iter()
+                .map(|error| json!({ "field": error.field, "code": error.key, "detail": error.text(locale) }))
+                .collect();
+        }
+        Error::Conflict(collision) => {
+            body["version"] = json!(collision.version);
+            body["errors"] = collision
+                .fields
+                .iter()
+                .map(|(field, was, mine, now)| json!({ "field": field, "code": "conflict", "original": was, "yours": mine, "theirs": now }))
+                .collect();
+        }
+        _ => {}
+    }
+    json_problem(status, &body)
+}
+
+fn plain_problem(locale: Locale, status: StatusCode, allow: Option<HeaderValue>) -> Response {
+    let key = match status {
+        StatusCode::NOT_FOUND => "error-not-found",
+        StatusCode::METHOD_NOT_ALLOWED => "error-method",
+        StatusCode::PAYLOAD_TOO_LARGE => "error-too-large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "error-media-type",
+        _ => "error-bad-request",
+    };
+    let body = json!({ "type": format!("https://trivet.example/problems/{}", key.trim_start_matches("error-")), "title": locale.text(key), "status": status.as_u16() });
+    let mut response = json_problem(status, &body);
+    if let Some(allow) = allow {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+fn json_problem(status: StatusCode, body: &serde_json::Value) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}
+
+#[derive(askama::Template)]
+#[template(path = "shell/error.html")]
+struct ErrorBody<'a> {
+    page: &'a Page,
+    status: u16,
+    title: String,
+    details: Vec<String>,
+    hint: String,
+}
+
+/// For people: a page, or for scripts a toast. Not signed in: the sign-in page, and back here afterwards.
+fn dressed(asked: &Asked, locale: Locale, viewer: Option<&Viewer>, error: &Error) -> Response {
+    if matches!(error, Error::SignIn) && !asked.fragment {
+        let back = if asked.query.is_empty() { asked.path.clone() } else { format!("{}?{}", asked.path, asked.query) };
+        let to = if back == "/" { "/sign-in".to_owned() } else { format!("/sign-in?next={}", url_encode(&back)) };
+        return Redirect::to(&to).into_response();
+    }
+    let title = locale.text(error.key());
+    let details: Vec<String> = match error {
+        Error::Invalid(errors) => errors.iter().map(|error| error.text(locale)).collect(),
+        _ => Vec::new(),
+    };
+    if asked.fragment {
+        let text = if details.is_empty() { title } else { details.join(" ") };
+        let mut response = (error.status(), "").into_response();
+        trigger(&mut response, toast_event(&Toast::danger(text)));
+        return response;
+    }
+    let page = match viewer {
+        Some(viewer) => Page::new(viewer, asked, title.clone()),
+        None => Page::public(locale, asked, title.clone()),
+    };
+    let hint = locale.text(&format!("{}-hint", error.key()));
+    let hint = if hint.ends_with("-hint") { String::new() } else { hint };
+    let body = ErrorBody { page: &page, status: error.status().as_u16(), title, details, hint };
+    render(&body)
+        .and_then(|body| respond_with(error.status(), &page, body))
+        .unwrap_or_else(|_| error.status().into_response())
+}
+
+/// Percent-encodes a value for a query string.
+pub fn url_encode(text: &str) -> String {
+    use std::fmt::Write;
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => encoded.push(byte as char),
+            _ => {
+                let _ = write!(encoded, "%{byte:02X}");
+            }
+        }
+    }
+    encoded
+}

@@ -1,0 +1,36 @@
+//! Rate limits in memory of one server: sign-in attempts, API calls, exports.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use store::Instant;
+
+use super::error::{Error, Result};
+
+/// A token bucket per key.
+#[derive(Default)]
+pub struct Limits {
+    buckets: Mutex<HashMap<String, (f64, i64)>>,
+}
+
+impl Limits {
+    /// Takes one of `per_minute` allowed uses; they refill evenly.
+    ///
+    /// Errors: [`Error::TooMany`] with the seconds until the next use.
+    pub fn take(&self, key: String, per_minute: f64, now: Instant) -> Result<()> {
+        let mut buckets = self.buckets.lock().expect("nobody panics while holding the buckets");
+        if buckets.len() > 50_000 {
+            // Full buckets say nothing: forget them.
+            buckets.retain(|_, (_, last)| now.0 - *last < 60_000_000);
+        }
+        let (left, last) = buckets.entry(key).or_insert((per_minute, now.0));
+        let refilled = (*left + (now.0 - *last).max(0) as f64 / 60e6 * per_minute).min(per_minute);
+        *last = now.0;
+        if refilled < 1.0 {
+            *left = refilled;
+            return Err(Error::TooMany { seconds: ((1.0 - refilled) / per_minute * 60.0).ceil() as u64 });
+        }
+        *left = refilled - 1.0;
+        Ok(())
+    }
+}

@@ -1,0 +1,15 @@
+//! What every page uses: who is looking and what they may see, records and their fields, languages, money, time, the page frame, errors.
+
+pub mod access;
+pub mod app;
+pub mod calendar;
+pub mod config;
+pub mod error;
+pub mod format;
+pub mod i18n;
+pub mod layers;
+pub mod limit;
+pub mod page;
+pub mod record;
+pub mod routes;
+pub mod viewer;

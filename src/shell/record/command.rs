@@ -1,0 +1,449 @@
+//! Changing records. Page, API, command line, import and bulk edit all end here: one validation, one authorisation
+//! inside the write transaction, one event.
+
+use std::collections::BTreeMap;
+
+use store::event::{self, Change, Event};
+use store::search::{self, Words};
+use store::{Arg, Cell, Session, Sql, Tx, Uuid, new_id, sql};
+
+use super::field::{Field, Found, Kind, Object, Write};
+use super::value::{self, Reading};
+use super::{Actor, Draft, Loaded, argument, query};
+use crate::shell::access::Right;
+use crate::shell::error::{Collision, Error, FieldError, Result};
+use crate::shell::viewer::Viewer;
+
+/// How much a source of typed texts may contain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Forms carry other inputs too: keys that are no field are left alone.
+    Form,
+    /// The API: an unknown or read-only key is an error.
+    Strict,
+    /// Files that are taken over tell how things came to be: they may also set what is otherwise fixed at creation.
+    Import,
+}
+
+/// Reads typed texts into a draft, gathering every error.
+pub fn read_inputs(
+    object: &'static Object,
+    viewer: &Viewer,
+    inputs: &BTreeMap<String, String>,
+    before: Option<&Loaded>,
+    source: Source,
+) -> Result<Draft> {
+    let config = &viewer.config;
+    let typed_currency = inputs
+        .get("currency")
+        .map(|code| code.trim().to_uppercase())
+        .filter(|code| crate::shell::format::is_currency(code));
+    let standing = before.map(|loaded| loaded.text("currency")).filter(|code| !code.is_empty());
+    let currency = typed_currency.as_deref().or(standing).unwrap_or(&config.base_currency).to_owned();
+    let reading = Reading { zone: &config.zone, currency: &currency };
+    let mut draft = Draft::default();
+    let mut errors = Vec::new();
+    for (key, text) in inputs {
+        let field = viewer.projection(object).find(|field| field.key == key);
+        let writable = field.filter(|field| {
+            field.write == Write::Always
+                || (field.write == Write::OnCreate && (before.is_none() || source == Source::Import))
+        });
+        let strict = source == Source::Strict;
+        match (field, writable) {
+            (_, Some(field)) => match value::parse(object, field, text, &reading) {
+                Ok(cell) => draft.set(field.key, cell),
+                Err(error) => errors.push(error),
+            },
+            (Some(_), None) if strict => errors.push(FieldError::new(key, "invalid-read-only")),
+            (None, _) if strict => errors.push(FieldError::new(key, "invalid-unknown-field")),
+            _ => {}
+        }
+    }
+    if errors.is_empty() { Ok(draft) } else { Err(Error::Invalid(errors)) }
+}
+
+/// Makes a record; returns its id.
+pub async fn create(tx: &mut Tx, actor: &Actor, object: &'static Object, mut draft: Draft) -> Result<Uuid> {
+    if !actor.viewer.scope.access(object.name).create {
+        return Err(Error::Forbidden);
+    }
+    (object.prepare)(tx, actor, &mut draft, None).await?;
+    check_required(object, &draft, None)?;
+    check_references(tx, actor, object, &draft).await?;
+    let id = new_id(&actor.clock);
+    insert(tx, actor, object, &draft, id).await?;
+    (object.after_save)(tx, actor, &draft, id, None).await?;
+    event::record(
+        tx,
+        Event {
+            id: new_id(&actor.clock),
+            at: actor.now,
+            actor: Some(actor.viewer.person),
+            via: actor.via,
+            kind: "created",
+            subject_type: object.name,
+            subject_id: id,
+            account_id: account_of(object, id, &draft, None),
+            version: 1,
+            changes: &[],
+            reason: draft.reason.as_deref(),
+        },
+    )
+    .await?;
+    put_words(tx, object, &draft, id, None).await?;
+    Ok(id)
+}
+
+async fn insert(tx: &mut Tx, actor: &Actor, object: &'static Object, draft: &Draft, id: Uuid) -> Result<()> {
+    let mut columns = String::from("id, version, created_at, created_by, updated_at, updated_by, import_id");
+    let mut values = Sql::default();
+    values.bind(id).push(", 1, ").bind(actor.now).push(", ").bind(actor.viewer.person).push(", ").bind(actor.now);
+    values.push(", ").bind(actor.viewer.person).push(", ").bind(actor.import);
+    for (column, arg) in columns_of(object, draft) {
+        columns.push_str(", ");
+        columns.push_str(column);
+        values.push(", ").bind(arg);
+    }
+    let statement =
+        Sql { text: format!("INSERT INTO {} ({columns}) VALUES ({})", object.table, values.text), args: values.args };
+    tx.execute(statement).await.map_err(|error| {
+        if error.is_unique_violation() { Error::field("", "invalid-duplicate") } else { error.into() }
+    })?;
+    Ok(())
+}
+
+/// The columns a draft sets: its fields, what was derived, and the sort key of a name.
+fn columns_of(object: &'static Object, draft: &Draft) -> Vec<(&'static str, Arg)> {
+    let mut columns: Vec<(&'static str, Arg)> = Vec::new();
+    for field in object.fields.iter().filter(|field| !field.is_virtual()) {
+        if let Some(cell) = draft.get(field.key) {
+            columns.push((field.column, argument(field, cell)));
+            if field.sort_column == Some("name_key") {
+                columns.push(("name_key", Arg::from(search::sort_key(cell.text().unwrap_or("")))));
+            }
+        }
+    }
+    columns.extend(draft.derived.iter().cloned());
+    columns
+}
+
+/// Changes a record. `version` is the one the person saw; without one (bulk work on the server's own read) the present one counts.
+/// Returns the new version.
+///
+/// Errors: [`Error::Conflict`] when somebody else changed one of the same fields since; other fields merge.
+pub async fn update(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    id: Uuid,
+    version: Option<i64>,
+    draft: Draft,
+) -> Result<i64> {
+    let before = load_for_write(tx, actor, object, id).await?;
+    update_loaded(tx, actor, object, &before, version, draft).await
+}
+
+/// The record as it stands, if the viewer may change it. Readable but not theirs to change: forbidden; else not found.
+pub async fn load_for_write(tx: &mut Tx, actor: &Actor, object: &'static Object, id: Uuid) -> Result<Loaded> {
+    match query::load(tx, &actor.viewer, object, id, Right::Write, false).await {
+        Err(Error::NotFound) if query::allowed(tx, &actor.viewer, object, id, Right::Read).await? => {
+            Err(Error::Forbidden)
+        }
+        other => other,
+    }
+}
+
+pub async fn update_loaded(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    before: &Loaded,
+    version: Option<i64>,
+    mut draft: Draft,
+) -> Result<i64> {
+    if let Some(version) = version.filter(|version| *version != before.version) {
+        merge(tx, actor, object, before, version, &mut draft).await?;
+    }
+    for key in draft.keys().collect::<Vec<_>>() {
+        if draft.get(key) == Some(before.get(key)) && object.field(key).is_some_and(|field| !field.is_virtual()) {
+            draft.remove(key);
+        }
+    }
+    if draft.is_empty() {
+        return Ok(before.version);
+    }
+    (object.prepare)(tx, actor, &mut draft, Some(before)).await?;
+    check_required(object, &draft, Some(before))?;
+    check_references(tx, actor, object, &draft).await?;
+    let mut statement = Sql::new(format!("UPDATE {} SET version = version + 1, updated_at = ", object.table));
+    statement.bind(actor.now).push(", updated_by = ").bind(actor.viewer.person);
+    for (column, arg) in columns_of(object, &draft) {
+        statement.push(", ").push(column).push(" = ").bind(arg);
+    }
+    statement.push(" WHERE id = ").bind(before.id).push(" AND version = ").bind(before.version);
+    let touched = tx.execute(statement).await.map_err(|error| {
+        if error.is_unique_violation() { Error::field("", "invalid-duplicate") } else { error.into() }
+    })?;
+    if touched == 0 {
+        return Err(Error::Refused { status: 409, key: "error-conflict" });
+    }
+    (object.after_save)(tx, actor, &draft, before.id, Some(before)).await?;
+    let changes = changes_of(object, before, &draft);
+    event::record(
+        tx,
+        Event {
+            id: new_id(&actor.clock),
+            at: actor.now,
+            actor: Some(actor.viewer.person),
+            via: actor.via,
+            kind: draft.event_kind.unwrap_or("updated"),
+            subject_type: object.name,
+            subject_id: before.id,
+            account_id: account_of(object, before.id, &draft, Some(before)),
+            version: before.version + 1,
+            changes: &changes,
+            reason: draft.reason.as_deref(),
+        },
+    )
+    .await?;
+    if draft.keys().any(|key| object.field(key).is_some_and(|field| field.found != Found::No)) {
+        put_words(tx, object, &draft, before.id, Some(before)).await?;
+    }
+    Ok(before.version + 1)
+}
+
+/// Three-way merge against what happened since `version`. A field that the person left as it was then is no change of theirs.
+async fn merge(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    before: &Loaded,
+    version: i64,
+    draft: &mut Draft,
+) -> Result<()> {
+    let since = event::of_subject(tx, object.name, before.id, version, 500).await?;
+    // Oldest last: the last write of `original` is the value at `version`.
+    let mut original: BTreeMap<String, serde_json::Value> = BTreeMap::new();
+    for change in since.iter().flat_map(|event| event.changes()) {
+        original.insert(change.field, change.old);
+    }
+    let mut collisions = Vec::new();
+    for key in draft.keys().collect::<Vec<_>>() {
+        let (Some(field), Some(was)) = (object.field(key), original.get(key)) else { continue };
+        let was = value::from_raw_json(field, was);
+        let (mine, now) = (draft.get(key).cloned().unwrap_or(Cell::Null), before.get(key).clone());
+        if mine == was || mine == now {
+            draft.remove(key);
+        } else {
+            let currency = before.text("currency").to_owned();
+            let show = |cell: &Cell| value::plain(field, cell, &currency, &actor.viewer.config.zone);
+            collisions.push((key.to_owned(), show(&was), show(&mine), show(&now)));
+        }
+    }
+    if collisions.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Conflict(Box::new(Collision {
+        object: object.name,
+        id: before.id,
+        version: before.version,
+        fields: collisions,
+    })))
+}
+
+/// Puts a record into the trash, or takes it out again.
+pub async fn set_deleted(tx: &mut Tx, actor: &Actor, object: &'static Object, id: Uuid, deleted: bool) -> Result<()> {
+    let before = if deleted {
+        load_for_write(tx, actor, object, id).await?
+    } else {
+        query::load(tx, &actor.viewer, object, id, Right::Write, true).await?
+    };
+    tx.execute(sql!(
+        format!(
+            "UPDATE {} SET deleted_at = $2, version = version + 1, updated_at = $3, updated_by = $4 WHERE id = $1",
+            object.table
+        ),
+        id,
+        deleted.then_some(actor.now),
+        actor.now,
+        actor.viewer.person
+    ))
+    .await?;
+    event::record(
+        tx,
+        Event {
+            id: new_id(&actor.clock),
+            at: actor.now,
+            actor: Some(actor.viewer.person),
+            via: actor.via,
+            kind: if deleted { "deleted" } else { "restored" },
+            subject_type: object.name,
+            subject_id: id,
+            account_id: account_of(object, id, &Draft::default(), Some(&before)),
+            version: before.version + 1,
+            changes: &[],
+            reason: None,
+        },
+    )
+    .await?;
+    if object.searched {
+        if deleted {
+            search::remove(tx, object.name, id).await?;
+        } else {
+            put_words(tx, object, &Draft::default(), id, Some(&before)).await?;
+        }
+    }
+    Ok(())
+}
+
+fn check_required(object: &'static Object, draft: &Draft, before: Option<&Loaded>) -> Result<()> {
+    let errors: Vec<FieldError> = object
+        .fields
+        .iter()
+        .filter(|field| field.required && draft.after(before, field.key).is_null())
+        .map(|field| FieldError::new(field.key, "invalid-required"))
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(Error::Invalid(errors)) }
+}
+
+/// What a draft points to must exist and be visible to who points: otherwise ids could be probed.
+async fn check_references(tx: &mut Tx, actor: &Actor, object: &'static Object, draft: &Draft) -> Result<()> {
+    for field in object.fields.iter().filter(|field| !field.is_virtual()) {
+        let (Kind::Ref(target), Some(Cell::Id(id))) = (field.kind, draft.get(field.key)) else { continue };
+        let exists = match target {
+            "person" if *id == actor.viewer.person => true,
+            "person" => tx
+                .value::<String>(sql!("SELECT state FROM person WHERE id = $1 AND deleted_at IS NULL", *id))
+                .await?
+                .is_some_and(|state| state != "disabled"),
+            "stage" => actor.viewer.config.stage(*id).is_some(),
+            "pipeline" => actor.viewer.config.pipeline(*id).is_some(),
+            other => match actor.registry.get(other) {
+                Some(target) => query::allowed(tx, &actor.viewer, target, *id, Right::Read).await?,
+                None => false,
+            },
+        };
+        if !exists {
+            return Err(Error::Invalid(vec![FieldError::new(field.key, "invalid-reference").with("value", id)]));
+        }
+    }
+    Ok(())
+}
+
+fn changes_of(object: &'static Object, before: &Loaded, draft: &Draft) -> Vec<Change> {
+    draft
+        .keys()
+        .filter_map(|key| object.field(key))
+        .filter(|field| !field.is_virtual() && draft.get(field.key) != Some(before.get(field.key)))
+        .map(|field| Change {
+            field: field.key.into(),
+            old: value::raw_json(before.get(field.key)),
+            new: value::raw_json(draft.get(field.key).unwrap_or(&Cell::Null)),
+        })
+        .collect()
+}
+
+fn account_of(object: &'static Object, id: Uuid, draft: &Draft, before: Option<&Loaded>) -> Option<Uuid> {
+    if object.name == "account" { Some(id) } else { draft.after(before, "account").id() }
+}
+
+async fn put_words(
+    tx: &mut Tx,
+    object: &'static Object,
+    draft: &Draft,
+    id: Uuid,
+    before: Option<&Loaded>,
+) -> Result<()> {
+    if !object.searched {
+        return Ok(());
+    }
+    let mut words = Words::default();
+    for field in object.fields.iter().filter(|field| !field.is_virtual()) {
+        let Some(text) = draft.after(before, field.key).text() else { continue };
+        match field.found {
+            Found::No => continue,
+            Found::ByName => words.name(text),
+            Found::ByText => words.text(text),
+            Found::ByPrivateText => words.private_text(text),
+            Found::ByPrivateNumber => words.private_number(text),
+        };
+    }
+    search::put(tx, object.name, id, &words, before.is_none()).await?;
+    Ok(())
+}
+
+/// Finds the id behind a name that a file or a form gives for a reference: id, external id, code, e-mail or exact name.
+///
+/// Errors: `invalid-reference` when nothing visible fits, `invalid-ambiguous` when several do.
+pub async fn resolve(
+    session: &mut Session,
+    actor: &Actor,
+    field: &Field,
+    text: &str,
+    within_account: Option<Uuid>,
+) -> Result<Uuid> {
+    let Kind::Ref(target) = field.kind else { return Err(Error::Internal(format!("{} is no reference", field.key))) };
+    if let Ok(id) = text.parse() {
+        return Ok(id);
+    }
+    let config = &actor.viewer.config;
+    let missing = || Error::Invalid(vec![FieldError::new(field.key, "invalid-reference").with("value", text)]);
+    let key = search::sort_key(text);
+    let mut statement = match target {
+        "stage" => {
+            let found = config
+                .pipelines
+                .iter()
+                .flat_map(|pipeline| &pipeline.stages)
+                .find(|stage| search::sort_key(&stage.name) == key);
+            return found.map(|stage| stage.id).ok_or_else(missing);
+        }
+        "pipeline" => {
+            return config
+                .pipelines
+                .iter()
+                .find(|pipeline| search::sort_key(&pipeline.name) == key)
+                .map(|pipeline| pipeline.id)
+                .ok_or_else(missing);
+        }
+        "person" => {
+            let mut statement = Sql::new("SELECT t.id FROM person t WHERE t.deleted_at IS NULL AND (t.email = ");
+            statement.bind(text.to_lowercase()).push(" OR t.name = ").bind(text).push(")");
+            statement
+        }
+        other => {
+            let object = actor.registry.get(other).ok_or_else(missing)?;
+            let mut statement = Sql::new(format!(
+                "SELECT t.id FROM {} t WHERE t.deleted_at IS NULL AND (t.{} = ",
+                object.table,
+                object.title_field().column
+            ));
+            statement.bind(text);
+            if object.title_field().sort_column == Some("name_key") {
+                // The key narrows by index; the name itself decides.
+                statement.text = statement.text.replace("AND (", "AND (t.name_key = $2 AND ");
+                statement.args.push(Arg::from(key));
+            }
+            for other in ["external_id", "code"] {
+                if object.field(other).is_some() {
+                    statement.push(&format!(" OR t.{other} = ")).bind(text);
+                }
+            }
+            statement.push(")");
+            if let (Some(account), Some(_)) = (within_account, object.field("account")) {
+                statement.push(" AND t.account_id = ").bind(account);
+            }
+            statement.push(" AND ");
+            (object.visible)(&mut statement, &actor.viewer.scope, Right::Read, "t");
+            statement
+        }
+    };
+    statement.push(" ORDER BY t.id LIMIT 2");
+    let found: Vec<(Uuid,)> = session.all(statement).await?;
+    match found.as_slice() {
+        [] => Err(missing()),
+        [(id,)] => Ok(*id),
+        _ => Err(Error::Invalid(vec![FieldError::new(field.key, "invalid-ambiguous").with("value", text)])),
+    }
+}

@@ -1,0 +1,234 @@
+//! What a kind of record is made of. Lists, filters, forms, inline edit, bulk edit, import, export, search, the API and
+//! its OpenAPI description all read these descriptions; nothing is listed twice.
+
+use futures_util::future::BoxFuture;
+use store::{Sql, Tx, Uuid};
+
+use super::{Actor, Draft, Loaded};
+use crate::shell::access::{Right, Scope};
+use crate::shell::error::Result;
+
+/// A kind of record: `account`, `opportunity`, …
+pub struct Object {
+    /// Key in rules, events, message keys (`account-name`) and URLs of the API (`/api/accounts`).
+    pub name: &'static str,
+    pub plural: &'static str,
+    pub table: &'static str,
+    /// The field that names a record.
+    pub title: &'static str,
+    pub icon: &'static str,
+    pub fields: &'static [Field],
+    /// Sorted by this field unless asked otherwise; `-` in front: newest or largest first.
+    pub default_sort: &'static str,
+    /// Appends the predicate "this viewer may read / change the row `alias`".
+    pub visible: fn(&mut Sql, &Scope, Right, alias: &str),
+    /// Checks and completes a draft before it is written: defaults, derived values, rules between fields.
+    pub prepare: for<'a> fn(&'a mut Tx, &'a Actor, &'a mut Draft, Option<&'a Loaded>) -> BoxFuture<'a, Result<()>>,
+    /// Writes what hangs on the record (stage history, line items) in the same transaction.
+    pub after_save: for<'a> fn(&'a mut Tx, &'a Actor, &'a Draft, Uuid, Option<&'a Loaded>) -> BoxFuture<'a, Result<()>>,
+    /// What a record is found by has an index of its own.
+    pub searched: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    Text {
+        max: usize,
+    },
+    LongText,
+    Email,
+    Phone,
+    Url,
+    /// 统一社会信用代码, 18 characters with a check digit (GB 32100-2015).
+    CreditCode,
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    Percent,
+    /// Minor units in the record's own `currency`.
+    Money,
+    /// Minor units in the organisation's base currency.
+    BaseMoney,
+    Currency,
+    Date,
+    Instant,
+    Bool,
+    Choice(&'static [&'static str]),
+    /// Another record (or `person`, `stage`, `pipeline`) by id.
+    Ref(&'static str),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    Always,
+    /// Set when the record is made, by import or the API; never edited.
+    OnCreate,
+    /// Worked out by the program.
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    No,
+    ByName,
+    ByText,
+    ByPrivateText,
+    ByPrivateNumber,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    pub key: &'static str,
+    /// Empty: not a column; `after_save` makes something of it.
+    pub column: &'static str,
+    pub kind: Kind,
+    pub required: bool,
+    pub write: Write,
+    /// Shown in the list unless the person chose other columns.
+    pub listed: bool,
+    pub sort_column: Option<&'static str>,
+    pub filtered: bool,
+    pub found: Found,
+    /// A short hint below the input: message key `{object}-{key}-hint` exists.
+    pub hinted: bool,
+    /// Offered in the "new" form; the rest is filled in later on the record page.
+    pub quick: bool,
+}
+
+impl Field {
+    pub const fn new(key: &'static str, kind: Kind) -> Field {
+        Field {
+            key,
+            column: key,
+            kind,
+            required: false,
+            write: Write::Always,
+            listed: false,
+            sort_column: None,
+            filtered: true,
+            found: Found::No,
+            hinted: false,
+            quick: false,
+        }
+    }
+    pub const fn column(mut self, column: &'static str) -> Field {
+        self.column = column;
+        self
+    }
+    pub const fn required(mut self) -> Field {
+        self.required = true;
+        self.quick = true;
+        self
+    }
+    pub const fn quick(mut self) -> Field {
+        self.quick = true;
+        self
+    }
+    pub const fn listed(mut self) -> Field {
+        self.listed = true;
+        self
+    }
+    /// Sortable by its own column.
+    pub const fn sorted(mut self) -> Field {
+        self.sort_column = Some(self.column);
+        self
+    }
+    pub const fn sorted_by(mut self, column: &'static str) -> Field {
+        self.sort_column = Some(column);
+        self
+    }
+    pub const fn computed(mut self) -> Field {
+        self.write = Write::Never;
+        self
+    }
+    pub const fn on_create(mut self) -> Field {
+        self.write = Write::OnCreate;
+        self
+    }
+    pub const fn found(mut self, found: Found) -> Field {
+        self.found = found;
+        self
+    }
+    pub const fn hinted(mut self) -> Field {
+        self.hinted = true;
+        self
+    }
+    /// Not a column of the table: an input that `after_save` understands.
+    pub const fn virtual_input(mut self) -> Field {
+        self.column = "";
+        self.filtered = false;
+        self
+    }
+
+    pub fn is_virtual(&self) -> bool {
+        self.column.is_empty()
+    }
+
+    pub fn is_amount(&self) -> bool {
+        matches!(self.kind, Kind::Money | Kind::BaseMoney)
+    }
+
+    /// A number, amount or date: right-aligned, compared by size.
+    pub fn is_measured(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Integer { .. } | Kind::Percent | Kind::Money | Kind::BaseMoney | Kind::Date | Kind::Instant
+        )
+    }
+}
+
+impl Object {
+    pub fn field(&self, key: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.key == key)
+    }
+
+    pub fn title_field(&self) -> &'static Field {
+        self.field(self.title).expect("an object has its title field")
+    }
+
+    /// `account-name`: the message key of a field's label.
+    pub fn label_key(&self, field: &Field) -> String {
+        format!("{}-{}", self.name, field.key.replace('_', "-"))
+    }
+
+    /// `account-industry-technology`: the message key of a choice.
+    pub fn choice_key(&self, field: &Field, choice: &str) -> String {
+        format!("{}-{}-{}", self.name, field.key.replace('_', "-"), choice.replace('_', "-"))
+    }
+}
+
+/// For objects without rules of their own between fields.
+pub fn nothing_to_prepare<'a>(
+    _: &'a mut Tx,
+    _: &'a Actor,
+    _: &'a mut Draft,
+    _: Option<&'a Loaded>,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async { Ok(()) })
+}
+
+pub fn nothing_after<'a>(
+    _: &'a mut Tx,
+    _: &'a Actor,
+    _: &'a Draft,
+    _: Uuid,
+    _: Option<&'a Loaded>,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async { Ok(()) })
+}
+
+/// A table that is referred to but is no record of its own kind: people and settings. Their names are no secret.
+pub struct Target {
+    pub table: &'static str,
+    pub title_column: &'static str,
+}
+
+pub fn plain_target(name: &str) -> Option<Target> {
+    match name {
+        "person" => Some(Target { table: "person", title_column: "name" }),
+        "stage" => Some(Target { table: "stage", title_column: "name" }),
+        "pipeline" => Some(Target { table: "pipeline", title_column: "name" }),
+        _ => None,
+    }
+}

@@ -1,0 +1,393 @@
+//! Reading records: lists by keyset, one record, counts and sums. The statement is put together from the object's
+//! description; the viewer's scope and projection are part of it, never added afterwards.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::{Value as Json, json};
+use store::{Cell, Cells, Day, Session, Sql, Uuid};
+
+use super::field::{Field, Kind, Object, plain_target};
+use super::filter::Filter;
+use super::value::{from_raw_json, raw_json};
+use super::{Loaded, Registry, argument};
+use crate::shell::access::Right;
+use crate::shell::error::{Error, Result};
+use crate::shell::viewer::Viewer;
+
+/// Which records, in which order, which page.
+#[derive(Debug, Clone)]
+pub struct ListQuery {
+    pub fields: Vec<&'static Field>,
+    pub filters: Vec<Filter>,
+    /// Full-text words.
+    pub words: Option<String>,
+    pub sort: &'static Field,
+    pub descending: bool,
+    pub after: Option<Cursor>,
+    pub limit: i64,
+    /// Only what lies in the trash.
+    pub trash: bool,
+}
+
+/// The last row of a page: the value it sorts by, and its id.
+#[derive(Debug, Clone)]
+pub struct Cursor {
+    value: Cell,
+    id: Uuid,
+}
+
+impl Cursor {
+    pub fn to_text(&self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(json!([raw_json(&self.value), self.id]).to_string())
+    }
+
+    pub fn parse(sort: &Field, text: &str) -> Result<Cursor> {
+        let refuse = || Error::field("after", "invalid-cursor");
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| refuse())?;
+        let Ok(Json::Array(parts)) = serde_json::from_slice(&bytes) else { return Err(refuse()) };
+        let [value, id] = parts.as_slice() else { return Err(refuse()) };
+        let value = if sort.sort_column == Some(sort.column) {
+            from_raw_json(sort, value)
+        } else {
+            value.as_str().map_or(Cell::Null, |text| Cell::Text(text.into()))
+        };
+        let id = id.as_str().and_then(|id| id.parse().ok()).ok_or_else(refuse)?;
+        let fits = match &value {
+            Cell::Int(_) => sort.is_measured() || sort.kind == Kind::Bool,
+            Cell::Text(text) => !sort.is_measured() && !text.contains('\0'),
+            Cell::Null => true,
+            _ => false,
+        };
+        if fits { Ok(Cursor { value, id }) } else { Err(refuse()) }
+    }
+}
+
+/// One record of a list: a cell and (for references) a label per asked field.
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub id: Uuid,
+    pub version: i64,
+    pub currency: String,
+    pub cells: Vec<Cell>,
+    pub labels: Vec<Option<String>>,
+}
+
+pub struct Page {
+    pub rows: Vec<Row>,
+    pub next: Option<Cursor>,
+}
+
+/// One page of records.
+pub async fn list(
+    session: &mut Session,
+    viewer: &Viewer,
+    registry: &Registry,
+    object: &'static Object,
+    query: &ListQuery,
+    today: Day,
+) -> Result<Page> {
+    let mut statement = select(viewer, registry, object, &query.fields, Some(query.sort));
+    push_where(&mut statement, session.engine(), viewer, registry, object, query, today)?;
+    push_page(&mut statement, query);
+    let rows = session.all::<Cells>(statement).await?;
+    let more = rows.len() as i64 > query.limit;
+    let mut page = Page { rows: Vec::with_capacity(rows.len()), next: None };
+    let mut last = None;
+    for Cells(mut cells) in rows.into_iter().take(query.limit as usize) {
+        let sort_value = cells.pop().unwrap_or(Cell::Null);
+        let row = row_of(viewer, &query.fields, cells);
+        last = Some(Cursor { value: sort_value, id: row.id });
+        page.rows.push(row);
+    }
+    page.next = last.filter(|_| more);
+    Ok(page)
+}
+
+/// Every record of a query, one after the other, without paging (exports).
+pub fn everything(
+    engine: store::Engine,
+    viewer: &Viewer,
+    registry: &Registry,
+    object: &'static Object,
+    query: &ListQuery,
+    today: Day,
+) -> Result<Sql> {
+    let mut statement = select(viewer, registry, object, &query.fields, None);
+    push_where(&mut statement, engine, viewer, registry, object, &ListQuery { after: None, ..query.clone() }, today)?;
+    push_order(&mut statement, query);
+    Ok(statement)
+}
+
+/// The ids of a query, for bulk work: at most `limit`.
+pub async fn ids(
+    session: &mut Session,
+    viewer: &Viewer,
+    registry: &Registry,
+    object: &'static Object,
+    query: &ListQuery,
+    today: Day,
+    limit: i64,
+) -> Result<Vec<Uuid>> {
+    let mut statement = Sql::new(format!("SELECT t.id FROM {} t", object.table));
+    push_where(
+        &mut statement,
+        session.engine(),
+        viewer,
+        registry,
+        object,
+        &ListQuery { after: None, ..query.clone() },
+        today,
+    )?;
+    statement.push(" ORDER BY t.id LIMIT ").bind(limit);
+    Ok(session.all::<(Uuid,)>(statement).await?.into_iter().map(|(id,)| id).collect())
+}
+
+/// How many records a query has, counted up to `cap`: a count must never be what a page waits for.
+pub async fn count(
+    session: &mut Session,
+    viewer: &Viewer,
+    registry: &Registry,
+    object: &'static Object,
+    query: &ListQuery,
+    today: Day,
+    cap: i64,
+) -> Result<i64> {
+    let mut statement = Sql::new(format!("SELECT COUNT(*) FROM (SELECT 1 FROM {} t", object.table));
+    push_where(
+        &mut statement,
+        session.engine(),
+        viewer,
+        registry,
+        object,
+        &ListQuery { after: None, ..query.clone() },
+        today,
+    )?;
+    statement.push(" LIMIT ").bind(cap + 1).push(") capped");
+    Ok(session.value::<i64>(statement).await?.unwrap_or(0))
+}
+
+/// `FROM … WHERE …` of a query for statements that group or add up; begins with `select` (which may name `t`).
+pub fn aggregate(
+    engine: store::Engine,
+    select: &str,
+    viewer: &Viewer,
+    registry: &Registry,
+    object: &'static Object,
+    query: &ListQuery,
+    today: Day,
+) -> Result<Sql> {
+    let mut statement = Sql::new(format!("{select} FROM {} t", object.table));
+    push_where(&mut statement, engine, viewer, registry, object, &ListQuery { after: None, ..query.clone() }, today)?;
+    Ok(statement)
+}
+
+/// One record with the fields of the viewer's projection; 404 when it is not there or not theirs to see.
+pub async fn find(
+    session: &mut Session,
+    viewer: &Viewer,
+    registry: &Registry,
+    object: &'static Object,
+    id: Uuid,
+) -> Result<(Row, Vec<&'static Field>)> {
+    let fields: Vec<&'static Field> = viewer.projection(object).filter(|field| !field.is_virtual()).collect();
+    let mut statement = select(viewer, registry, object, &fields, None);
+    statement.push(" WHERE t.id = ").bind(id).push(" AND t.deleted_at IS NULL AND ");
+    (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
+    let Cells(cells) = session.optional::<Cells>(statement).await?.ok_or(Error::NotFound)?;
+    Ok((row_of(viewer, &fields, cells), fields))
+}
+
+/// Whether the viewer may do this to the record now. One statement, inside the caller's transaction.
+pub async fn allowed(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    id: Uuid,
+    right: Right,
+) -> Result<bool> {
+    let mut statement = Sql::new(format!("SELECT 1 FROM {} t WHERE t.id = ", object.table));
+    statement.bind(id).push(" AND t.deleted_at IS NULL AND ");
+    (object.visible)(&mut statement, &viewer.scope, right, "t");
+    // A bare literal is INT4 on PostgreSQL and INTEGER on SQLite: read it as a run-time cell.
+    Ok(session.optional::<Cells>(statement).await?.is_some())
+}
+
+/// The whole record inside a transaction, every field, for the commands; locked on PostgreSQL.
+pub async fn load(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    id: Uuid,
+    right: Right,
+    in_trash: bool,
+) -> Result<Loaded> {
+    let fields: Vec<&'static Field> = object.fields.iter().filter(|field| !field.is_virtual()).collect();
+    let mut statement = Sql::new("SELECT t.id, t.version");
+    for field in &fields {
+        statement.push(", t.").push(field.column);
+    }
+    statement.push(&format!(" FROM {} t WHERE t.id = ", object.table)).bind(id);
+    statement.push(if in_trash { " AND t.deleted_at IS NOT NULL AND " } else { " AND t.deleted_at IS NULL AND " });
+    (object.visible)(&mut statement, &viewer.scope, right, "t");
+    statement.push(" /*for update*/");
+    let Cells(cells) = session.optional::<Cells>(statement).await?.ok_or(Error::NotFound)?;
+    let version = cells[1].int().unwrap_or(0);
+    let values = fields.iter().zip(cells.into_iter().skip(2)).map(|(field, cell)| (field.key, cell)).collect();
+    Ok(Loaded { id, version, values })
+}
+
+/// `SELECT id, version, currency, (field [, label])…`. Labels of references come through a join that carries the target's scope:
+/// what the viewer may not see is neither named nor linked.
+fn select(
+    viewer: &Viewer,
+    registry: &Registry,
+    object: &'static Object,
+    fields: &[&'static Field],
+    sort: Option<&'static Field>,
+) -> Sql {
+    let mut statement = Sql::new("SELECT t.id, t.version, ");
+    statement.push(if object.field("currency").is_some() { "t.currency" } else { "NULL" });
+    for (index, field) in fields.iter().enumerate() {
+        match field.kind {
+            Kind::Ref(target) => {
+                let title = plain_target(target)
+                    .map(|target| target.title_column)
+                    .or_else(|| registry.get(target).map(|object| object.title_field().column));
+                statement.push(&format!(", r{index}.id, r{index}.{}", title.unwrap_or("id")));
+            }
+            _ => {
+                statement.push(", t.").push(field.column);
+            }
+        }
+    }
+    if let Some(sort) = sort {
+        statement.push(", t.").push(sort.sort_column.unwrap_or(sort.column));
+    }
+    statement.push(&format!(" FROM {} t", object.table));
+    for (index, field) in fields.iter().enumerate() {
+        let Kind::Ref(target) = field.kind else { continue };
+        if let Some(plain) = plain_target(target) {
+            statement.push(&format!(" LEFT JOIN {} r{index} ON r{index}.id = t.{}", plain.table, field.column));
+        } else if let Some(target) = registry.get(target) {
+            let alias = format!("r{index}");
+            statement.push(&format!(
+                " LEFT JOIN {} {alias} ON {alias}.id = t.{} AND {alias}.deleted_at IS NULL AND ",
+                target.table, field.column
+            ));
+            (target.visible)(&mut statement, &viewer.scope, Right::Read, &alias);
+        }
+    }
+    statement
+}
+
+fn row_of(viewer: &Viewer, fields: &[&'static Field], cells: Vec<Cell>) -> Row {
+    let mut cells = cells.into_iter();
+    let mut next = || cells.next().unwrap_or(Cell::Null);
+    let id = next().id().unwrap_or_default();
+    let version = next().int().unwrap_or(0);
+    let currency = next().text().map_or_else(|| viewer.config.base_currency.clone(), str::to_owned);
+    let mut row = Row {
+        id,
+        version,
+        currency,
+        cells: Vec::with_capacity(fields.len()),
+        labels: Vec::with_capacity(fields.len()),
+    };
+    for field in fields {
+        row.cells.push(next());
+        let label = if matches!(field.kind, Kind::Ref(_)) { next() } else { Cell::Null };
+        row.labels.push(label.text().map(str::to_owned));
+    }
+    row
+}
+
+/// Reads one row of [`everything`].
+pub fn exported_row(viewer: &Viewer, fields: &[&'static Field], Cells(cells): Cells) -> Row {
+    row_of(viewer, fields, cells)
+}
+
+fn push_where(
+    statement: &mut Sql,
+    engine: store::Engine,
+    viewer: &Viewer,
+    registry: &Registry,
+    object: &'static Object,
+    query: &ListQuery,
+    today: Day,
+) -> Result<()> {
+    statement.push(if query.trash {
+        " WHERE t.deleted_at IS NOT NULL AND "
+    } else {
+        " WHERE t.deleted_at IS NULL AND "
+    });
+    (object.visible)(statement, &viewer.scope, Right::Read, "t");
+    for filter in &query.filters {
+        statement.push(" AND (");
+        filter.push(statement, object, viewer, registry, today)?;
+        statement.push(")");
+    }
+    if let Some(words) = query.words.as_deref().filter(|words| !words.trim().is_empty()) {
+        statement.push(" AND ");
+        let matched = object.searched
+            && store::search::push_match(statement, engine, object.name, "t.id", words, viewer.sees_private(object));
+        if !matched {
+            // Objects without an index of their own (tasks, people) are few enough to be looked through.
+            let pattern = words.trim().to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            statement
+                .push(&format!("LOWER(t.{}) LIKE ", object.title_field().column))
+                .bind(format!("%{pattern}%"))
+                .push(" ESCAPE '\\'");
+        }
+    }
+    if let Some(cursor) = &query.after {
+        statement.push(" AND ");
+        push_after(statement, query, cursor);
+    }
+    Ok(())
+}
+
+/// Rows after the cursor. Empty values count as the smallest, on both engines and in both directions.
+fn push_after(statement: &mut Sql, query: &ListQuery, cursor: &Cursor) {
+    let column = format!("t.{}", query.sort.sort_column.unwrap_or(query.sort.column));
+    let value = if query.sort.sort_column == Some(query.sort.column) {
+        argument(query.sort, &cursor.value)
+    } else {
+        store::Arg::Text(cursor.value.text().map(str::to_owned))
+    };
+    match (query.descending, cursor.value.is_null()) {
+        (true, false) => {
+            statement.push(&format!("(({column}, t.id) < (")).bind(value).push(", ").bind(cursor.id);
+            statement.push(if always_filled(query.sort) { "))" } else { ")" });
+            if !always_filled(query.sort) {
+                statement.push(&format!(" OR {column} IS NULL)"));
+            }
+        }
+        (true, true) => {
+            statement.push(&format!("({column} IS NULL AND t.id < ")).bind(cursor.id).push(")");
+        }
+        (false, false) => {
+            statement.push(&format!("({column}, t.id) > (")).bind(value).push(", ").bind(cursor.id).push(")");
+        }
+        (false, true) => {
+            statement.push(&format!("({column} IS NOT NULL OR t.id > ")).bind(cursor.id).push(")");
+        }
+    }
+}
+
+fn always_filled(sort: &Field) -> bool {
+    sort.required || sort.write == super::Write::Never || sort.sort_column == Some("name_key")
+}
+
+fn push_order(statement: &mut Sql, query: &ListQuery) {
+    let column = query.sort.sort_column.unwrap_or(query.sort.column);
+    statement.push(&if query.descending {
+        format!(" ORDER BY t.{column} DESC NULLS LAST, t.id DESC")
+    } else {
+        format!(" ORDER BY t.{column} ASC NULLS FIRST, t.id ASC")
+    });
+}
+
+fn push_page(statement: &mut Sql, query: &ListQuery) {
+    push_order(statement, query);
+    statement.push(" LIMIT ").bind(query.limit + 1);
+}

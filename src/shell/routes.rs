@@ -1,0 +1,110 @@
+//! Every route says who may call it. [`Routes`] is the only way to add one, so a route without a policy cannot be written;
+//! the same list feeds the permission tests (Q17, Q18) and the table in the manual.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
+
+use super::access::{Level, Role};
+use super::app::App;
+use super::error::Error;
+use super::viewer::Viewer;
+
+/// Who may call a route at all. What they then find or change is decided by their scope, inside the transaction.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Policy {
+    /// Nobody needs to be signed in.
+    Public,
+    /// Any active person.
+    SignedIn,
+    /// Some right to read this kind of record.
+    Read(&'static str),
+    /// Some right to change this kind of record.
+    Change(&'static str),
+    Create(&'static str),
+    Export(&'static str),
+    /// One of these roles.
+    Roles(&'static [Role]),
+}
+
+impl Policy {
+    pub fn allows(self, viewer: Option<&Viewer>) -> bool {
+        let Some(viewer) = viewer else { return self == Policy::Public };
+        match self {
+            Policy::Public | Policy::SignedIn => true,
+            Policy::Read(object) => viewer.scope.access(object).read > Level::None,
+            Policy::Change(object) => viewer.scope.access(object).write > Level::None,
+            Policy::Create(object) => viewer.may_create(object),
+            Policy::Export(object) => viewer.scope.access(object).export,
+            Policy::Roles(roles) => roles.iter().any(|role| viewer.has(*role)),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct RouteInfo {
+    pub method: Method,
+    pub path: String,
+    pub policy: Policy,
+}
+
+/// The routes of a slice, or of the whole house.
+#[derive(Default)]
+pub struct Routes {
+    router: Router<App>,
+    pub infos: Vec<RouteInfo>,
+}
+
+impl Routes {
+    pub fn new() -> Routes {
+        Routes::default()
+    }
+
+    pub fn get<T: 'static>(self, path: &str, policy: Policy, handler: impl Handler<T, App>) -> Routes {
+        self.add(Method::GET, path, policy, handler)
+    }
+
+    pub fn post<T: 'static>(self, path: &str, policy: Policy, handler: impl Handler<T, App>) -> Routes {
+        self.add(Method::POST, path, policy, handler)
+    }
+
+    pub fn add<T: 'static>(
+        mut self,
+        method: Method,
+        path: &str,
+        policy: Policy,
+        handler: impl Handler<T, App>,
+    ) -> Routes {
+        let filter = MethodFilter::try_from(method.clone()).expect("only ordinary methods are routed");
+        let guarded = on(filter, handler).route_layer(from_fn(move |request, next| guard(policy, request, next)));
+        self.router = self.router.route(path, guarded);
+        self.infos.push(RouteInfo { method, path: path.to_owned(), policy });
+        self
+    }
+
+    pub fn merge(mut self, other: Routes) -> Routes {
+        self.router = self.router.merge(other.router);
+        self.infos.extend(other.infos);
+        self
+    }
+
+    pub fn into_router(self) -> Router<App> {
+        self.router
+    }
+}
+
+/// Refuses before the handler runs. To somebody without any right the route looks like one that does not exist.
+async fn guard(policy: Policy, request: Request, next: Next) -> Response {
+    let viewer = request.extensions().get::<Viewer>();
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    match viewer {
+        None if policy != Policy::Public => Error::SignIn.into_response(),
+        Some(viewer) if changes && viewer.read_only => Error::Forbidden.into_response(),
+        _ if policy.allows(viewer) => next.run(request).await,
+        _ => Error::NotFound.into_response(),
+    }
+}

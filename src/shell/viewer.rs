@@ -1,0 +1,198 @@
+//! Who is looking: the signed-in person behind a request, with roles, language and scope. Found anew on every request
+//! from the session or token in the database, so that disabling a person or taking away a role works at once.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use store::{Uuid, sql};
+
+use super::access::{Role, Rules, Scope};
+use super::app::App;
+use super::config::Config;
+use super::error::{Error, Result};
+use super::i18n::Locale;
+use super::record::{Field, Found, Object};
+
+#[derive(Clone)]
+pub struct Viewer(Arc<Person>);
+
+pub struct Person {
+    pub person: Uuid,
+    pub name: String,
+    pub email: String,
+    pub roles: Vec<Role>,
+    pub locale: Locale,
+    pub theme: String,
+    pub density: String,
+    pub shortcuts: bool,
+    pub scope: Scope,
+    pub config: Arc<Config>,
+    /// Came with an API token that may only read.
+    pub read_only: bool,
+    /// Hash of the session or token, the key of the person's sign-in.
+    pub session: String,
+}
+
+impl std::ops::Deref for Viewer {
+    type Target = Person;
+    fn deref(&self) -> &Person {
+        &self.0
+    }
+}
+
+impl Viewer {
+    /// A viewer outside a request (jobs, command line): the person with their present roles.
+    pub async fn of_person(app: &App, person: Uuid) -> Result<Viewer> {
+        let mut session = app.db.read().await?;
+        let row: PersonRow =
+            session.optional(sql!(format!("{PERSON} WHERE p.id = $1"), person)).await?.ok_or(Error::SignIn)?;
+        drop(session);
+        row.viewer(app, String::new(), false).await
+    }
+
+    pub fn has(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    /// The fields of an object that exist for this viewer.
+    pub fn projection<'a>(&'a self, object: &'static Object) -> impl Iterator<Item = &'static Field> + 'a {
+        object.fields.iter().filter(move |field| !self.rules().is_hidden(&self.roles, object.name, field.key))
+    }
+
+    pub fn sees(&self, object: &'static Object, key: &str) -> bool {
+        self.projection(object).any(|field| field.key == key)
+    }
+
+    /// Whether every field that is searched privately (phone, mail) is visible.
+    pub fn sees_private(&self, object: &'static Object) -> bool {
+        object
+            .fields
+            .iter()
+            .filter(|field| matches!(field.found, Found::ByPrivateText | Found::ByPrivateNumber))
+            .all(|field| !self.rules().is_hidden(&self.roles, object.name, field.key))
+    }
+
+    pub fn rules(&self) -> &Rules {
+        &self.config.rules
+    }
+
+    pub fn may_create(&self, object: &str) -> bool {
+        self.scope.access(object).create
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct PersonRow {
+    person: Uuid,
+    name: String,
+    email: String,
+    locale: Option<String>,
+    theme: String,
+    density: String,
+    shortcuts: bool,
+    roles: Option<String>,
+    config_version: i64,
+    state: String,
+}
+
+const PERSON: &str = "
+    SELECT p.id AS person, p.name, p.email, p.locale, p.theme, p.density, p.shortcuts, p.state,
+           (SELECT STRING_AGG(r.role, ' ') FROM person_role r WHERE r.person_id = p.id) AS roles,
+           (SELECT o.config_version FROM organization o WHERE o.id = 1) AS config_version
+      FROM person p";
+
+const BY_SESSION: &str = " JOIN session s ON s.person_id = p.id WHERE s.token_hash = $1 AND s.expires_at > $2";
+const BY_TOKEN: &str = " JOIN api_token s ON s.person_id = p.id WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2) AND s.revoked_at IS NULL";
+
+impl PersonRow {
+    async fn viewer(self, app: &App, session: String, read_only: bool) -> Result<Viewer> {
+        if self.state != "active" {
+            return Err(Error::SignIn);
+        }
+        let config = app.config(self.config_version).await?;
+        let roles: Vec<Role> = self.roles.unwrap_or_default().split(' ').filter_map(Role::parse).collect();
+        let scope = Scope::new(self.person, &roles, &config.rules);
+        Ok(Viewer(Arc::new(Person {
+            person: self.person,
+            name: self.name,
+            email: self.email,
+            locale: self.locale.as_deref().and_then(Locale::parse).unwrap_or(config.locale),
+            roles,
+            theme: self.theme,
+            density: self.density,
+            shortcuts: self.shortcuts,
+            scope,
+            config,
+            read_only,
+            session,
+        })))
+    }
+}
+
+pub const SESSION_COOKIE: &str = "trivet_session";
+pub const SECURE_SESSION_COOKIE: &str = "__Host-trivet_session";
+
+pub fn hash_token(token: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(token.as_bytes()))
+}
+
+/// 32 random bytes as text: session ids, invitation links, API tokens. Only their hash is stored.
+pub fn new_token() -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+}
+
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .find_map(|pair| {
+            let (key, value) = pair.trim().split_once('=')?;
+            (key == name).then_some(value)
+        })
+}
+
+/// Finds the viewer of a request: a bearer token first, else the session cookie. `None`: not signed in.
+pub async fn identify(app: &App, headers: &HeaderMap) -> Result<Option<Viewer>> {
+    let now = app.clock.now();
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .map(|value| value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).unwrap_or(""));
+    let (key, join) = match bearer {
+        Some(token) => (hash_token(token), BY_TOKEN),
+        None => {
+            let name = if app.https { SECURE_SESSION_COOKIE } else { SESSION_COOKIE };
+            let Some(token) = cookie(headers, name) else { return Ok(None) };
+            (hash_token(token), BY_SESSION)
+        }
+    };
+    let mut session = app.db.read().await?;
+    let row: Option<PersonRow> = session.optional(sql!(format!("{PERSON}{join}"), &key, now)).await?;
+    let Some(row) = row else { return Ok(None) };
+    let mut read_only = false;
+    if bearer.is_some() {
+        let scopes: Option<String> =
+            session.value(sql!("SELECT scopes FROM api_token WHERE token_hash = $1", &key)).await?;
+        read_only = !scopes.unwrap_or_default().split(' ').any(|scope| scope == "write");
+    }
+    drop(session);
+    match row.viewer(app, key, read_only).await {
+        Ok(viewer) => Ok(Some(viewer)),
+        Err(Error::SignIn) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The identity layer has put the viewer into the request.
+impl<S: Send + Sync> FromRequestParts<S> for Viewer {
+    type Rejection = Error;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Viewer> {
+        parts.extensions.get::<Viewer>().cloned().ok_or(Error::SignIn)
+    }
+}

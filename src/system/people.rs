@@ -1,0 +1,147 @@
+//! People: making one, roles, reporting lines, passwords, invitations. A person is listed and imported like any record;
+//! rights and passwords change only here.
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use futures_util::future::BoxFuture;
+use store::{Arg, Cell, Instant, Tx, Uuid, sql};
+
+use super::setup;
+use crate::shell::access::Role;
+use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::record::{Actor, Draft, Loaded};
+use crate::shell::viewer::{hash_token, new_token};
+
+/// At least this many characters; nothing else is asked of a password (NIST SP 800-63B).
+pub const PASSWORD_LENGTH: usize = 10;
+
+pub fn hash_password(password: &str) -> Result<String> {
+    if password.chars().count() < PASSWORD_LENGTH {
+        return Err(Error::Invalid(vec![
+            FieldError::new("password", "invalid-password-short").with("min", PASSWORD_LENGTH),
+        ]));
+    }
+    let hash =
+        Argon2::default().hash_password(password.as_bytes()).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(hash.to_string())
+}
+
+/// Checks a password. Without a stored hash it does the same work, so that unknown people cannot be told by the time it takes.
+pub fn password_fits(stored: Option<&str>, password: &str) -> bool {
+    const NOBODY: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$qLml5aYJ9vRCvfpIzEnmKj1nfKUMDqPBIDJ9cKcRPSg";
+    let Ok(hash) = PasswordHash::new(stored.unwrap_or(NOBODY)) else { return false };
+    Argon2::default().verify_password(password.as_bytes(), &hash).is_ok() && stored.is_some()
+}
+
+/// Before a person is written (list, import, API): e-mail in lower case, the columns a new person needs.
+pub fn prepare<'a>(
+    _: &'a mut Tx,
+    _: &'a Actor,
+    draft: &'a mut Draft,
+    before: Option<&'a Loaded>,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        if let Some(email) = draft.get("email").and_then(Cell::text).map(str::to_lowercase) {
+            draft.set("email", Cell::Text(email));
+        }
+        if before.is_none() {
+            let password = draft.get("password").and_then(Cell::text).map(hash_password).transpose()?;
+            let state = if password.is_some() { "active" } else { "invited" };
+            draft.derived.push(("state", Arg::from(state)));
+            draft.derived.push(("password_hash", Arg::from(password)));
+            draft.derived.push(("theme", Arg::from("auto")));
+            draft.derived.push(("density", Arg::from("normal")));
+            draft.derived.push(("shortcuts", Arg::from(true)));
+        }
+        Ok(())
+    })
+}
+
+/// Roles and the reporting line of a new person.
+pub fn after_save<'a>(
+    tx: &'a mut Tx,
+    actor: &'a Actor,
+    draft: &'a Draft,
+    id: Uuid,
+    before: Option<&'a Loaded>,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        if before.is_some() {
+            return Ok(());
+        }
+        let roles = parse_roles(draft.get("roles").and_then(Cell::text).unwrap_or("seller"))?;
+        write_roles(tx, id, &roles).await?;
+        match draft.get("manager").and_then(Cell::id) {
+            Some(manager) => setup::set_manager(tx, &actor.clock, id, Some(manager), actor.today, actor.today).await,
+            None => {
+                tx.execute(sql!("INSERT INTO person_below (manager_id, person_id) VALUES ($1, $1)", id)).await?;
+                Ok(())
+            }
+        }
+    })
+}
+
+/// `seller; manager` → roles.
+pub fn parse_roles(text: &str) -> Result<Vec<Role>> {
+    text.split([';', ',', ' ', '；', '，'])
+        .filter(|part| !part.is_empty())
+        .map(|part| {
+            Role::parse(&part.to_lowercase())
+                .ok_or_else(|| Error::Invalid(vec![FieldError::new("roles", "invalid-role").with("value", part)]))
+        })
+        .collect()
+}
+
+pub async fn write_roles(tx: &mut Tx, person: Uuid, roles: &[Role]) -> Result<()> {
+    tx.execute(sql!("DELETE FROM person_role WHERE person_id = $1", person)).await?;
+    for role in roles {
+        tx.execute(sql!("INSERT INTO person_role (person_id, role) VALUES ($1, $2)", person, role.key())).await?;
+    }
+    Ok(())
+}
+
+/// A link by which an invited person (or one who forgot their password) sets a password. Returns the token; only its hash is kept.
+pub async fn invite(tx: &mut Tx, person: Uuid, by: Option<Uuid>, now: Instant) -> Result<String> {
+    let token = new_token();
+    tx.execute(sql!("DELETE FROM invitation WHERE person_id = $1", person)).await?;
+    tx.execute(sql!(
+        "INSERT INTO invitation (token_hash, person_id, created_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        hash_token(&token),
+        person,
+        by,
+        now,
+        now.plus_seconds(7 * 86_400)
+    ))
+    .await?;
+    Ok(token)
+}
+
+/// The very first person, from the command line or the set-up page: nobody is there yet to do it.
+pub async fn create_first(
+    tx: &mut Tx,
+    clock: &store::Clock,
+    name: &str,
+    email: &str,
+    password: &str,
+    roles: &[Role],
+) -> Result<Uuid> {
+    let id = store::new_id(clock);
+    let now = clock.now();
+    tx.execute(sql!(
+        "INSERT INTO person (id, version, name, name_key, email, password_hash, state, theme, density, shortcuts, created_at, updated_at)
+         VALUES ($1, 1, $2, $3, $4, $5, 'active', 'auto', 'normal', $6, $7, $7)",
+        id,
+        name,
+        store::search::sort_key(name),
+        email.to_lowercase(),
+        hash_password(password)?,
+        true,
+        now
+    ))
+    .await
+    .map_err(|error| if error.is_unique_violation() { Error::field("email", "invalid-duplicate") } else { error.into() })?;
+    write_roles(tx, id, roles).await?;
+    tx.execute(sql!("INSERT INTO person_below (manager_id, person_id) VALUES ($1, $1)", id)).await?;
+    Ok(id)
+}

@@ -1,0 +1,426 @@
+//! Signing in and out, accepting an invitation, and a person's own preferences.
+
+use axum::Form;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use store::{Uuid, sql};
+
+use super::people;
+use crate::shell::app::App;
+use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::i18n::Locale;
+use crate::shell::page::{Asked, Page, Toast, done, render, respond, respond_with};
+use crate::shell::routes::{Policy, Routes};
+use crate::shell::viewer::{SECURE_SESSION_COOKIE, SESSION_COOKIE, Viewer, cookie, hash_token, new_token};
+
+pub fn routes() -> Routes {
+    Routes::new()
+        .get("/sign-in", Policy::Public, form)
+        .post("/sign-in", Policy::Public, sign_in)
+        .post("/sign-out", Policy::SignedIn, sign_out)
+        .get("/invitations/{token}", Policy::Public, invitation)
+        .post("/invitations/{token}", Policy::Public, accept_invitation)
+        .get("/me", Policy::SignedIn, me)
+        .post("/me", Policy::SignedIn, save_me)
+        .post("/me/password", Policy::SignedIn, change_password)
+        .post("/me/locale", Policy::Public, set_locale)
+        .post("/me/theme", Policy::Public, set_theme)
+}
+
+/// How long a session lasts, in seconds.
+const SESSION: i64 = 14 * 86_400;
+
+#[derive(askama::Template)]
+#[template(path = "system/sign_in.html")]
+struct SignInBody<'a> {
+    page: &'a Page,
+    organization: String,
+    email: String,
+    error: Option<String>,
+    next: String,
+}
+
+#[derive(Deserialize)]
+struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+/// Only a path of our own is a place to go back to.
+fn own_path(next: &str) -> &str {
+    let own = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+    if own { next } else { "/" }
+}
+
+fn visitor_locale(headers: &HeaderMap, fallback: Locale) -> Locale {
+    cookie(headers, "locale")
+        .and_then(Locale::parse)
+        .or_else(|| {
+            headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).and_then(Locale::accepted)
+        })
+        .unwrap_or(fallback)
+}
+
+async fn form(State(app): State<App>, headers: HeaderMap, asked: Asked, Query(next): Query<Next>) -> Result<Response> {
+    let config = app.config(0).await?;
+    let locale = visitor_locale(&headers, config.locale);
+    let page = Page::public(locale, &asked, locale.text("sign-in"));
+    respond(
+        &page,
+        &SignInBody {
+            page: &page,
+            organization: config.name.clone(),
+            email: String::new(),
+            error: None,
+            next: own_path(&next.next).into(),
+        },
+    )
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    email: String,
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+async fn sign_in(
+    State(app): State<App>,
+    headers: HeaderMap,
+    asked: Asked,
+    Form(given): Form<Credentials>,
+) -> Result<Response> {
+    let email = given.email.trim().to_lowercase();
+    let now = app.clock.now();
+    app.limits.take(format!("sign-in {email}"), 10.0, now)?;
+    let found: Option<(Uuid, Option<String>, String)> = {
+        let mut session = app.db.read().await?;
+        session
+            .optional(sql!(
+                "SELECT id, password_hash, state FROM person WHERE email = $1 AND deleted_at IS NULL",
+                &email
+            ))
+            .await?
+    };
+    let (stored, password) = (found.as_ref().and_then(|(_, hash, _)| hash.clone()), given.password.clone());
+    // Hashing takes tens of milliseconds of work: off the threads that answer everybody else.
+    let fits = tokio::task::spawn_blocking(move || people::password_fits(stored.as_deref(), &password))
+        .await
+        .map_err(|error| Error::Internal(error.to_string()))?;
+    match found {
+        Some((person, _, state)) if fits && state == "active" => {
+            let mut response = Redirect::to(own_path(&given.next)).into_response();
+            open_session(&app, person, &headers, &mut response).await?;
+            Ok(response)
+        }
+        _ => {
+            let config = app.config(0).await?;
+            let locale = visitor_locale(&headers, config.locale);
+            let page = Page::public(locale, &asked, locale.text("sign-in"));
+            let error = Some(locale.text("sign-in-wrong"));
+            let body = SignInBody {
+                page: &page,
+                organization: config.name.clone(),
+                email: given.email,
+                error,
+                next: own_path(&given.next).into(),
+            };
+            respond_with(StatusCode::UNPROCESSABLE_ENTITY, &page, render(&body)?)
+        }
+    }
+}
+
+/// A new session under a fresh id; sessions that ran out are swept away on the way.
+async fn open_session(app: &App, person: Uuid, headers: &HeaderMap, response: &mut Response) -> Result<()> {
+    let token = new_token();
+    let now = app.clock.now();
+    let agent: String =
+        headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("").chars().take(200).collect();
+    let mut tx = app.db.write().await?;
+    tx.execute(sql!("DELETE FROM session WHERE expires_at < $1", now)).await?;
+    tx.execute(sql!(
+        "INSERT INTO session (token_hash, person_id, created_at, expires_at, agent) VALUES ($1, $2, $3, $4, $5)",
+        hash_token(&token),
+        person,
+        now,
+        now.plus_seconds(SESSION),
+        agent
+    ))
+    .await?;
+    tx.commit().await?;
+    let (name, secure) = if app.https { (SECURE_SESSION_COOKIE, "; Secure") } else { (SESSION_COOKIE, "") };
+    set_cookie(response, &format!("{name}={token}; Path=/; Max-Age={SESSION}; HttpOnly; SameSite=Lax{secure}"));
+    Ok(())
+}
+
+fn set_cookie(response: &mut Response, line: &str) {
+    if let Ok(value) = HeaderValue::from_str(line) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+async fn sign_out(State(app): State<App>, viewer: Viewer) -> Result<Response> {
+    let mut tx = app.db.write().await?;
+    tx.execute(sql!("DELETE FROM session WHERE token_hash = $1", &viewer.session)).await?;
+    tx.commit().await?;
+    let mut response = Redirect::to("/sign-in").into_response();
+    let (name, secure) = if app.https { (SECURE_SESSION_COOKIE, "; Secure") } else { (SESSION_COOKIE, "") };
+    set_cookie(&mut response, &format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}"));
+    Ok(response)
+}
+
+#[derive(askama::Template)]
+#[template(path = "system/invitation.html")]
+struct InvitationBody<'a> {
+    page: &'a Page,
+    name: String,
+    error: Option<String>,
+}
+
+async fn invited(app: &App, token: &str) -> Result<(Uuid, String)> {
+    let mut session = app.db.read().await?;
+    session
+        .optional(sql!(
+            "SELECT p.id, p.name FROM invitation i JOIN person p ON p.id = i.person_id
+              WHERE i.token_hash = $1 AND i.used_at IS NULL AND i.expires_at > $2 AND p.state <> 'disabled'",
+            hash_token(token),
+            app.clock.now()
+        ))
+        .await?
+        .ok_or(Error::NotFound)
+}
+
+async fn invitation(
+    State(app): State<App>,
+    headers: HeaderMap,
+    asked: Asked,
+    Path(token): Path<String>,
+) -> Result<Response> {
+    let (_, name) = invited(&app, &token).await?;
+    let locale = visitor_locale(&headers, app.config(0).await?.locale);
+    let page = Page::public(locale, &asked, locale.text("invitation-title"));
+    respond(&page, &InvitationBody { page: &page, name, error: None })
+}
+
+#[derive(Deserialize)]
+struct NewPassword {
+    #[serde(default)]
+    current: String,
+    password: String,
+}
+
+async fn accept_invitation(
+    State(app): State<App>,
+    headers: HeaderMap,
+    asked: Asked,
+    Path(token): Path<String>,
+    Form(given): Form<NewPassword>,
+) -> Result<Response> {
+    let (person, name) = invited(&app, &token).await?;
+    let hash = match people::hash_password(&given.password) {
+        Ok(hash) => hash,
+        Err(Error::Invalid(errors)) => {
+            let locale = visitor_locale(&headers, app.config(0).await?.locale);
+            let page = Page::public(locale, &asked, locale.text("invitation-title"));
+            let error = errors.first().map(|error| error.text(locale));
+            return respond_with(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &page,
+                render(&InvitationBody { page: &page, name, error })?,
+            );
+        }
+        Err(error) => return Err(error),
+    };
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let used = tx
+        .execute(sql!(
+            "UPDATE invitation SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL",
+            hash_token(&token),
+            now
+        ))
+        .await?;
+    if used == 0 {
+        return Err(Error::NotFound);
+    }
+    tx.execute(sql!(
+        "UPDATE person SET password_hash = $2, state = 'active', version = version + 1, updated_at = $3 WHERE id = $1",
+        person,
+        hash,
+        now
+    ))
+    .await?;
+    // Whoever was signed in with the old password is not any more.
+    tx.execute(sql!("DELETE FROM session WHERE person_id = $1", person)).await?;
+    tx.commit().await?;
+    let mut response = Redirect::to("/").into_response();
+    open_session(&app, person, &headers, &mut response).await?;
+    Ok(response)
+}
+
+#[derive(askama::Template)]
+#[template(path = "system/me.html")]
+struct MeBody<'a> {
+    page: &'a Page,
+    viewer: &'a Viewer,
+    roles: Vec<String>,
+    errors: Vec<String>,
+}
+
+fn me_page(viewer: &Viewer, asked: &Asked, status: StatusCode, errors: Vec<String>) -> Result<Response> {
+    let page = Page::new(viewer, asked, viewer.locale.text("me-title"));
+    let roles = viewer.roles.iter().map(|role| viewer.locale.text(&format!("role-{}", role.key()))).collect();
+    respond_with(status, &page, render(&MeBody { page: &page, viewer, roles, errors })?)
+}
+
+async fn me(viewer: Viewer, asked: Asked) -> Result<Response> {
+    me_page(&viewer, &asked, StatusCode::OK, Vec::new())
+}
+
+#[derive(Deserialize)]
+struct Preferences {
+    name: String,
+    density: String,
+    #[serde(default)]
+    shortcuts: String,
+}
+
+async fn save_me(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Form(given): Form<Preferences>,
+) -> Result<Response> {
+    let name = given.name.trim();
+    if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
+        return me_page(
+            &viewer,
+            &asked,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            vec![FieldError::new("name", "invalid-required").text(viewer.locale)],
+        );
+    }
+    let density = if given.density == "compact" { "compact" } else { "normal" };
+    let mut tx = app.db.write().await?;
+    tx.execute(sql!(
+        "UPDATE person SET name = $2, name_key = $3, density = $4, shortcuts = $5, version = version + 1, updated_at = $6 WHERE id = $1",
+        viewer.person,
+        name,
+        store::search::sort_key(name),
+        density,
+        given.shortcuts == "on",
+        app.clock.now()
+    ))
+    .await?;
+    tx.commit().await?;
+    Ok(done(&asked, "/me", Some(Toast::success(viewer.locale.text("saved")))))
+}
+
+async fn change_password(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Form(given): Form<NewPassword>,
+) -> Result<Response> {
+    app.limits.take(format!("password {}", viewer.person), 10.0, app.clock.now())?;
+    let stored: Option<String> = {
+        let mut session = app.db.read().await?;
+        session
+            .value::<Option<String>>(sql!("SELECT password_hash FROM person WHERE id = $1", viewer.person))
+            .await?
+            .flatten()
+    };
+    let current = given.current.clone();
+    let fits = tokio::task::spawn_blocking(move || people::password_fits(stored.as_deref(), &current))
+        .await
+        .map_err(|error| Error::Internal(error.to_string()))?;
+    if !fits {
+        return me_page(
+            &viewer,
+            &asked,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            vec![viewer.locale.text("me-password-wrong")],
+        );
+    }
+    let hash = match people::hash_password(&given.password) {
+        Ok(hash) => hash,
+        Err(Error::Invalid(errors)) => {
+            return me_page(
+                &viewer,
+                &asked,
+                StatusCode::UNPROCESSABLE_ENTITY,
+                errors.iter().map(|error| error.text(viewer.locale)).collect(),
+            );
+        }
+        Err(error) => return Err(error),
+    };
+    let mut tx = app.db.write().await?;
+    tx.execute(sql!("UPDATE person SET password_hash = $2, version = version + 1 WHERE id = $1", viewer.person, hash))
+        .await?;
+    tx.execute(sql!("DELETE FROM session WHERE person_id = $1 AND token_hash <> $2", viewer.person, &viewer.session))
+        .await?;
+    tx.commit().await?;
+    Ok(done(&asked, "/me", Some(Toast::success(viewer.locale.text("me-password-changed")))))
+}
+
+#[derive(Deserialize)]
+struct LocaleChoice {
+    locale: String,
+}
+
+/// Back to where the person was, if that is a page of ours.
+fn back(headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("");
+    headers
+        .get(header::REFERER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|url| url.split_once("://"))
+        .and_then(|(_, rest)| rest.strip_prefix(host))
+        .map(own_path)
+        .unwrap_or("/")
+        .to_owned()
+}
+
+async fn set_locale(
+    State(app): State<App>,
+    headers: HeaderMap,
+    viewer: Option<axum::Extension<Viewer>>,
+    Form(given): Form<LocaleChoice>,
+) -> Result<Response> {
+    let locale = Locale::parse(&given.locale).ok_or_else(|| Error::field("locale", "invalid-choice"))?;
+    if let Some(axum::Extension(viewer)) = viewer {
+        let mut tx = app.db.write().await?;
+        tx.execute(sql!("UPDATE person SET locale = $2 WHERE id = $1", viewer.person, locale.tag())).await?;
+        tx.commit().await?;
+    }
+    let mut response = Redirect::to(&back(&headers)).into_response();
+    set_cookie(&mut response, &format!("locale={}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax", locale.tag()));
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+struct ThemeChoice {
+    theme: String,
+}
+
+async fn set_theme(
+    State(app): State<App>,
+    headers: HeaderMap,
+    viewer: Option<axum::Extension<Viewer>>,
+    Form(given): Form<ThemeChoice>,
+) -> Result<Response> {
+    if !matches!(given.theme.as_str(), "light" | "dark" | "auto") {
+        return Err(Error::field("theme", "invalid-choice"));
+    }
+    if let Some(axum::Extension(viewer)) = viewer {
+        let mut tx = app.db.write().await?;
+        tx.execute(sql!("UPDATE person SET theme = $2 WHERE id = $1", viewer.person, &given.theme)).await?;
+        tx.commit().await?;
+    }
+    let mut response = Redirect::to(&back(&headers)).into_response();
+    set_cookie(&mut response, &format!("theme={}; Path=/; Max-Age=31536000; SameSite=Lax", given.theme));
+    Ok(response)
+}

@@ -1,0 +1,175 @@
+//! Line items: what a deal is made of. As long as nobody typed an amount, the deal's amount is their sum, kept in the same
+//! transaction; the last cent is where it belongs because each line is rounded once.
+
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use store::{Cell, Session, Tx, Uuid, new_id, sql};
+
+use crate::shell::error::{Error, Result};
+use crate::shell::record::{Actor, Draft, Object, command};
+
+/// A line as shown.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Item {
+    pub id: Uuid,
+    pub version: i64,
+    pub product_id: Uuid,
+    pub product: String,
+    /// Thousandths: 1500 is 1.5.
+    pub quantity: i64,
+    pub unit_price: i64,
+    /// Hundredths of a percent.
+    pub discount: i64,
+    pub amount: i64,
+}
+
+/// quantity × unit price × (1 − discount), rounded half away from zero to the minor unit.
+///
+/// Errors: `None` when it does not fit into an amount.
+pub fn line_amount(quantity: i64, unit_price: i64, discount: i64) -> Option<i64> {
+    let gross = Decimal::from(quantity).checked_mul(Decimal::from(unit_price))?;
+    let net = gross.checked_mul(Decimal::from(10_000 - discount))? / Decimal::from(10_000_000);
+    net.round_dp_with_strategy(0, rust_decimal::RoundingStrategy::MidpointAwayFromZero)
+        .to_i64()
+        .filter(|amount| amount.abs() <= 100_000_000_000_000_000)
+}
+
+const OF_DEAL: &str = "
+    SELECT i.id, i.version, i.product_id, p.name AS product, i.quantity, i.unit_price, i.discount, i.amount
+      FROM line_item i JOIN product p ON p.id = i.product_id
+     WHERE i.opportunity_id = $1 ORDER BY i.position, i.id";
+
+/// The lines of a deal that the caller has shown to be visible.
+pub async fn of_deal(session: &mut Session, deal: Uuid) -> Result<Vec<Item>> {
+    Ok(session.all(sql!(OF_DEAL, deal)).await?)
+}
+
+/// The single line of an imported deal that names its product.
+pub(super) async fn insert_one(tx: &mut Tx, actor: &Actor, deal: Uuid, product: Uuid, amount: i64) -> Result<()> {
+    insert(tx, actor, deal, product, 1000, amount, 0, amount, 0).await
+}
+
+#[expect(clippy::too_many_arguments, reason = "one row: each part is its own column")]
+async fn insert(
+    tx: &mut Tx,
+    actor: &Actor,
+    deal: Uuid,
+    product: Uuid,
+    quantity: i64,
+    unit_price: i64,
+    discount: i64,
+    amount: i64,
+    position: i64,
+) -> Result<()> {
+    tx.execute(sql!(
+        "INSERT INTO line_item (id, version, opportunity_id, product_id, quantity, unit_price, discount, amount, position) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8)",
+        new_id(&actor.clock),
+        deal,
+        product,
+        quantity,
+        unit_price,
+        discount,
+        amount,
+        position
+    ))
+    .await?;
+    Ok(())
+}
+
+/// What somebody asks for in a line. Quantity in thousandths, discount in hundredths of a percent; without a price the list price counts.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    pub product: Uuid,
+    pub quantity: i64,
+    pub unit_price: Option<i64>,
+    pub discount: i64,
+}
+
+/// Adds a line and sets the deal's amount to the sum of its lines. Returns the deal's new version.
+pub async fn add(
+    tx: &mut Tx,
+    actor: &Actor,
+    deal_object: &'static Object,
+    deal: Uuid,
+    version: Option<i64>,
+    ask: Ask,
+) -> Result<i64> {
+    let loaded = command::load_for_write(tx, actor, deal_object, deal).await?;
+    if ask.quantity <= 0 || !(0..=10_000).contains(&ask.discount) {
+        return Err(Error::field(if ask.quantity <= 0 { "quantity" } else { "discount" }, "invalid-amount-range"));
+    }
+    let currency = loaded.text("currency").to_owned();
+    let product: Option<(i64, String)> = tx
+        .optional(sql!("SELECT list_price, currency FROM product WHERE id = $1 AND deleted_at IS NULL", ask.product))
+        .await?;
+    let (list_price, price_currency) = product.ok_or_else(|| Error::field("product", "invalid-reference"))?;
+    let unit_price = match ask.unit_price {
+        Some(price) => price,
+        None => price_in(tx, actor, ask.product, &currency)
+            .await?
+            .or((price_currency == currency).then_some(list_price))
+            .ok_or_else(|| Error::field("unit_price", "invalid-no-price"))?,
+    };
+    let amount = line_amount(ask.quantity, unit_price, ask.discount)
+        .ok_or_else(|| Error::field("quantity", "invalid-amount-range"))?;
+    let position: i64 =
+        tx.value(sql!("SELECT COUNT(*) FROM line_item WHERE opportunity_id = $1", deal)).await?.unwrap_or(0);
+    insert(tx, actor, deal, ask.product, ask.quantity, unit_price, ask.discount, amount, position).await?;
+    settle(tx, actor, deal_object, deal, version).await
+}
+
+pub async fn remove(
+    tx: &mut Tx,
+    actor: &Actor,
+    deal_object: &'static Object,
+    deal: Uuid,
+    version: Option<i64>,
+    item: Uuid,
+) -> Result<i64> {
+    command::load_for_write(tx, actor, deal_object, deal).await?;
+    if tx.execute(sql!("DELETE FROM line_item WHERE id = $1 AND opportunity_id = $2", item, deal)).await? == 0 {
+        return Err(Error::NotFound);
+    }
+    settle(tx, actor, deal_object, deal, version).await
+}
+
+/// The price of a product in a price list of that currency that is in force today.
+async fn price_in(tx: &mut Tx, actor: &Actor, product: Uuid, currency: &str) -> Result<Option<i64>> {
+    const PRICE: &str = "
+        SELECT p.amount FROM price p JOIN price_list l ON l.id = p.price_list_id
+         WHERE p.product_id = $1 AND l.currency = $2 AND l.deleted_at IS NULL
+           AND (l.from_day IS NULL OR l.from_day <= $3) AND (l.to_day IS NULL OR l.to_day >= $3)
+         ORDER BY l.from_day DESC, l.id DESC LIMIT 1";
+    Ok(tx.value(sql!(PRICE, product, currency, actor.today)).await?)
+}
+
+/// The deal's amount becomes the sum of its lines.
+async fn settle(
+    tx: &mut Tx,
+    actor: &Actor,
+    deal_object: &'static Object,
+    deal: Uuid,
+    version: Option<i64>,
+) -> Result<i64> {
+    let sum: i64 = tx
+        .value(sql!("SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM line_item WHERE opportunity_id = $1", deal))
+        .await?
+        .unwrap_or(0);
+    let mut draft = Draft::default();
+    draft.event_kind = Some("items");
+    draft.set("amount", Cell::Int(sum));
+    draft.derived.push(("amount_typed", store::Arg::from(false)));
+    command::update(tx, actor, deal_object, deal, version, draft).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line_amount;
+
+    #[test]
+    fn a_line_is_rounded_once_to_the_cent() {
+        assert_eq!(line_amount(1500, 3333, 0), Some(5000)); // 1.5 × 33.33 = 49.995
+        assert_eq!(line_amount(3000, 1000, 3333), Some(2000)); // 3 × 10.00 − 33.33 %
+        assert_eq!(line_amount(i64::MAX, i64::MAX, 0), None);
+    }
+}

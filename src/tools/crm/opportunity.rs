@@ -1,0 +1,307 @@
+//! Opportunities: a deal moves through the stages of its pipeline. Names of stages are free, their meaning (`open`, `won`,
+//! `lost`) is fixed. A move forward needs the evidence that the stages it leaves ask for, or a reason; a lost deal says why.
+//! Every move is a narrow row in `stage_change`, written in the same transaction.
+
+use futures_util::future::BoxFuture;
+use store::{Arg, Cell, Day, Instant, Tx, Uuid, new_id, sql};
+
+use super::account::{fill_currency, fill_owner};
+use crate::shell::config::{Config, Criterion, Stage, StageKind};
+use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::record::{Actor, Draft, Loaded};
+
+pub fn prepare<'a>(
+    tx: &'a mut Tx,
+    actor: &'a Actor,
+    draft: &'a mut Draft,
+    before: Option<&'a Loaded>,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        fill_owner(actor, draft, before);
+        fill_currency(actor, draft, before);
+        draft.fill(before, "created_on", || Cell::Int(actor.today.0));
+        let config = actor.viewer.config.clone();
+        let stage = settle_stage(&config, draft, before)?;
+        if before.is_none_or(|deal| deal.id_of("stage") != Some(stage.id)) {
+            enter_stage(tx, actor, &config, draft, before, stage).await?;
+        }
+        if let (Some(deal), Some(created), true) =
+            (before, draft.get("created_on").and_then(Cell::int), actor.import.is_some())
+        {
+            correct_beginning(actor, draft, deal, Day(created));
+        }
+        settle_amount(tx, actor, &config, draft, before, stage).await
+    })
+}
+
+/// A file that corrects the day of creation also corrects since when the deal is in its first stage.
+fn correct_beginning(actor: &Actor, draft: &mut Draft, deal: &Loaded, created: Day) {
+    let zone = &actor.viewer.config.zone;
+    let began = deal.int("created_on").map(|day| Instant::start_of(Day(day), zone).0);
+    if began == deal.int("stage_since") && !draft.has("stage") {
+        draft.derived.push(("stage_since", Arg::from(Instant::start_of(created, zone))));
+    }
+}
+
+/// The stage after the write; for a new deal the first open one of its pipeline.
+fn settle_stage<'c>(config: &'c Config, draft: &mut Draft, before: Option<&Loaded>) -> Result<&'c Stage> {
+    let stage = match draft.after(before, "stage").id() {
+        Some(id) => config.stage(id).ok_or_else(|| Error::field("stage", "invalid-stage"))?,
+        None => {
+            let pipeline = match draft.after(before, "pipeline").id() {
+                Some(id) => config.pipeline(id),
+                None => config.pipelines.first(),
+            };
+            let first =
+                pipeline.and_then(|pipeline| pipeline.stages.iter().find(|stage| stage.kind == StageKind::Open));
+            first.ok_or_else(|| Error::field("pipeline", "invalid-pipeline"))?
+        }
+    };
+    match draft.after(before, "pipeline").id() {
+        // A stage of another pipeline means that the deal was not looked at: moving between pipelines is a choice of its own.
+        Some(pipeline) if pipeline != stage.pipeline => return Err(Error::field("stage", "invalid-stage-pipeline")),
+        Some(_) => {}
+        None => draft.set("pipeline", Cell::Id(stage.pipeline)),
+    }
+    if draft.has("stage") || before.is_none() {
+        draft.set("stage", Cell::Id(stage.id));
+    }
+    Ok(stage)
+}
+
+/// What has to hold, and what follows, when a deal enters a stage.
+async fn enter_stage(
+    tx: &mut Tx,
+    actor: &Actor,
+    config: &Config,
+    draft: &mut Draft,
+    before: Option<&Loaded>,
+    stage: &Stage,
+) -> Result<()> {
+    // A file that is taken over tells what has happened elsewhere; nobody can ask it for evidence.
+    let told = actor.import.is_some();
+    if let (Some(deal), false, None) = (before, told, &draft.reason) {
+        let missing = missing_evidence(tx, config, draft, deal, stage).await?;
+        if !missing.is_empty() {
+            return Err(Error::Invalid(missing.iter().map(missing_error).collect()));
+        }
+    }
+    if stage.kind == StageKind::Lost && !told && draft.after(before, "lost_reason").is_null() {
+        return Err(Error::field("lost_reason", "refused-lost-reason"));
+    }
+    if !draft.has("probability") || stage.kind != StageKind::Open {
+        draft.set("probability", Cell::Int(stage.probability));
+    }
+    match stage.kind {
+        StageKind::Open => draft.set("closed_on", Cell::Null),
+        StageKind::Won | StageKind::Lost if draft.get("closed_on").is_none_or(Cell::is_null) => {
+            draft.set("closed_on", Cell::Int(actor.today.0))
+        }
+        _ => {}
+    }
+    let closed = draft.get("closed_on").and_then(Cell::int);
+    let created = draft.after(before, "created_on").int().unwrap_or(actor.today.0);
+    if closed.is_some_and(|closed| closed < created) {
+        return Err(Error::field("closed_on", "invalid-closed-before-created"));
+    }
+    if told && draft.after(before, "close_date").is_null() {
+        // Lists from elsewhere often know no expected date: then a deal is expected after the usual length of its pipeline.
+        draft.set("close_date", Cell::Int(closed.unwrap_or(created + usual_days(config, stage))));
+    }
+    let since = if told { told_entry(actor, draft, before.is_none().then_some(created)) } else { actor.now };
+    draft.derived.push(("stage_kind", Arg::from(stage.kind.key())));
+    draft.derived.push(("stage_since", Arg::from(since)));
+    if before.is_some() {
+        draft.event_kind = Some("stage");
+    }
+    Ok(())
+}
+
+/// How long deals usually take from the first stage to the end, by the pipeline's own expectation.
+fn usual_days(config: &Config, stage: &Stage) -> i64 {
+    let stages = config.pipeline(stage.pipeline).map_or(&[][..], |pipeline| &pipeline.stages);
+    stages.iter().filter_map(|stage| stage.expected_days).sum::<i64>().max(30)
+}
+
+/// When a deal taken over entered its stage: on the day the file names, else when it was closed, else when it was created.
+fn told_entry(actor: &Actor, draft: &Draft, created: Option<i64>) -> Instant {
+    let day = |key: &str| draft.get(key).and_then(Cell::int);
+    match day("moved_on").or(day("closed_on")).or(created) {
+        Some(day) => Instant::start_of(Day(day), &actor.viewer.config.zone).min(actor.now),
+        None => actor.now,
+    }
+}
+
+/// The amount in both currencies. While open it is worth today's rate; when closed, the rate of that day for good.
+async fn settle_amount(
+    tx: &mut Tx,
+    actor: &Actor,
+    config: &Config,
+    draft: &mut Draft,
+    before: Option<&Loaded>,
+    stage: &Stage,
+) -> Result<()> {
+    if before.is_none() {
+        let product = draft.get("product").and_then(Cell::id);
+        if let (Some(product), true) = (product, draft.after(None, "amount").is_null()) {
+            let currency = draft.after(None, "currency").text().unwrap_or("").to_owned();
+            let price: Option<i64> = tx
+                .value(sql!("SELECT list_price FROM product WHERE id = $1 AND currency = $2", product, currency))
+                .await?;
+            draft.set("amount", price.map_or(Cell::Null, Cell::Int));
+        }
+        draft.derived.push(("amount_typed", Arg::from(product.is_none())));
+        draft.fill(None, "amount", || Cell::Int(0));
+    } else if draft.has("amount") && draft.event_kind != Some("items") {
+        draft.derived.push(("amount_typed", Arg::from(true)));
+    }
+    if draft.get("amount").is_some_and(Cell::is_null) {
+        draft.set("amount", Cell::Int(0));
+    }
+    let amount = draft.after(before, "amount").int().unwrap_or(0);
+    if amount < 0 {
+        return Err(Error::field("amount", "invalid-negative"));
+    }
+    let moves = draft.has("amount") || draft.has("currency") || draft.has("stage");
+    if moves {
+        let currency = draft.after(before, "currency").text().unwrap_or(&config.base_currency);
+        let day = match stage.kind {
+            StageKind::Open => actor.today,
+            _ => Day(draft.after(before, "closed_on").int().unwrap_or(actor.today.0)),
+        };
+        let base = config.to_base(amount, currency, day).ok_or_else(|| {
+            Error::Invalid(vec![FieldError::new("currency", "invalid-no-rate").with("currency", currency)])
+        })?;
+        draft.derived.push(("amount_base", Arg::from(base)));
+    }
+    Ok(())
+}
+
+/// The required criteria of the stages a forward move leaves behind that nothing speaks for yet.
+pub async fn missing_evidence<'c>(
+    tx: &mut store::Session,
+    config: &'c Config,
+    draft: &Draft,
+    deal: &Loaded,
+    target: &Stage,
+) -> Result<Vec<&'c Criterion>> {
+    let Some(from) = deal.id_of("stage").and_then(|id| config.stage(id)) else { return Ok(Vec::new()) };
+    let forward = target.kind == StageKind::Won || (target.kind == StageKind::Open && target.position > from.position);
+    if from.kind != StageKind::Open || !forward {
+        return Ok(Vec::new());
+    }
+    let left = config.pipeline(from.pipeline).map_or(&[][..], |pipeline| &pipeline.stages);
+    let left = left.iter().filter(|stage| {
+        stage.kind == StageKind::Open
+            && stage.position >= from.position
+            && (target.kind == StageKind::Won || stage.position < target.position)
+    });
+    let given: Vec<(Uuid,)> =
+        tx.all(sql!("SELECT criterion_id FROM evidence WHERE opportunity_id = $1", deal.id)).await?;
+    Ok(left
+        .flat_map(|stage| &stage.criteria)
+        .filter(|criterion| criterion.required)
+        .filter(|criterion| match &criterion.field {
+            Some(field) => draft.after(Some(deal), field).is_null(),
+            None => !given.iter().any(|(id,)| *id == criterion.id),
+        })
+        .collect())
+}
+
+fn missing_error(criterion: &&Criterion) -> FieldError {
+    let field = criterion.field.clone().unwrap_or_else(|| format!("evidence.{}", criterion.id));
+    FieldError::new(&field, "refused-evidence-missing").with("criterion", &criterion.name)
+}
+
+pub fn after_save<'a>(
+    tx: &'a mut Tx,
+    actor: &'a Actor,
+    draft: &'a Draft,
+    id: Uuid,
+    before: Option<&'a Loaded>,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        if before.is_none() {
+            record_first_stages(tx, actor, draft, id).await?;
+            if let Some(product) = draft.get("product").and_then(Cell::id) {
+                let amount = draft.get("amount").and_then(Cell::int).unwrap_or(0);
+                super::items::insert_one(tx, actor, id, product, amount).await?;
+            }
+        } else if let (Some(deal), Some(stage)) = (before, draft.get("stage").and_then(Cell::id))
+            && deal.id_of("stage") != Some(stage)
+        {
+            let since = Instant(deal.int("stage_since").unwrap_or(actor.now.0));
+            let entered = if actor.import.is_some() { told_entry(actor, draft, None) } else { actor.now };
+            let from = deal.id_of("stage");
+            record_move(tx, actor, draft, id, from, stage, entered, (entered.0 - since.0).max(0) / 1_000_000).await?;
+        }
+        if let (Some(_), Some(created), true) =
+            (before, draft.get("created_on").and_then(Cell::int), actor.import.is_some())
+        {
+            let began = Instant::start_of(Day(created), &actor.viewer.config.zone);
+            tx.execute(sql!(
+                "UPDATE stage_change SET at = $2 WHERE opportunity_id = $1 AND from_stage_id IS NULL",
+                id,
+                began
+            ))
+            .await?;
+        }
+        Ok(())
+    })
+}
+
+/// A new deal entered its stage when it was created. A deal taken over as closed was open before: in the stage the file
+/// names (`reached_stage`), else the first one.
+async fn record_first_stages(tx: &mut Tx, actor: &Actor, draft: &Draft, id: Uuid) -> Result<()> {
+    let config = &actor.viewer.config;
+    let Some(stage) = draft.get("stage").and_then(Cell::id).and_then(|id| config.stage(id)) else { return Ok(()) };
+    let created = Day(draft.get("created_on").and_then(Cell::int).unwrap_or(actor.today.0));
+    let created = if actor.import.is_some() { Instant::start_of(created, &config.zone) } else { actor.now };
+    if stage.kind == StageKind::Open {
+        return record_move(tx, actor, draft, id, None, stage.id, created, 0).await;
+    }
+    let reached = draft.get("reached_stage").and_then(Cell::id).and_then(|id| config.stage(id));
+    let first = config
+        .pipeline(stage.pipeline)
+        .and_then(|pipeline| pipeline.stages.iter().find(|stage| stage.kind == StageKind::Open));
+    let Some(open) = reached.or(first) else { return Ok(()) };
+    let closed = told_entry(actor, draft, None);
+    record_move(tx, actor, draft, id, None, open.id, created, 0).await?;
+    record_move(tx, actor, draft, id, Some(open.id), stage.id, closed, (closed.0 - created.0).max(0) / 1_000_000).await
+}
+
+const INSERT_MOVE: &str = "
+    INSERT INTO stage_change (id, opportunity_id, from_stage_id, from_kind, to_stage_id, to_kind, amount, currency,
+                              amount_base, close_day, at, by_id, seconds, reason)
+    SELECT $1, o.id, $2, $3, $4, $5, o.amount, o.currency, o.amount_base, o.close_day, $6, $7, $8, $9
+      FROM opportunity o WHERE o.id = $10";
+
+#[expect(clippy::too_many_arguments, reason = "one row of history: each part is its own column")]
+async fn record_move(
+    tx: &mut Tx,
+    actor: &Actor,
+    draft: &Draft,
+    id: Uuid,
+    from: Option<Uuid>,
+    to: Uuid,
+    at: Instant,
+    seconds: i64,
+) -> Result<()> {
+    let config = &actor.viewer.config;
+    let kind = |stage: Uuid| config.stage(stage).map_or("open", |stage| stage.kind.key());
+    tx.execute(sql!(
+        INSERT_MOVE,
+        new_id(&actor.clock),
+        from,
+        from.map(kind),
+        to,
+        kind(to),
+        at,
+        actor.viewer.person,
+        seconds,
+        draft.reason.clone(),
+        id
+    ))
+    .await?;
+    Ok(())
+}

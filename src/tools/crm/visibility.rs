@@ -1,0 +1,117 @@
+//! Who sees which record. One predicate per kind, used by every surface:
+//!
+//! - account: its owner reaches me by my level, or it was shared with me, I am on its team, or I see a deal of it
+//!   (who works a deal must know the customer);
+//! - opportunity, lead: owner by level, or shared;
+//! - contact: as its account; without an account as its owner;
+//! - activity: its owner is me, or I see what it hangs on (deal, else lead, else account, else contact's account);
+//! - task: owner by level, or I made it;
+//! - product, person: everybody with a right on the kind.
+
+use store::Sql;
+
+use crate::shell::access::{Level, Right, Scope};
+
+pub fn account(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
+    let level = scope.level("account", right);
+    match level {
+        Level::All | Level::None => scope.push_owner(statement, level, ""),
+        Level::Own | Level::Team => {
+            statement.push("(");
+            scope.push_owner(statement, level, &format!("{alias}.owner_id"));
+            statement.push(" OR ");
+            scope.push_shared(statement, "account", right, &format!("{alias}.id"));
+            statement
+                .push(&format!(" OR {alias}.id IN (SELECT account_id FROM account_team WHERE person_id = "))
+                .bind(scope.person)
+                .push(")");
+            if right == Right::Read {
+                statement.push(&format!(" OR {alias}.id IN (SELECT o.account_id FROM opportunity o WHERE o.deleted_at IS NULL AND o.account_id IS NOT NULL AND "));
+                opportunity(statement, scope, Right::Read, "o");
+                statement.push(")");
+            }
+            statement.push(")");
+        }
+    }
+}
+
+pub fn contact(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
+    let level = scope.level("contact", right);
+    match level {
+        Level::All | Level::None => scope.push_owner(statement, level, ""),
+        Level::Own | Level::Team => {
+            statement.push(&format!("({alias}.account_id IN (SELECT ca.id FROM account ca WHERE "));
+            account(statement, scope, right, "ca");
+            statement.push(&format!(") OR ({alias}.account_id IS NULL AND "));
+            scope.push_owner(statement, level, &format!("{alias}.owner_id"));
+            statement.push("))");
+        }
+    }
+}
+
+fn owned_or_shared(statement: &mut Sql, scope: &Scope, right: Right, object: &str, alias: &str) {
+    let level = scope.level(object, right);
+    match level {
+        Level::All | Level::None => scope.push_owner(statement, level, ""),
+        Level::Own | Level::Team => {
+            statement.push("(");
+            scope.push_owner(statement, level, &format!("{alias}.owner_id"));
+            statement.push(" OR ");
+            scope.push_shared(statement, object, right, &format!("{alias}.id"));
+            statement.push(")");
+        }
+    }
+}
+
+pub fn opportunity(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
+    owned_or_shared(statement, scope, right, "opportunity", alias);
+}
+
+pub fn lead(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
+    owned_or_shared(statement, scope, right, "lead", alias);
+}
+
+pub fn activity(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
+    let level = scope.level("activity", right);
+    match (level, right) {
+        (Level::All | Level::None, _) => scope.push_owner(statement, level, ""),
+        // Only who wrote a note (or their manager) changes it.
+        (_, Right::Write) => scope.push_owner(statement, level, &format!("{alias}.owner_id")),
+        (_, Right::Read) => {
+            statement.push(&format!("({alias}.owner_id = ")).bind(scope.person);
+            statement.push(&format!(
+                " OR {alias}.opportunity_id IN (SELECT ao.id FROM opportunity ao WHERE ao.deleted_at IS NULL AND "
+            ));
+            opportunity(statement, scope, Right::Read, "ao");
+            statement.push(&format!(") OR ({alias}.opportunity_id IS NULL AND {alias}.lead_id IN (SELECT al.id FROM lead al WHERE al.deleted_at IS NULL AND "));
+            lead(statement, scope, Right::Read, "al");
+            statement.push(&format!(")) OR ({alias}.opportunity_id IS NULL AND {alias}.lead_id IS NULL AND {alias}.account_id IN (SELECT aa.id FROM account aa WHERE aa.deleted_at IS NULL AND "));
+            account(statement, scope, Right::Read, "aa");
+            statement.push(")))");
+        }
+    }
+}
+
+pub fn task(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
+    let level = scope.level("task", right);
+    match level {
+        Level::All | Level::None => scope.push_owner(statement, level, ""),
+        Level::Own | Level::Team => {
+            statement.push("(");
+            scope.push_owner(statement, level, &format!("{alias}.owner_id"));
+            statement.push(&format!(" OR {alias}.created_by = ")).bind(scope.person).push(")");
+        }
+    }
+}
+
+fn everybody_with_a_right(statement: &mut Sql, scope: &Scope, right: Right, object: &str) {
+    statement.push(if scope.level(object, right) > Level::None { "TRUE" } else { "FALSE" });
+}
+
+pub fn product(statement: &mut Sql, scope: &Scope, right: Right, _: &str) {
+    everybody_with_a_right(statement, scope, right, "product");
+}
+
+pub fn person(statement: &mut Sql, scope: &Scope, right: Right, _: &str) {
+    everybody_with_a_right(statement, scope, right, "person");
+}

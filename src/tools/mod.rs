@@ -1,0 +1,3 @@
+//! What we sell with.
+
+pub mod crm;

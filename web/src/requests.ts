@@ -1,0 +1,97 @@
+// The only file that configures htmx or knows the names of its events (docs/decisions/0003-htmx.md).
+import htmx from 'htmx.org/dist/htmx.esm.js'
+import { Idiomorph } from 'idiomorph/dist/idiomorph.esm.js'
+import { byId } from './dom'
+import { showToast } from './toast'
+
+Object.assign(htmx.config, {
+  includeIndicatorStyles: false,       // would insert a <style>, which the policy forbids
+  allowEval: false,
+  allowScriptTags: false,
+  selfRequestsOnly: true,
+  historyCacheSize: 0,                 // pages with customers' names do not belong in web storage
+  refreshOnHistoryMiss: true,
+  timeout: 30_000,
+  defaultSettleDelay: 0,
+  attributesToSettle: ['class'],       // copying `style` by attribute would break the policy
+  scrollIntoViewOnBoost: false,
+  responseHandling: [
+    { code: '204', swap: false },
+    { code: '[23]..', swap: true },
+    { code: '422|409', swap: true },   // the same form again, with what is wrong; or the conflict page
+    { code: '...', swap: false, error: true },
+  ],
+})
+
+// `hx-swap="morph"` (inner) and `hx-swap="morph:outerHTML"`, available on every page.
+htmx.defineExtension('morph', {
+  isInlineSwap: style => style.startsWith('morph'),
+  handleSwap(style, target, fragment) {
+    if (!style.startsWith('morph')) return false
+    const inner = style === 'morph' || style === 'morph:innerHTML'
+    return Idiomorph.morph(target as Element, (fragment as ParentNode).children, { morphStyle: inner ? 'innerHTML' : 'outerHTML', ignoreActiveValue: true })
+  },
+})
+document.body.setAttribute('hx-ext', 'morph')
+
+interface Detail { xhr: XMLHttpRequest, target: HTMLElement, elt: HTMLElement }
+const listen = (name: string, handle: (detail: Detail) => void) =>
+  document.addEventListener(name, event => handle((event as CustomEvent<Detail>).detail))
+
+// A target that waits is busy; it looks so only if it takes longer than 300 ms.
+const waiting = new Map<XMLHttpRequest, { target: HTMLElement, timer: number }>()
+listen('htmx:beforeSend', ({ xhr, target }) => {
+  target.setAttribute('aria-busy', 'true')
+  waiting.set(xhr, { target, timer: window.setTimeout(() => target.classList.add('is-loading'), 300) })
+})
+listen('htmx:afterRequest', ({ xhr }) => {
+  const wait = waiting.get(xhr)
+  if (!wait) return
+  clearTimeout(wait.timer)
+  wait.target.removeAttribute('aria-busy')
+  wait.target.classList.remove('is-loading')
+  waiting.delete(xhr)
+})
+
+// Focus: htmx keeps it by id. Where an element has none we look for its twin by what it does.
+let lost: string | undefined
+listen('htmx:beforeSwap', ({ target }) => {
+  const focused = document.activeElement
+  lost = focused instanceof HTMLElement && focused !== document.body && target.contains(focused) ? describe(focused) : undefined
+})
+listen('htmx:afterSettle', () => {
+  if (!lost) return
+  if (document.activeElement === document.body) document.querySelector<HTMLElement>(lost)?.focus({ preventScroll: true })
+  lost = undefined
+})
+function describe(element: HTMLElement) {
+  for (const name of ['id', 'data-card', 'data-edit', 'data-row', 'name', 'href', 'hx-get', 'hx-post', 'formaction', 'data-dialog']) {
+    const value = element.getAttribute(name)
+    if (value) return `${element.localName}[${name}="${CSS.escape(value)}"]`
+  }
+  return undefined
+}
+
+// Failures. What a server answer carries in `HX-Trigger` has been shown already.
+const failed = () => {
+  const words = byId('toasts')?.dataset.networkError
+  if (words) showToast({ text: words, kind: 'danger' })
+}
+listen('htmx:responseError', ({ xhr }) => {
+  if (xhr.status === 401) location.assign('/sign-in?next=' + encodeURIComponent(location.pathname + location.search))
+  else if (!xhr.getResponseHeader('HX-Trigger')?.includes('"toast"')) failed()
+})
+listen('htmx:sendError', failed)
+listen('htmx:timeout', failed)
+
+/** Sends a request in the name of `source`; the answer goes where the markup or `options` say. */
+export const send = (verb: 'get' | 'post', url: string, options: {
+  source?: Element, target?: Element | string, swap?: string, select?: string, values?: Record<string, string>,
+}) => htmx.ajax(verb, url, { ...options, swap: options.swap ?? 'none' } as Parameters<typeof htmx.ajax>[2])
+
+/** Looks at the answer to requests made by `source` before it is swapped. */
+export const onAnswer = (handle: (detail: Detail & { shouldSwap: boolean, swapOverride: string, isError: boolean }) => void) =>
+  document.addEventListener('htmx:beforeSwap', event => handle((event as CustomEvent).detail))
+
+export const process = (element: Element) => htmx.process(element)
+export const reload = (element: Element) => htmx.trigger(element, 'refresh')
