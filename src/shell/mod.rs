@@ -2,14 +2,18 @@
 
 pub mod access;
 pub mod app;
+pub mod bulk;
 pub mod calendar;
 pub mod config;
 pub mod error;
+pub mod form;
 pub mod format;
 pub mod i18n;
 pub mod layers;
 pub mod limit;
+pub mod list;
 pub mod page;
 pub mod record;
+pub mod records;
 pub mod routes;
 pub mod viewer;

@@ -208,7 +208,7 @@ impl Page {
     }
 
     fn density(&self) -> &str {
-        self.viewer.as_ref().map_or("normal", |viewer| &viewer.density)
+        if self.viewer.as_ref().is_some_and(|viewer| viewer.density == "compact") { "compact" } else { "comfortable" }
     }
 
     fn shortcuts(&self) -> &str {

@@ -17,7 +17,7 @@ function upgrade(select: HTMLSelectElement) {
     closeAfterSelect: !select.multiple, hideSelected: select.multiple, allowEmptyOption: false, openOnFocus: true,
     plugins: clearLabel && !select.required ? { clear_button: { title: clearLabel } } : {},
     shouldLoad: () => true,
-    score: () => row => found.has(String((row as unknown as Row).value)) ? 1 : 0,     // the server has chosen and ranked
+    score: () => (row: unknown) => found.has(String((row as Row).value)) ? 1 : 0,     // the server has chosen and ranked
     async load(query: string, give: (rows: Row[]) => void) {
       pending?.abort()
       pending = new AbortController()

@@ -28,6 +28,8 @@ pub struct Object {
     pub after_save: for<'a> fn(&'a mut Tx, &'a Actor, &'a Draft, Uuid, Option<&'a Loaded>) -> BoxFuture<'a, Result<()>>,
     /// What a record is found by has an index of its own.
     pub searched: bool,
+    /// Views that everybody has: message key `view-{object}-{key}` and the filters and sort as in the address bar.
+    pub views: &'static [(&'static str, &'static str)],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]

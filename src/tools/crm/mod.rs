@@ -14,8 +14,9 @@ mod visibility;
 
 pub use objects::REGISTRY;
 
+use crate::shell::records;
 use crate::shell::routes::Routes;
 
 pub fn routes() -> Routes {
-    Routes::new()
+    REGISTRY.objects.iter().fold(Routes::new(), |routes, object| routes.merge(records::routes(object)))
 }

@@ -93,6 +93,13 @@ pub static ACCOUNT: Object = Object {
     prepare: account::prepare,
     after_save: nothing_after,
     searched: true,
+    views: &[
+        ("all", ""),
+        ("mine", "f=owner:is:me"),
+        ("customers", "f=lifecycle:is:customer|loyal"),
+        ("prospects", "f=lifecycle:is:prospect"),
+        ("recent", "sort=-updated_at"),
+    ],
 };
 
 pub static CONTACT: Object = Object {
@@ -122,6 +129,7 @@ pub static CONTACT: Object = Object {
     prepare: account::prepare_contact,
     after_save: nothing_after,
     searched: true,
+    views: &[("all", ""), ("mine", "f=owner:is:me"), ("deciders", "f=buying_role:is:decision_maker|economic_buyer")],
 };
 
 pub static LEAD: Object = Object {
@@ -162,6 +170,12 @@ pub static LEAD: Object = Object {
     prepare: lead::prepare,
     after_save: nothing_after,
     searched: true,
+    views: &[
+        ("open", "f=status:is:new|working|qualified"),
+        ("mine", "f=owner:is:me&f=status:is:new|working|qualified"),
+        ("new", "f=status:is:new"),
+        ("all", ""),
+    ],
 };
 
 pub static OPPORTUNITY: Object = Object {
@@ -206,6 +220,16 @@ pub static OPPORTUNITY: Object = Object {
     prepare: opportunity::prepare,
     after_save: opportunity::after_save,
     searched: true,
+    views: &[
+        ("open", "f=state:is:open"),
+        ("mine", "f=owner:is:me&f=state:is:open"),
+        ("team", "f=owner:is:team&f=state:is:open"),
+        ("quarter", "f=state:is:open&f=close_date:within:this-quarter"),
+        ("overdue", "f=state:is:open&f=close_date:within:overdue"),
+        ("won", "f=state:is:won&sort=-closed_on"),
+        ("lost", "f=state:is:lost&sort=-closed_on"),
+        ("all", "sort=-updated_at"),
+    ],
 };
 
 pub static ACTIVITY: Object = Object {
@@ -234,6 +258,12 @@ pub static ACTIVITY: Object = Object {
     prepare: activity::prepare,
     after_save: nothing_after,
     searched: true,
+    views: &[
+        ("all", ""),
+        ("mine", "f=owner:is:me"),
+        ("week", "f=happened_at:within:this-week"),
+        ("meetings", "f=kind:is:meeting|visit"),
+    ],
 };
 
 pub static TASK: Object = Object {
@@ -262,6 +292,13 @@ pub static TASK: Object = Object {
     prepare: activity::prepare_task,
     after_save: nothing_after,
     searched: false,
+    views: &[
+        ("mine", "f=owner:is:me&f=status:is:open"),
+        ("overdue", "f=status:is:open&f=due_date:within:overdue"),
+        ("week", "f=status:is:open&f=due_date:within:this-week"),
+        ("open", "f=status:is:open"),
+        ("done", "f=status:is:done&sort=-updated_at"),
+    ],
 };
 
 pub static PRODUCT: Object = Object {
@@ -287,6 +324,7 @@ pub static PRODUCT: Object = Object {
     prepare: account::prepare_product,
     after_save: nothing_after,
     searched: true,
+    views: &[("active", "f=active:is:true"), ("all", "")],
 };
 
 /// People are imported and listed like records; their rights and passwords are handled in `system::people`.
@@ -314,4 +352,5 @@ pub static PERSON: Object = Object {
     prepare: people::prepare,
     after_save: people::after_save,
     searched: false,
+    views: &[("all", ""), ("active", "f=state:is:active")],
 };

@@ -1,0 +1,209 @@
+//! Work on many records at once: first what it will touch, then the doing. Each record goes through the same command as
+//! if it were changed alone; what may not be changed is counted, not hidden.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use store::{Cell, Uuid};
+
+use super::app::App;
+use super::error::{Error, FieldError, Result};
+use super::form::{self, Filled, Input};
+use super::list::{self, Asks};
+use super::page::{Asked, Page, Toast, done, render, respond_with};
+use super::record::command::{self, Source};
+use super::record::{Object, query};
+use super::records::{for_many, get, pairs};
+use super::viewer::Viewer;
+
+/// At most this many records in one go; more is an import's or a job's business.
+const MOST: i64 = 5000;
+
+#[derive(askama::Template)]
+#[template(path = "shell/bulk.html")]
+struct BulkBody<'a> {
+    page: &'a Page,
+    object: &'static Object,
+    action: String,
+    title: String,
+    count: usize,
+    changeable: usize,
+    ids: String,
+    query: String,
+    fields: Vec<(&'static str, String, bool)>,
+    input: Option<Input>,
+    error: Option<String>,
+}
+
+/// The records that were ticked, or everything that matches.
+async fn chosen(object: &'static Object, app: &App, viewer: &Viewer, pairs: &[(String, String)]) -> Result<Vec<Uuid>> {
+    if get(pairs, "all") == "1" {
+        let mut session = app.db.read().await?;
+        let saved = list::saved_views(&mut session, viewer, object).await?;
+        let settled = list::settle(viewer, object, Asks::parse(get(pairs, "query")), &saved)?;
+        let today = viewer.config.today(app.clock.now());
+        let found = query::ids(&mut session, viewer, app.registry, object, &settled.query, today, MOST + 1).await?;
+        if found.len() as i64 > MOST {
+            return Err(Error::Invalid(vec![FieldError::new("all", "invalid-bulk-too-many").with("most", MOST)]));
+        }
+        return Ok(found);
+    }
+    let listed = get(pairs, "ids").split(',').map(str::to_owned).collect::<Vec<_>>();
+    let ticked = pairs.iter().filter(|(key, _)| key == "id").map(|(_, value)| value.clone());
+    Ok(ticked.chain(listed).filter_map(|text| text.parse().ok()).take(MOST as usize).collect())
+}
+
+/// POST /{plural}/bulk: shows how many records an action would touch, and asks for its value.
+pub async fn preview(
+    object: &'static Object,
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    body: String,
+) -> Result<Response> {
+    let pairs = pairs(&body);
+    let ids = chosen(object, &app, &viewer, &pairs).await?;
+    if ids.is_empty() {
+        return Err(Error::field("id", "invalid-bulk-none"));
+    }
+    if get(&pairs, "action") == "restore" {
+        return apply(object, State(app), viewer, asked, body).await;
+    }
+    respond_preview(object, &app, &viewer, &asked, &pairs, &ids, None).await
+}
+
+async fn respond_preview(
+    object: &'static Object,
+    app: &App,
+    viewer: &Viewer,
+    asked: &Asked,
+    pairs: &[(String, String)],
+    ids: &[Uuid],
+    error: Option<String>,
+) -> Result<Response> {
+    let action = get(pairs, "action").to_owned();
+    let locale = viewer.locale;
+    let mut changeable = 0;
+    if action == "export" {
+        changeable = ids.len();
+    } else {
+        let mut session = app.db.read().await?;
+        for id in ids {
+            changeable +=
+                usize::from(query::allowed(&mut session, viewer, object, *id, super::access::Right::Write).await?);
+        }
+    }
+    let usable: Vec<_> = viewer.projection(object).filter(|field| for_many(field)).collect();
+    let key = match action.as_str() {
+        "assign" => "owner",
+        "edit" if !get(pairs, "field").is_empty() => get(pairs, "field"),
+        "edit" => usable.first().map_or("", |field| field.key),
+        _ => "",
+    };
+    let field = usable.iter().find(|field| field.key == key);
+    if field.is_none() && matches!(action.as_str(), "assign" | "edit") {
+        return Err(Error::NotFound);
+    }
+    let title = locale.text(match action.as_str() {
+        "assign" => "bulk-assign-title",
+        "edit" => "bulk-edit-title",
+        "trash" => "bulk-trash-title",
+        "export" => "bulk-export-title",
+        _ => return Err(Error::NotFound),
+    });
+    let page = Page::new(viewer, asked, title.clone());
+    let mut filled = Filled::default();
+    filled.texts.insert(key.into(), get(pairs, "value").into());
+    let input = field.map(|field| {
+        let mut input = form::input(viewer, object, field, &filled, &[], "bulk-");
+        input.key = "value".into();
+        input.required = false;
+        input.wide = true;
+        input.prefix = viewer.config.base_currency.clone();
+        input
+    });
+    let body = BulkBody {
+        page: &page,
+        object,
+        title,
+        count: ids.len(),
+        changeable,
+        ids: ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(","),
+        query: get(pairs, "query").to_owned(),
+        fields: if action == "edit" {
+            usable.iter().map(|field| (field.key, locale.text(&object.label_key(field)), field.key == key)).collect()
+        } else {
+            Vec::new()
+        },
+        input,
+        error,
+        action,
+    };
+    let status = if body.error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    respond_with(status, &page, render(&body)?)
+}
+
+/// POST /{plural}/bulk/apply: one transaction for the whole; either all that may be changed is, or nothing.
+pub async fn apply(
+    object: &'static Object,
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    body: String,
+) -> Result<Response> {
+    let pairs = pairs(&body);
+    let ids = chosen(object, &app, &viewer, &pairs).await?;
+    let action = get(&pairs, "action");
+    if get(&pairs, "choose") == "1" {
+        // Without scripts the field is chosen by a button of its own.
+        return respond_preview(object, &app, &viewer, &asked, &pairs, &ids, None).await;
+    }
+    let key = if action == "assign" { "owner" } else { get(&pairs, "field") };
+    let field = viewer.projection(object).find(|field| field.key == key && for_many(field));
+    if field.is_none() && matches!(action, "assign" | "edit") {
+        return Err(Error::NotFound);
+    }
+    let actor = app.actor(&viewer, "page");
+    let mut tx = app.db.write().await?;
+    let (mut changed, mut left) = (0usize, 0usize);
+    for id in &ids {
+        let outcome = match action {
+            "trash" => command::set_deleted(&mut tx, &actor, object, *id, true).await,
+            "restore" => command::set_deleted(&mut tx, &actor, object, *id, false).await,
+            "assign" | "edit" => set_field(&mut tx, &actor, object, *id, key, get(&pairs, "value")).await,
+            _ => return Err(Error::NotFound),
+        };
+        match outcome {
+            Ok(()) => changed += 1,
+            Err(Error::NotFound | Error::Forbidden) => left += 1,
+            Err(Error::Invalid(errors)) => {
+                drop(tx);
+                let text = errors.iter().map(|error| error.text(viewer.locale)).collect::<Vec<_>>().join(" ");
+                return respond_preview(object, &app, &viewer, &asked, &pairs, &ids, Some(text)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    tx.commit().await?;
+    let (changed, left) = (changed.to_string(), left.to_string());
+    let text = viewer.locale.text_with("bulk-done", &[("changed", &changed), ("left", &left)]);
+    Ok(done(&asked, &format!("/{}?{}", object.plural, get(&pairs, "query")), Some(Toast::success(text))))
+}
+
+async fn set_field(
+    tx: &mut store::Tx,
+    actor: &super::record::Actor,
+    object: &'static Object,
+    id: Uuid,
+    key: &str,
+    value: &str,
+) -> Result<()> {
+    let before = command::load_for_write(tx, actor, object, id).await?;
+    let inputs = std::collections::BTreeMap::from([(key.to_owned(), value.to_owned())]);
+    let draft = command::read_inputs(object, &actor.viewer, &inputs, Some(&before), Source::Form)?;
+    // An empty value for a person would leave a record without an owner.
+    if key == "owner" && draft.get("owner").is_none_or(Cell::is_null) {
+        return Err(Error::field("owner", "invalid-required"));
+    }
+    command::update_loaded(tx, actor, object, &before, None, draft).await.map(drop)
+}

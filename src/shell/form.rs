@@ -1,0 +1,249 @@
+//! Forms of any kind of record: inputs from the field descriptions, errors beside the field, what was typed is never lost.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use store::Uuid;
+
+use super::error::{FieldError, Result};
+use super::page::{Page, render, respond_with};
+use super::record::query::Row;
+use super::record::{Field, Kind, Object, value};
+use super::viewer::Viewer;
+
+/// One input as the template draws it.
+pub struct Input {
+    pub id: String,
+    pub key: String,
+    pub label: String,
+    /// `text`, `area`, `date`, `datetime-local`, `email`, `tel`, `url`, `number`, `amount`, `select`, `picker`, `check`
+    pub kind: &'static str,
+    pub value: String,
+    pub required: bool,
+    pub hint: String,
+    pub error: Option<String>,
+    pub options: Vec<Choice>,
+    pub picker: String,
+    pub wide: bool,
+    pub prefix: String,
+}
+
+pub struct Choice {
+    pub value: String,
+    pub text: String,
+    pub chosen: bool,
+}
+
+/// What stands in the inputs: texts by field key, and labels of chosen records.
+#[derive(Default, Clone)]
+pub struct Filled {
+    pub texts: BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Filled {
+    /// From a record as it stands.
+    pub fn of_row(viewer: &Viewer, fields: &[&'static Field], row: &Row) -> Filled {
+        let mut filled = Filled::default();
+        for (index, field) in fields.iter().enumerate() {
+            filled
+                .texts
+                .insert(field.key.into(), value::plain(field, &row.cells[index], &row.currency, &viewer.config.zone));
+            if let Some(label) = &row.labels[index] {
+                filled.labels.insert(field.key.into(), label.clone());
+            }
+        }
+        filled
+    }
+
+    pub fn text(&self, key: &str) -> String {
+        self.texts.get(key).cloned().unwrap_or_default()
+    }
+}
+
+/// Builds the inputs of some fields.
+pub fn inputs(
+    viewer: &Viewer,
+    object: &'static Object,
+    fields: &[&'static Field],
+    filled: &Filled,
+    errors: &[FieldError],
+    prefix: &str,
+) -> Vec<Input> {
+    fields.iter().map(|field| input(viewer, object, field, filled, errors, prefix)).collect()
+}
+
+pub fn input(
+    viewer: &Viewer,
+    object: &'static Object,
+    field: &'static Field,
+    filled: &Filled,
+    errors: &[FieldError],
+    prefix: &str,
+) -> Input {
+    let locale = viewer.locale;
+    let config = &viewer.config;
+    let text = filled.text(field.key);
+    let mut input = Input {
+        id: format!("{prefix}{}", field.key),
+        key: field.key.into(),
+        label: locale.text(&object.label_key(field)),
+        kind: "text",
+        value: text.clone(),
+        required: field.required,
+        hint: if field.hinted { locale.text(&format!("{}-hint", object.label_key(field))) } else { String::new() },
+        error: errors.iter().find(|error| error.field == field.key).map(|error| error.text(locale)),
+        options: Vec::new(),
+        picker: String::new(),
+        wide: field.key == object.title,
+        prefix: String::new(),
+    };
+    match field.kind {
+        Kind::LongText => {
+            input.kind = "area";
+            input.wide = true;
+        }
+        Kind::Date => input.kind = "date",
+        Kind::Instant => input.kind = "datetime-local",
+        Kind::Email => input.kind = "email",
+        Kind::Phone => input.kind = "tel",
+        Kind::Integer { .. } | Kind::Percent => input.kind = "number",
+        Kind::Money | Kind::BaseMoney => input.kind = "amount",
+        Kind::Bool => {
+            input.kind = "select";
+            input.options = [("true", "yes"), ("false", "no")]
+                .into_iter()
+                .map(|(value, key)| Choice { value: value.into(), text: locale.text(key), chosen: text == value })
+                .collect();
+        }
+        Kind::Currency => {
+            input.kind = "select";
+            let chosen = if text.is_empty() { config.base_currency.clone() } else { text };
+            let mut codes = config.currencies();
+            if !codes.contains(&chosen) {
+                codes.push(chosen.clone());
+            }
+            input.required = true;
+            input.options = codes
+                .into_iter()
+                .map(|code| Choice { text: code.clone(), chosen: code == chosen, value: code })
+                .collect();
+        }
+        Kind::Choice(choices) => {
+            input.kind = "select";
+            input.options = choices
+                .iter()
+                .map(|choice| Choice {
+                    value: (*choice).into(),
+                    text: locale.text(&object.choice_key(field, choice)),
+                    chosen: *choice == text,
+                })
+                .collect();
+        }
+        Kind::Ref("stage") => {
+            input.kind = "select";
+            let chosen: Option<Uuid> = text.parse().ok();
+            let pipeline = chosen
+                .and_then(|id| config.stage(id))
+                .map(|stage| stage.pipeline)
+                .or(filled.text("pipeline").parse().ok());
+            let pipeline = pipeline.and_then(|id| config.pipeline(id)).or(config.pipelines.first());
+            input.options = pipeline
+                .map_or(&[][..], |pipeline| &pipeline.stages)
+                .iter()
+                .map(|stage| Choice {
+                    value: stage.id.to_string(),
+                    text: stage.name.clone(),
+                    chosen: Some(stage.id) == chosen,
+                })
+                .collect();
+            input.required = true;
+        }
+        Kind::Ref("pipeline") => {
+            input.kind = "select";
+            input.options = config
+                .pipelines
+                .iter()
+                .map(|pipeline| Choice {
+                    value: pipeline.id.to_string(),
+                    text: pipeline.name.clone(),
+                    chosen: pipeline.id.to_string() == text,
+                })
+                .collect();
+        }
+        Kind::Ref(target) => {
+            input.kind = "picker";
+            input.picker = format!("/pick/{target}");
+            if !text.is_empty() {
+                let label = filled.labels.get(field.key).cloned().unwrap_or_else(|| "—".into());
+                input.options = vec![Choice { value: text, text: label, chosen: true }];
+            }
+        }
+        _ => {}
+    }
+    input
+}
+
+/// The fields of the form that makes a record: what is asked for first; the rest is filled in later.
+pub fn create_fields(viewer: &Viewer, object: &'static Object) -> Vec<&'static Field> {
+    viewer.projection(object).filter(|field| field.quick && field.write != super::record::Write::Never).collect()
+}
+
+/// The fields of the form that changes a record.
+pub fn edit_fields(viewer: &Viewer, object: &'static Object) -> Vec<&'static Field> {
+    viewer
+        .projection(object)
+        .filter(|field| field.write == super::record::Write::Always && !field.is_virtual() && field.key != "stage")
+        .collect()
+}
+
+#[derive(askama::Template)]
+#[template(path = "shell/form.html")]
+pub struct FormBody<'a> {
+    pub page: &'a Page,
+    pub title: String,
+    pub action: String,
+    pub submit: String,
+    pub back: String,
+    pub inputs: Vec<Input>,
+    /// name, value
+    pub hidden: Vec<(String, String)>,
+    /// Errors that belong to no input shown here.
+    pub general: Vec<String>,
+    pub note: String,
+}
+
+impl FormBody<'_> {
+    fn has_errors(&self) -> bool {
+        !self.general.is_empty() || self.inputs.iter().any(|input| input.error.is_some())
+    }
+}
+
+/// Errors whose field has no input in the form.
+pub fn general_errors(
+    viewer: &Viewer,
+    object: &'static Object,
+    inputs: &[Input],
+    errors: &[FieldError],
+) -> Vec<String> {
+    errors
+        .iter()
+        .filter(|error| !inputs.iter().any(|input| input.key == error.field))
+        .map(|error| match object.field(&error.field) {
+            Some(field) => format!("{}: {}", viewer.locale.text(&object.label_key(field)), error.text(viewer.locale)),
+            None => error.text(viewer.locale),
+        })
+        .collect()
+}
+
+pub fn respond_form(status: StatusCode, page: &Page, body: &FormBody<'_>) -> Result<Response> {
+    respond_with(status, page, render(body)?)
+}
+
+/// The amount input shows the record's currency in front.
+pub fn set_currency(inputs: &mut [Input], currency: &str) {
+    for input in inputs.iter_mut().filter(|input| input.kind == "amount") {
+        input.prefix = currency.to_owned();
+    }
+}
