@@ -1,0 +1,41 @@
+//! Moving a deal: what was given as evidence, then the move, in one transaction. Page, board and API call [`move_to`].
+
+use std::collections::BTreeMap;
+
+use store::{Cell, Tx, Uuid};
+
+use super::evidence;
+use super::objects::OPPORTUNITY;
+use crate::shell::error::{Error, Result};
+use crate::shell::record::command::{self, Source};
+use crate::shell::record::{Actor, Draft};
+
+/// A wish to move a deal.
+#[derive(Debug, Clone, Default)]
+pub struct Move {
+    pub stage: Uuid,
+    /// Why it moves although evidence is missing.
+    pub reason: Option<String>,
+    /// criterion → note
+    pub evidence: BTreeMap<Uuid, String>,
+    /// Fields the move asked for: lost reason, next step, account, …
+    pub inputs: BTreeMap<String, String>,
+}
+
+/// Moves the deal and returns its new version.
+///
+/// Errors: [`Error::Invalid`] with one entry per missing criterion (`evidence.{id}` or the field that shows it) or a missing
+/// lost reason; the deal stays where it is.
+pub async fn move_to(tx: &mut Tx, actor: &Actor, deal: Uuid, version: Option<i64>, wish: Move) -> Result<i64> {
+    let before = command::load_for_write(tx, actor, &OPPORTUNITY, deal).await?;
+    for (criterion, note) in &wish.evidence {
+        evidence::put(tx, actor, &OPPORTUNITY, deal, *criterion, note).await?;
+    }
+    let mut draft: Draft = command::read_inputs(&OPPORTUNITY, &actor.viewer, &wish.inputs, Some(&before), Source::Form)?;
+    if actor.viewer.config.stage(wish.stage).is_none() {
+        return Err(Error::field("stage", "invalid-stage"));
+    }
+    draft.set("stage", Cell::Id(wish.stage));
+    draft.reason = wish.reason.map(|reason| reason.trim().chars().take(500).collect::<String>()).filter(|reason| !reason.is_empty());
+    command::update_loaded(tx, actor, &OPPORTUNITY, &before, version, draft).await
+}

@@ -1,0 +1,239 @@
+//! One timeline of everything (S22): what people did (calls, meetings, visits, mails, notes), and what changed (fields, stages,
+//! owners), newest first. Visibility comes from the subject of each entry; hidden fields are left out.
+
+use store::event::Change;
+use store::{Cells, Day, Instant, Session, Sql, Uuid};
+
+use super::objects::{ACTIVITY, REGISTRY};
+use crate::shell::access::Right;
+use crate::shell::error::Result;
+use crate::shell::format;
+use crate::shell::page::{Html, escape, icon};
+use crate::shell::record::{Kind, Object, value};
+use crate::shell::viewer::Viewer;
+
+/// How many entries a page of the timeline shows.
+const PAGE: i64 = 30;
+
+pub struct Entry {
+    pub at: Instant,
+    pub day: String,
+    pub time: String,
+    pub iso: String,
+    pub mark: &'static str,
+    pub icon: Html,
+    /// Who did what, as markup.
+    pub line: Html,
+    pub body: Html,
+    /// A heading before this entry, when its day differs from the one above.
+    pub heading: Option<String>,
+}
+
+pub struct Timeline {
+    pub entries: Vec<Entry>,
+    /// Show what lies before this instant.
+    pub older: Option<i64>,
+}
+
+/// The timeline of a record that the caller has shown to be visible.
+pub async fn of_record(session: &mut Session, viewer: &Viewer, object: &'static Object, id: Uuid, before: Option<i64>, today: Day) -> Result<Timeline> {
+    let mut entries = activities(session, viewer, object, id, before).await?;
+    entries.extend(events(session, viewer, object, id, before).await?);
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
+    let more = entries.len() as i64 > PAGE;
+    entries.truncate(PAGE as usize);
+    let older = entries.last().filter(|_| more).map(|entry| entry.at.0);
+    head_days(viewer, &mut entries, today);
+    Ok(Timeline { entries, older })
+}
+
+fn head_days(viewer: &Viewer, entries: &mut [Entry], today: Day) {
+    let locale = viewer.locale;
+    let mut last = String::new();
+    for entry in entries {
+        let day = entry.at.day_in(&viewer.config.zone);
+        let heading = match today.0 - day.0 {
+            0 => locale.text("timeline-today"),
+            1 => locale.text("timeline-yesterday"),
+            2..=6 => locale.text("timeline-this-week"),
+            _ => format::month(locale, day),
+        };
+        if heading != last {
+            entry.heading = Some(heading.clone());
+            last = heading;
+        }
+    }
+}
+
+fn entry(viewer: &Viewer, at: Instant, mark: &'static str, icon_name: &str, line: String, body: String) -> Entry {
+    let day = at.day_in(&viewer.config.zone);
+    let local = viewer.config.zone.to_datetime(at.timestamp());
+    Entry {
+        at,
+        day: format::date(viewer.locale, day),
+        time: format!("{:02}:{:02}", local.hour(), local.minute()),
+        iso: at.timestamp().to_string(),
+        mark,
+        icon: icon(icon_name, ""),
+        line: Html(line),
+        body: Html(body),
+        heading: None,
+    }
+}
+
+/// The column by which activities hang on a kind of record.
+fn link_column(object: &Object) -> Option<&'static str> {
+    match object.name {
+        "account" => Some("account_id"),
+        "contact" => Some("contact_id"),
+        "opportunity" => Some("opportunity_id"),
+        "lead" => Some("lead_id"),
+        _ => None,
+    }
+}
+
+async fn activities(session: &mut Session, viewer: &Viewer, object: &'static Object, id: Uuid, before: Option<i64>) -> Result<Vec<Entry>> {
+    let Some(column) = link_column(object) else { return Ok(Vec::new()) };
+    let mut statement = Sql::new(format!(
+        "SELECT t.id, t.kind, t.subject, t.body, t.happened_at, t.minutes, t.outcome, p.name, c.name, o.name, t.contact_id, t.opportunity_id
+           FROM activity t JOIN person p ON p.id = t.owner_id
+           LEFT JOIN contact c ON c.id = t.contact_id AND "
+    ));
+    (super::objects::CONTACT.visible)(&mut statement, &viewer.scope, Right::Read, "c");
+    statement.push(" LEFT JOIN opportunity o ON o.id = t.opportunity_id AND ");
+    (super::objects::OPPORTUNITY.visible)(&mut statement, &viewer.scope, Right::Read, "o");
+    statement.push(&format!(" WHERE t.{column} = ")).bind(id).push(" AND t.deleted_at IS NULL AND ");
+    (ACTIVITY.visible)(&mut statement, &viewer.scope, Right::Read, "t");
+    if let Some(before) = before {
+        statement.push(" AND t.happened_at < ").bind(before);
+    }
+    statement.push(" ORDER BY t.happened_at DESC, t.id DESC LIMIT ").bind(PAGE + 1);
+    let locale = viewer.locale;
+    let rows = session.all::<Cells>(statement).await?;
+    Ok(rows
+        .into_iter()
+        .map(|Cells(cells)| {
+            let text = |at: usize| cells[at].text().unwrap_or("");
+            let kind = text(1).to_owned();
+            let said = locale.text(&format!("timeline-{kind}"));
+            let mut line = format!("<b>{}</b> {said}", escape(text(7)));
+            if !text(8).is_empty() {
+                line.push_str(&format!(" <a href=\"/contacts/{}\">{}</a>", cells[10].id().unwrap_or_default(), escape(text(8))));
+            }
+            if object.name != "opportunity" && !text(9).is_empty() {
+                line.push_str(&format!(" · <a href=\"/opportunities/{}\">{}</a>", cells[11].id().unwrap_or_default(), escape(text(9))));
+            }
+            if let Some(minutes) = cells[5].int() {
+                line.push_str(&format!(" · {}", locale.text_with("timeline-minutes", &[("count", &minutes.to_string())])));
+            }
+            let mut body = format!("<p><a class=\"event-title\" href=\"/activities/{}\">{}</a></p>", cells[0].id().unwrap_or_default(), escape(text(2)));
+            if !text(3).is_empty() {
+                body.push_str(&format!("<p>{}</p>", escape(text(3)).replace('\n', "<br>")));
+            }
+            if !text(6).is_empty() {
+                body.push_str(&format!("<p class=\"dim small\">{}: {}</p>", locale.text("activity-outcome"), escape(text(6))));
+            }
+            let icon_name = match kind.as_str() {
+                "call" => "phone",
+                "meeting" => "users",
+                "visit" => "map-pin",
+                "mail" => "mail",
+                _ => "note",
+            };
+            let mark = if kind == "note" { "" } else { "is-good" };
+            entry(viewer, Instant(cells[4].int().unwrap_or(0)), mark, icon_name, line, body)
+        })
+        .collect())
+}
+
+/// Events of the record itself; for an account also those of what hangs on it, each seen with its own scope.
+async fn events(session: &mut Session, viewer: &Viewer, object: &'static Object, id: Uuid, before: Option<i64>) -> Result<Vec<Entry>> {
+    let mut statement = Sql::new(
+        "SELECT e.id, e.at, p.name, e.via, e.kind, e.subject_type, e.subject_id, e.changes, e.reason, o.name, c.name
+           FROM event e LEFT JOIN person p ON p.id = e.actor_id
+           LEFT JOIN opportunity o ON o.id = e.subject_id AND e.subject_type = 'opportunity'
+           LEFT JOIN contact c ON c.id = e.subject_id AND e.subject_type = 'contact' WHERE ",
+    );
+    if object.name == "account" {
+        statement.push("e.account_id = ").bind(id).push(" AND e.subject_type IN ('account', 'contact', 'opportunity') AND (e.subject_type = 'account'");
+        for (kind, alias) in [("contact", "vc"), ("opportunity", "vo")] {
+            let Some(other) = REGISTRY.get(kind) else { continue };
+            statement.push(&format!(" OR (e.subject_type = '{kind}' AND e.subject_id IN (SELECT {alias}.id FROM {kind} {alias} WHERE {alias}.account_id = ")).bind(id);
+            statement.push(" AND ");
+            (other.visible)(&mut statement, &viewer.scope, Right::Read, alias);
+            statement.push("))");
+        }
+        statement.push(")");
+    } else {
+        statement.push("e.subject_id = ").bind(id).push(&format!(" AND e.subject_type = '{}'", object.name));
+    }
+    if let Some(before) = before {
+        statement.push(" AND e.at < ").bind(before);
+    }
+    statement.push(" ORDER BY e.id DESC LIMIT ").bind(PAGE + 1);
+    let rows = session.all::<Cells>(statement).await?;
+    Ok(rows.into_iter().filter_map(|Cells(cells)| event_entry(viewer, object, &cells)).collect())
+}
+
+fn event_entry(viewer: &Viewer, page_of: &'static Object, cells: &[store::Cell]) -> Option<Entry> {
+    let locale = viewer.locale;
+    let text = |at: usize| cells[at].text().unwrap_or("");
+    let subject = REGISTRY.get(text(5))?;
+    let who = if text(2).is_empty() { locale.text("timeline-system") } else { text(2).to_owned() };
+    let changes: Vec<Change> = serde_json::from_str(text(7)).unwrap_or_default();
+    let shown: Vec<String> = changes.iter().filter_map(|change| change_line(viewer, subject, change)).collect();
+    let kind = text(4);
+    if kind == "updated" && shown.is_empty() {
+        return None;
+    }
+    let did = locale.text(&format!("timeline-event-{kind}"));
+    let mut line = format!("<b>{}</b> {did}", escape(&who));
+    if subject.name != page_of.name {
+        let name = if text(9).is_empty() { text(10) } else { text(9) };
+        let id = cells[6].id().unwrap_or_default();
+        line.push_str(&format!(" <a href=\"/{}/{id}\">{}</a>", subject.plural, escape(name)));
+    }
+    if matches!(text(3), "import" | "api" | "job") {
+        line.push_str(&format!(" <span class=\"dim\">{}</span>", locale.text(&format!("timeline-via-{}", text(3)))));
+    }
+    let mut body = String::new();
+    if shown.len() == 1 {
+        line.push_str(&format!(" {}", shown[0]));
+    } else if !shown.is_empty() {
+        body = format!("<ul class=\"changes\">{}</ul>", shown.iter().map(|line| format!("<li>{line}</li>")).collect::<String>());
+    }
+    if !text(8).is_empty() {
+        body.push_str(&format!("<p>{}: {}</p>", locale.text("timeline-reason"), escape(text(8))));
+    }
+    let (mark, icon_name) = match kind {
+        "created" | "converted" => ("is-accent", "sparkles"),
+        "stage" => ("is-accent", "flag"),
+        "deleted" => ("is-warn", "trash"),
+        "restored" => ("", "arrow-back-up"),
+        _ => ("", "arrows-exchange"),
+    };
+    Some(entry(viewer, Instant(cells[1].int().unwrap_or(0)), mark, icon_name, line, body))
+}
+
+/// `Amount $10 → $12`; nothing for a field that is hidden from the viewer.
+fn change_line(viewer: &Viewer, object: &'static Object, change: &Change) -> Option<String> {
+    let field = viewer.projection(object).find(|field| field.key == change.field)?;
+    let (locale, config) = (viewer.locale, &viewer.config);
+    let show = |json: &serde_json::Value| {
+        let cell = value::from_raw_json(field, json);
+        let text = match (field.kind, &cell) {
+            (Kind::Ref("stage"), store::Cell::Id(id)) => config.stage(*id).map_or_else(|| "—".into(), |stage| stage.name.clone()),
+            (Kind::Ref(_), store::Cell::Id(_)) => String::new(),
+            _ => value::shown(object, field, &cell, None, &config.base_currency, locale, &config.zone),
+        };
+        escape(&text)
+    };
+    let (old, new) = (show(&change.old), show(&change.new));
+    let label = escape(&locale.text(&object.label_key(field)));
+    Some(match (old.is_empty(), new.is_empty()) {
+        (true, true) => label,
+        (true, false) => format!("{label} <span class=\"change\"><ins>{new}</ins></span>"),
+        (false, true) => format!("{label} <span class=\"change\"><del>{old}</del></span>"),
+        _ => format!("{label} <span class=\"change\"><del>{old}</del>{}<ins>{new}</ins></span>", icon("arrow-right", "icon-s")),
+    })
+}
