@@ -6,17 +6,38 @@
 
 mod account;
 mod activity;
+mod board;
+mod deal_pages;
+pub mod evidence;
 pub mod items;
 mod lead;
 pub mod objects;
 mod opportunity;
+mod record_page;
+mod search;
+pub mod stage;
+mod timeline;
 mod visibility;
 
 pub use objects::REGISTRY;
 
 use crate::shell::records;
-use crate::shell::routes::Routes;
+use crate::shell::routes::{Policy, Routes};
 
 pub fn routes() -> Routes {
-    REGISTRY.objects.iter().fold(Routes::new(), |routes, object| routes.merge(records::routes(object)))
+    let mut routes = Routes::new()
+        .get("/board", Policy::Read("opportunity"), board::show)
+        .get("/palette", Policy::SignedIn, search::palette)
+        .get("/search", Policy::SignedIn, search::page)
+        .post("/views/{id}/removal", Policy::SignedIn, records::delete_view)
+        .merge(deal_pages::routes());
+    for object in REGISTRY.objects.iter().copied() {
+        routes = routes.merge(records::routes(object));
+        if object.name != "person" {
+            routes = routes.get(&format!("/{}/{{id}}", object.plural), Policy::Read(object.name), move |app, viewer, asked, id| {
+                record_page::show(object, app, viewer, asked, id)
+            });
+        }
+    }
+    routes
 }

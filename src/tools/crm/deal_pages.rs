@@ -1,0 +1,342 @@
+//! What one does with a deal on screen: move it, show evidence, edit its line items.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use store::{Uuid, sql};
+
+use super::evidence;
+use super::items::{self, Ask};
+use super::objects::OPPORTUNITY;
+use super::stage::{Move, move_to};
+use crate::shell::app::App;
+use crate::shell::config::StageKind;
+use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::form::{self, Filled, FormBody, Input};
+use crate::shell::format;
+use crate::shell::page::{Asked, Page, Toast, done, render, respond, respond_with, toast_event, trigger};
+use crate::shell::record::query;
+use crate::shell::records::{get, id, pairs};
+use crate::shell::routes::{Policy, Routes};
+use crate::shell::viewer::Viewer;
+
+pub fn routes() -> Routes {
+    let change = Policy::Change("opportunity");
+    Routes::new()
+        .post("/opportunities/{id}/stage", change, move_stage)
+        .get("/opportunities/{id}/evidence/{criterion}", change, evidence_form)
+        .post("/opportunities/{id}/evidence/{criterion}", change, save_evidence)
+        .get("/opportunities/{id}/items/new", change, item_form)
+        .post("/opportunities/{id}/items", change, add_item)
+        .post("/opportunities/{id}/items/{item}/removal", change, remove_item)
+}
+
+struct Missing {
+    key: String,
+    name: String,
+    value: String,
+}
+
+#[derive(askama::Template)]
+#[template(path = "tools/crm/stage_form.html")]
+struct StageForm<'a> {
+    page: &'a Page,
+    id: Uuid,
+    version: i64,
+    stage: Uuid,
+    stage_name: String,
+    deal: String,
+    missing: Vec<Missing>,
+    inputs: Vec<Input>,
+    general: Vec<String>,
+    may_reason: bool,
+    reason: String,
+}
+
+/// POST /opportunities/{id}/stage: from the path, the board, a card's menu, or the form that asked for what was missing.
+async fn move_stage(State(app): State<App>, viewer: Viewer, asked: Asked, headers: HeaderMap, Path(deal): Path<String>, body: String) -> Result<Response> {
+    let deal = id(&deal)?;
+    let mut given = pairs(&body);
+    given.extend(pairs(&asked.query));
+    let stage: Uuid = get(&given, "stage").parse().map_err(|_| Error::field("stage", "invalid-stage"))?;
+    let target = viewer.config.stage(stage).ok_or_else(|| Error::field("stage", "invalid-stage"))?.clone();
+    let wish = Move {
+        stage,
+        reason: match get(&given, "undo") {
+            "1" => Some(viewer.locale.text("stage-undo-reason")),
+            _ => Some(get(&given, "reason").to_owned()),
+        },
+        evidence: given
+            .iter()
+            .filter_map(|(key, value)| Some((key.strip_prefix("evidence.")?.parse().ok()?, value.clone())))
+            .filter(|(_, value)| !value.trim().is_empty())
+            .collect(),
+        inputs: given.iter().filter(|(key, value)| !matches!(key.as_str(), "stage" | "version" | "reason" | "undo") && !key.starts_with("evidence.") && !value.is_empty()).cloned().collect(),
+    };
+    let actor = app.actor(&viewer, "page");
+    let mut tx = app.db.write().await?;
+    let before: Option<(Uuid, i64)> = tx.optional(sql!("SELECT stage_id, version FROM opportunity WHERE id = $1", deal)).await?;
+    let version = get(&given, "version").parse().ok();
+    let moved = async {
+        let version = move_to(&mut tx, &actor, deal, version, wish).await?;
+        Ok::<_, Error>(version)
+    }
+    .await;
+    match moved {
+        Ok(version) => {
+            tx.commit().await?;
+            let text = viewer.locale.text_with("stage-moved", &[("stage", &target.name)]);
+            let mut toast = Toast::success(text.clone());
+            if let Some((was, _)) = before.filter(|(was, _)| *was != stage) {
+                toast = toast.with_undo(format!("/opportunities/{deal}/stage?stage={was}&version={version}&undo=1"));
+            }
+            let on_board = headers.get("hx-current-url").and_then(|value| value.to_str().ok()).is_some_and(|url| url.contains("/board"));
+            if asked.fragment && on_board {
+                let mut events = toast_event(&toast);
+                events["announce"] = json!(text);
+                events["board-refresh"] = json!(true);
+                events["close-dialog"] = json!(true);
+                let mut response = StatusCode::NO_CONTENT.into_response();
+                trigger(&mut response, events);
+                return Ok(response);
+            }
+            Ok(done(&asked, &format!("/opportunities/{deal}"), Some(toast)))
+        }
+        Err(Error::Invalid(errors)) => {
+            drop(tx);
+            ask_for_missing(&app, &viewer, &asked, deal, &target, &given, &errors).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The form that names what is missing for the move, with a place to give it.
+async fn ask_for_missing(
+    app: &App,
+    viewer: &Viewer,
+    asked: &Asked,
+    deal: Uuid,
+    target: &crate::shell::config::Stage,
+    given: &[(String, String)],
+    errors: &[FieldError],
+) -> Result<Response> {
+    let mut session = app.db.read().await?;
+    let (row, fields) = query::find(&mut session, viewer, app.registry, &OPPORTUNITY, deal).await?;
+    let mut filled = Filled::of_row(viewer, &fields, &row);
+    let name = filled.text("name");
+    let mut missing = Vec::new();
+    let mut keys: Vec<&'static str> = Vec::new();
+    for error in errors {
+        if let Some(criterion) = error.field.strip_prefix("evidence.") {
+            let name = error.args.iter().find(|(key, _)| key == "criterion").map(|(_, name)| name.clone()).unwrap_or_default();
+            missing.push(Missing { key: error.field.clone(), name, value: get(given, &format!("evidence.{criterion}")).to_owned() });
+        } else if let Some(field) = viewer.projection(&OPPORTUNITY).find(|field| field.key == error.field) {
+            keys.push(field.key);
+        }
+    }
+    if target.kind == StageKind::Lost {
+        keys.extend(["lost_reason", "lost_note", "competitors"].into_iter().filter(|key| viewer.sees(&OPPORTUNITY, key)));
+        keys.dedup();
+    }
+    let mut asked_fields = Vec::new();
+    for field in keys.iter().filter_map(|key| OPPORTUNITY.field(key)) {
+        if !asked_fields.iter().any(|other: &&'static crate::shell::record::Field| other.key == field.key) {
+            asked_fields.push(field);
+        }
+        let typed = get(given, field.key);
+        if !typed.is_empty() {
+            filled.texts.insert(field.key.into(), typed.into());
+        }
+    }
+    let has_submitted = given.iter().any(|(key, _)| key == "asked");
+    let shown_errors: &[FieldError] = if has_submitted { errors } else { &[] };
+    let mut inputs = form::inputs(viewer, &OPPORTUNITY, &asked_fields, &filled, shown_errors, "move-");
+    form::set_currency(&mut inputs, &row.currency);
+    let mut general = form::general_errors(viewer, &OPPORTUNITY, &inputs, errors);
+    general.retain(|_| has_submitted && missing.is_empty());
+    let page = Page::new(viewer, asked, viewer.locale.text_with("stage-form-title", &[("stage", &target.name)]));
+    let body = StageForm {
+        page: &page,
+        id: deal,
+        version: row.version,
+        stage: target.id,
+        stage_name: target.name.clone(),
+        deal: name,
+        may_reason: errors.iter().any(|error| error.key == "refused-evidence-missing"),
+        missing,
+        inputs,
+        general,
+        reason: get(given, "reason").to_owned(),
+    };
+    respond_with(StatusCode::UNPROCESSABLE_ENTITY, &page, render(&body)?)
+}
+
+#[derive(askama::Template)]
+#[template(path = "tools/crm/evidence_form.html")]
+struct EvidenceForm<'a> {
+    page: &'a Page,
+    id: Uuid,
+    item: evidence::Item,
+}
+
+async fn evidence_item(app: &App, viewer: &Viewer, deal: Uuid, criterion: Uuid) -> Result<evidence::Item> {
+    let mut session = app.db.read().await?;
+    query::find(&mut session, viewer, app.registry, &OPPORTUNITY, deal).await?;
+    let stage = viewer.config.pipelines.iter().flat_map(|pipeline| &pipeline.stages).find(|stage| stage.criteria.iter().any(|known| known.id == criterion));
+    let stage = stage.ok_or(Error::NotFound)?;
+    evidence::of_stage(&mut session, &viewer.config, deal, stage.id).await?.into_iter().find(|item| item.criterion == criterion).ok_or(Error::NotFound)
+}
+
+/// GET /opportunities/{id}/evidence/{criterion}
+async fn evidence_form(State(app): State<App>, viewer: Viewer, asked: Asked, Path((deal, criterion)): Path<(String, String)>) -> Result<Response> {
+    let (deal, criterion) = (id(&deal)?, id(&criterion)?);
+    let item = evidence_item(&app, &viewer, deal, criterion).await?;
+    let page = Page::new(&viewer, &asked, item.name.clone());
+    respond(&page, &EvidenceForm { page: &page, id: deal, item })
+}
+
+/// POST /opportunities/{id}/evidence/{criterion}
+async fn save_evidence(State(app): State<App>, viewer: Viewer, asked: Asked, Path((deal, criterion)): Path<(String, String)>, body: String) -> Result<Response> {
+    let (deal, criterion) = (id(&deal)?, id(&criterion)?);
+    let actor = app.actor(&viewer, "page");
+    let mut tx = app.db.write().await?;
+    evidence::put(&mut tx, &actor, &OPPORTUNITY, deal, criterion, get(&pairs(&body), "note")).await?;
+    tx.commit().await?;
+    Ok(done(&asked, &format!("/opportunities/{deal}"), Some(Toast::success(viewer.locale.text("saved")))))
+}
+
+fn item_inputs(viewer: &Viewer, given: &BTreeMap<String, String>, product: Option<String>, currency: &str, errors: &[FieldError]) -> Vec<Input> {
+    let locale = viewer.locale;
+    let text = |key: &str| given.get(key).cloned().unwrap_or_default();
+    let error = |key: &str| errors.iter().find(|error| error.field == key).map(|error| error.text(locale));
+    let input = |key: &str, label: &str, kind: &'static str, value: String, required: bool| Input {
+        id: format!("item-{key}"),
+        key: key.into(),
+        label: locale.text(label),
+        kind,
+        value,
+        required,
+        hint: String::new(),
+        error: error(key),
+        options: Vec::new(),
+        picker: String::new(),
+        wide: false,
+        prefix: currency.into(),
+    };
+    let mut chosen = input("product", "product", "picker", text("product"), true);
+    chosen.picker = "/pick/product".into();
+    chosen.wide = true;
+    if let Some(name) = product {
+        chosen.options = vec![form::Choice { value: text("product"), text: name, chosen: true }];
+    }
+    let quantity = if given.contains_key("quantity") { text("quantity") } else { "1".into() };
+    let mut price = input("unit_price", "items-price", "amount", text("unit_price"), false);
+    price.hint = locale.text("items-price-hint");
+    vec![chosen, input("quantity", "items-quantity", "text", quantity, true), price, input("discount", "items-discount-percent", "text", text("discount"), false)]
+}
+
+fn respond_item(viewer: &Viewer, asked: &Asked, deal: Uuid, version: i64, inputs: Vec<Input>, status: StatusCode) -> Result<Response> {
+    let title = viewer.locale.text("items-add");
+    let page = Page::new(viewer, asked, title.clone());
+    let body = FormBody {
+        page: &page,
+        title,
+        action: format!("/opportunities/{deal}/items"),
+        submit: viewer.locale.text("items-add"),
+        back: format!("/opportunities/{deal}?tab=related"),
+        inputs,
+        hidden: vec![("version".into(), version.to_string())],
+        general: Vec::new(),
+        note: String::new(),
+    };
+    form::respond_form(status, &page, &body)
+}
+
+/// GET /opportunities/{id}/items/new
+async fn item_form(State(app): State<App>, viewer: Viewer, asked: Asked, Path(deal): Path<String>) -> Result<Response> {
+    let deal = id(&deal)?;
+    let mut session = app.db.read().await?;
+    let (row, _) = query::find(&mut session, &viewer, app.registry, &OPPORTUNITY, deal).await?;
+    let inputs = item_inputs(&viewer, &BTreeMap::new(), None, &row.currency, &[]);
+    respond_item(&viewer, &asked, deal, row.version, inputs, StatusCode::OK)
+}
+
+/// A decimal with up to `places` decimals as a whole number of its smallest part: `1.5` with 3 places → 1500.
+pub fn scaled(text: &str, places: u32) -> Option<i64> {
+    let value: rust_decimal::Decimal = text.trim().trim_end_matches('%').replace(',', "").parse().ok()?;
+    let scaled = value.checked_mul(rust_decimal::Decimal::from(10u64.pow(places)))?;
+    (scaled.fract().is_zero()).then(|| scaled.try_into().ok()).flatten()
+}
+
+/// Reads a line from texts.
+pub fn read_ask(given: &BTreeMap<String, String>, currency: &str) -> Result<Ask> {
+    let text = |key: &str| given.get(key).map_or("", String::as_str).trim();
+    let mut errors = Vec::new();
+    let product = text("product").parse::<Uuid>().ok();
+    if product.is_none() {
+        errors.push(FieldError::new("product", "invalid-required"));
+    }
+    let quantity = scaled(text("quantity"), 3).filter(|quantity| *quantity > 0);
+    if quantity.is_none() {
+        errors.push(FieldError::new("quantity", "invalid-amount-range"));
+    }
+    let price = if text("unit_price").is_empty() { Some(None) } else { format::parse_amount(text("unit_price"), currency).map(Some) };
+    if price.is_none() {
+        errors.push(FieldError::new("unit_price", "invalid-amount").with("currency", currency));
+    }
+    let discount = if text("discount").is_empty() { Some(0) } else { scaled(text("discount"), 2).filter(|discount| (0..=10_000).contains(discount)) };
+    if discount.is_none() {
+        errors.push(FieldError::new("discount", "invalid-range").with("min", 0).with("max", 100));
+    }
+    match (product, quantity, price, discount) {
+        (Some(product), Some(quantity), Some(unit_price), Some(discount)) => Ok(Ask { product, quantity, unit_price, discount }),
+        _ => Err(Error::Invalid(errors)),
+    }
+}
+
+/// POST /opportunities/{id}/items
+async fn add_item(State(app): State<App>, viewer: Viewer, asked: Asked, Path(deal): Path<String>, body: String) -> Result<Response> {
+    let deal = id(&deal)?;
+    let given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
+    let version = given.get("version").and_then(|text| text.parse().ok());
+    let actor = app.actor(&viewer, "page");
+    let currency = {
+        let mut session = app.db.read().await?;
+        query::find(&mut session, &viewer, app.registry, &OPPORTUNITY, deal).await?.0.currency
+    };
+    let outcome: Result<i64> = async {
+        let ask = read_ask(&given, &currency)?;
+        let mut tx = app.db.write().await?;
+        let version = items::add(&mut tx, &actor, &OPPORTUNITY, deal, version, ask).await?;
+        tx.commit().await?;
+        Ok(version)
+    }
+    .await;
+    match outcome {
+        Ok(_) => Ok(done(&asked, &format!("/opportunities/{deal}?tab=related"), Some(Toast::success(viewer.locale.text("items-added"))))),
+        Err(Error::Invalid(errors)) => {
+            let mut session = app.db.read().await?;
+            let product = match given.get("product").and_then(|text| text.parse().ok()) {
+                Some(product) => crate::shell::records::name_of(&mut session, &app, &viewer, "product", product).await?,
+                None => None,
+            };
+            let inputs = item_inputs(&viewer, &given, product, &currency, &errors);
+            respond_item(&viewer, &asked, deal, version.unwrap_or(0), inputs, StatusCode::UNPROCESSABLE_ENTITY)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// POST /opportunities/{id}/items/{item}/removal
+async fn remove_item(State(app): State<App>, viewer: Viewer, asked: Asked, Path((deal, item)): Path<(String, String)>, body: String) -> Result<Response> {
+    let (deal, item) = (id(&deal)?, id(&item)?);
+    let version = get(&pairs(&body), "version").parse().ok();
+    let actor = app.actor(&viewer, "page");
+    let mut tx = app.db.write().await?;
+    items::remove(&mut tx, &actor, &OPPORTUNITY, deal, version, item).await?;
+    tx.commit().await?;
+    Ok(done(&asked, &format!("/opportunities/{deal}?tab=related"), Some(Toast::success(viewer.locale.text("items-removed")))))
+}

@@ -1,0 +1,187 @@
+//! Finding things: the command palette (Ctrl-K) and the search page. Every hit comes through the viewer's scope; phone and mail
+//! are searched only for who may see them.
+
+use axum::extract::State;
+use axum::response::Response;
+use store::{Cells, Sql, Uuid};
+
+use super::objects::REGISTRY;
+use crate::shell::access::{Level, Right, Role};
+use crate::shell::app::App;
+use crate::shell::error::Result;
+use crate::shell::page::{Asked, Html, Page, fragment, icon, respond};
+use crate::shell::record::Object;
+use crate::shell::records::{get, pairs};
+use crate::shell::viewer::Viewer;
+
+pub struct Hit {
+    href: String,
+    icon: Html,
+    text: String,
+    hint: String,
+}
+
+pub struct Group {
+    title: String,
+    hits: Vec<Hit>,
+    all: Option<String>,
+}
+
+#[derive(askama::Template)]
+#[template(path = "tools/crm/palette.html")]
+struct Palette {
+    groups: Vec<Group>,
+    count: String,
+}
+
+#[derive(askama::Template)]
+#[template(path = "tools/crm/search.html")]
+struct SearchBody<'a> {
+    page: &'a Page,
+    words: String,
+    groups: Vec<Group>,
+    count: String,
+}
+
+fn asked_words(asked: &Asked) -> String {
+    get(&pairs(&asked.query), "q").chars().take(100).filter(|c| *c != '\0').collect::<String>().trim().to_owned()
+}
+
+/// GET /palette?q=
+pub async fn palette(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
+    let words = asked_words(&asked);
+    let mut groups = if words.is_empty() { recent(&app, &viewer).await? } else { records(&app, &viewer, &words, 5).await? };
+    groups.extend(pages(&viewer, &words));
+    groups.extend(actions(&viewer, &words));
+    let count = counted(&viewer, &groups);
+    fragment(&Palette { groups, count })
+}
+
+/// GET /search?q=
+pub async fn page(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
+    let words = asked_words(&asked);
+    let groups = if words.is_empty() { Vec::new() } else { records(&app, &viewer, &words, 20).await? };
+    let count = counted(&viewer, &groups);
+    let page = Page::new(&viewer, &asked, viewer.locale.text("search-title"));
+    respond(&page, &SearchBody { page: &page, words, groups, count })
+}
+
+fn counted(viewer: &Viewer, groups: &[Group]) -> String {
+    let count = groups.iter().map(|group| group.hits.len()).sum::<usize>();
+    viewer.locale.text_with("search-count", &[("count", &count.to_string())])
+}
+
+/// What is shown beside a hit's name.
+fn hint_column(object: &Object) -> &'static str {
+    match object.name {
+        "account" => "t.city",
+        "contact" => "t.job_title",
+        "lead" => "t.company",
+        "product" => "t.code",
+        "opportunity" => "(SELECT s.name FROM stage s WHERE s.id = t.stage_id)",
+        _ => "NULL",
+    }
+}
+
+fn matching(engine: store::Engine, viewer: &Viewer, object: &'static Object, words: &str, limit: i64) -> Option<Sql> {
+    let title = object.title_field().column;
+    let mut statement = Sql::new(format!("SELECT t.id, t.{title}, {} FROM {} t WHERE t.deleted_at IS NULL AND ", hint_column(object), object.table));
+    (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
+    statement.push(" AND ");
+    if let Ok(id) = words.parse::<Uuid>() {
+        statement.push("t.id = ").bind(id);
+    } else if object.searched {
+        if !store::search::push_match(&mut statement, engine, object.name, "t.id", words, viewer.sees_private(object)) {
+            return None;
+        }
+    } else {
+        let pattern = words.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        statement.push(&format!("LOWER(t.{title}) LIKE ")).bind(format!("%{pattern}%")).push(" ESCAPE '\\'");
+    }
+    statement.push(" ORDER BY t.updated_at DESC, t.id DESC LIMIT ").bind(limit);
+    Some(statement)
+}
+
+async fn records(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Result<Vec<Group>> {
+    let mut session = app.db.read().await?;
+    let mut groups = Vec::new();
+    for object in REGISTRY.objects.iter().copied().filter(|object| viewer.scope.access(object.name).read > Level::None) {
+        let Some(statement) = matching(app.db.engine(), viewer, object, words, limit) else { continue };
+        let rows = session.all::<Cells>(statement).await?;
+        if rows.is_empty() {
+            continue;
+        }
+        let all = (rows.len() as i64 == limit && object.searched).then(|| format!("/{}?view=none&q={}", object.plural, crate::shell::layers::url_encode(words)));
+        groups.push(Group { title: viewer.locale.text(&format!("{}-plural", object.name)), hits: rows.iter().map(|row| hit(object, row)).collect(), all });
+    }
+    Ok(groups)
+}
+
+fn hit(object: &'static Object, Cells(cells): &Cells) -> Hit {
+    Hit {
+        href: format!("/{}/{}", object.plural, cells[0].id().unwrap_or_default()),
+        icon: icon(object.icon, ""),
+        text: cells[1].text().unwrap_or("—").to_owned(),
+        hint: cells.get(2).and_then(|cell| cell.text()).unwrap_or("").to_owned(),
+    }
+}
+
+/// What the person last changed, before they have typed anything.
+async fn recent(app: &App, viewer: &Viewer) -> Result<Vec<Group>> {
+    let mut session = app.db.read().await?;
+    let mut hits = Vec::new();
+    for object in REGISTRY.objects.iter().copied().filter(|object| matches!(object.name, "opportunity" | "account" | "lead") && viewer.scope.access(object.name).read > Level::None) {
+        let title = object.title_field().column;
+        let mut statement = Sql::new(format!("SELECT t.id, t.{title}, {} FROM {} t WHERE t.deleted_at IS NULL AND t.owner_id = ", hint_column(object), object.table));
+        statement.bind(viewer.person).push(" AND ");
+        (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
+        statement.push(" ORDER BY t.updated_at DESC LIMIT 3");
+        hits.extend(session.all::<Cells>(statement).await?.iter().map(|row| hit(object, row)));
+    }
+    if hits.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Group { title: viewer.locale.text("palette-recent"), hits, all: None }])
+}
+
+fn fits(text: &str, words: &str) -> bool {
+    words.is_empty() || text.to_lowercase().contains(&words.to_lowercase()) || store::search::sort_key(text).contains(&store::search::sort_key(words))
+}
+
+fn pages(viewer: &Viewer, words: &str) -> Option<Group> {
+    let reads = |object: &str| viewer.scope.access(object).read > Level::None;
+    let all = [
+        ("home", "/", "nav-home", true),
+        ("layout-kanban", "/board", "nav-board", reads("opportunity")),
+        ("list", "/opportunities", "nav-opportunities", reads("opportunity")),
+        ("building", "/accounts", "nav-accounts", reads("account")),
+        ("address-book", "/contacts", "nav-contacts", reads("contact")),
+        ("user-search", "/leads", "nav-leads", reads("lead")),
+        ("activity", "/activities", "nav-activities", reads("activity")),
+        ("checkbox", "/tasks", "nav-tasks", reads("task")),
+        ("chart-bar", "/analysis", "nav-analysis", reads("opportunity")),
+        ("users-group", "/people", "nav-people", reads("person")),
+        ("settings", "/settings", "nav-settings", viewer.has(Role::Admin)),
+        ("user-circle", "/me", "me-title", true),
+    ];
+    let hits: Vec<Hit> = all
+        .into_iter()
+        .filter(|(.., shown)| *shown)
+        .map(|(name, href, key, _)| Hit { href: href.into(), icon: icon(name, ""), text: viewer.locale.text(key), hint: String::new() })
+        .filter(|hit| fits(&hit.text, words))
+        .take(if words.is_empty() { 4 } else { 6 })
+        .collect();
+    (!hits.is_empty()).then(|| Group { title: viewer.locale.text("palette-pages"), hits, all: None })
+}
+
+fn actions(viewer: &Viewer, words: &str) -> Option<Group> {
+    let hits: Vec<Hit> = REGISTRY
+        .objects
+        .iter()
+        .filter(|object| viewer.may_create(object.name))
+        .map(|object| Hit { href: format!("/{}/new", object.plural), icon: icon("plus", ""), text: viewer.locale.text(&format!("{}-new", object.name)), hint: String::new() })
+        .filter(|hit| fits(&hit.text, words))
+        .take(if words.is_empty() { 4 } else { 6 })
+        .collect();
+    (!hits.is_empty()).then(|| Group { title: viewer.locale.text("palette-actions"), hits, all: None })
+}
