@@ -337,7 +337,10 @@ edit-title = Edit { $name }
 create = Create
 clear = Clear
 nothing-found = Nothing found
-days = { $count ->   [one] { $count } day  *[other] { $count } days }
+days = { $count ->
+    [one] { $count } day
+   *[other] { $count } days
+    }
 days-short = { $count }d
 notice-close-passed = The close date passed { $days } days ago. Set a date you believe in, or close the deal.
 notice-long-in-stage = In this stage for { $days } days; { $expected } are usual. What would move it?

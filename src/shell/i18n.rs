@@ -120,3 +120,20 @@ impl Locale {
         BUNDLES[self as usize].has_message(key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_of_both_languages_can_be_read() {
+        for locale in Locale::ALL {
+            let keys = keys(locale);
+            assert!(keys.len() > 100);
+            for key in keys {
+                assert!(locale.has(&key), "{} {key}", locale.tag());
+            }
+        }
+        assert_eq!(Locale::En.text_with("days", &[("count", "1")]), "1 day");
+    }
+}
