@@ -1,4 +1,4 @@
-//! Bundles the front end with esbuild (`web/build.mjs`) and turns `web/dist` and `locales` into tables that are
+//! Bundles the front end with esbuild (`web/build.mjs`) and turns `web/dist`, `locales` and `docs/guide` into tables that are
 //! compiled into the binary: no files, no Node and no internet at run time.
 
 use std::fmt::Write;
@@ -9,14 +9,15 @@ use std::{env, fs};
 fn main() {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
-    for watched in ["web/src", "web/build.mjs", "web/icons.json", "web/package-lock.json", "locales"] {
+    for watched in ["web/src", "web/build.mjs", "web/icons.json", "web/package-lock.json", "locales", "docs/guide"] {
         println!("cargo:rerun-if-changed={}", root.join(watched).display());
     }
     // Style rules that no page uses are dropped, so the bundle depends on the templates too.
     watch_templates(&root.join("src"));
     bundle(&root.join("web"));
     fs::write(out.join("assets.rs"), assets(&root.join("web/dist"))).expect("OUT_DIR is writable");
-    fs::write(out.join("locales.rs"), locales(&root.join("locales"))).expect("OUT_DIR is writable");
+    fs::write(out.join("locales.rs"), texts("SOURCES", &root.join("locales"), "ftl")).expect("OUT_DIR is writable");
+    fs::write(out.join("guide.rs"), texts("GUIDE", &root.join("docs/guide"), "md")).expect("OUT_DIR is writable");
 }
 
 fn watch_templates(folder: &Path) {
@@ -85,13 +86,14 @@ fn assets(dist: &Path) -> String {
     text
 }
 
-fn locales(folder: &Path) -> String {
-    let mut text = String::from("const SOURCES: &[(&str, &str, &str)] = &[\n");
+/// `NAME: &[(locale, file name, text)]`: the files with an extension below `folder/en` and `folder/zh-CN`, in order of their names.
+fn texts(name: &str, folder: &Path, extension: &str) -> String {
+    let mut text = format!("const {name}: &[(&str, &str, &str)] = &[\n");
     for locale in ["en", "zh-CN"] {
         let mut files: Vec<PathBuf> = fs::read_dir(folder.join(locale))
-            .expect("locales hold both languages")
+            .unwrap_or_else(|error| panic!("{}/{locale}: {error}", folder.display()))
             .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|extension| extension == "ftl"))
+            .filter(|path| path.extension().is_some_and(|found| found == extension))
             .collect();
         files.sort();
         for file in files {

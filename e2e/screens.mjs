@@ -17,11 +17,11 @@ const SCREENS = [
   { path: '/analysis' },
   { path: '/sign-in', open: true },       // seen without a session
 ]
-const LOCALES = ['en', 'zh-CN'], THEMES = ['light', 'dark'], WIDTHS = [1440, 390]
+const LOCALES = (process.env.E2E_LOCALES ?? 'en,zh-CN').split(','), THEMES = ['light', 'dark'], WIDTHS = [1440, 390]
 
 export async function screens(tests = suite()) {
   const only = process.env.ONLY            // part of a path
-  const out = join(here, 'out')
+  const out = process.env.E2E_OUT ?? join(here, 'out')
   mkdirSync(out, { recursive: true })
   const browser = await launch()
   const first = await browser.newContext()

@@ -1,5 +1,6 @@
-//! The house's own affairs: setting up, signing in, people and their rights, jobs.
+//! The house's own affairs: setting up, signing in, people and their rights, jobs, the user guide.
 
+pub mod help;
 pub mod jobs;
 pub mod people;
 pub mod setup;
@@ -8,5 +9,5 @@ pub mod sign_in;
 use crate::shell::routes::Routes;
 
 pub fn routes() -> Routes {
-    Routes::new().merge(sign_in::routes())
+    Routes::new().merge(sign_in::routes()).merge(help::routes())
 }

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Everything that can be tested on this machine. Goes on after a failure, so that one run tells all; the last line counts.
+#   test.sh BINARY
+source "$(dirname "$0")/lib.sh"
+binary=$1
+need_build_tools
+need_postgres
+need_browser
+need_npm web
+need_npm e2e
+need_cargo_tool nextest
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+broken=()
+part() {
+    local name=$1
+    shift
+    say "$name"
+    "$@" 2>&1 | tee -a "$log" || broken+=("$name")
+}
+part "Rust: unit, property and integration tests, on SQLite and PostgreSQL" \
+    cargo nextest run --release --workspace --locked --no-fail-fast --no-tests=fail
+part "Scripts and styles in a browser" bash scripts/web-test.sh
+part "Trivet in a browser" bash scripts/e2e.sh "$binary"
+
+read -r passed failed < <(count_tests "$log")
+# A part that broke before it could count is a failure too.
+if [ "${#broken[@]}" != 0 ] && [ "$failed" = 0 ]; then failed=${#broken[@]}; fi
+say "All parts together"
+for name in ${broken[@]+"${broken[@]}"}; do echo "not passed: $name"; done
+echo "total: $passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
