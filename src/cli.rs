@@ -82,7 +82,7 @@ enum Command {
 pub fn say(error: Error) -> String {
     let headline = Locale::En.text(error.key());
     match &error {
-        Error::Invalid(errors) => {
+        Error::Invalid(errors) | Error::Malformed(errors) => {
             let details: Vec<String> =
                 errors.iter().map(|error| format!("{}: {}", error.field, error.text(Locale::En))).collect();
             format!("{headline} {}", details.join("; "))
