@@ -141,7 +141,7 @@ impl Seen {
         let mut named: HashMap<&'static str, HashSet<Uuid>> = HashMap::new();
         for Change { field, old, new } in events.iter().flat_map(Recorded::changes) {
             let Some(Kind::Ref(target)) = object.field(&field).map(|field| field.kind) else { continue };
-            let ids = [old, new].into_iter().filter_map(|value| value.as_str().and_then(|text| text.parse().ok()));
+            let ids = [old, new].into_iter().filter_map(|value| value.as_str().and_then(|text| text.parse::<Uuid>().ok()));
             named.entry(target).or_default().extend(ids);
         }
         let mut seen = HashSet::new();

@@ -1,6 +1,6 @@
 //! What the API can do with deals beyond what every kind of record has: stages and their evidence, moving, line items.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use axum::extract::State;
 use axum::http::Method;
@@ -8,21 +8,20 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
-use store::{Session, Uuid};
+use store::{Cell, Session, Uuid};
 
 use super::evidence;
 use super::items::{self, Ask, Item};
-use super::objects::{LOST_REASONS, OPPORTUNITY};
+use super::objects::OPPORTUNITY;
+use super::stage::{Move, move_to};
 use crate::shell::access::{Level, Right};
 use crate::shell::api::operation::reference;
 use crate::shell::api::records::{inputs_of, present, said_again};
 use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, MayMatch, Operation, schema_of, shape};
 use crate::shell::app::App;
-use crate::shell::config::Config;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
-use crate::shell::record::command::{self, Source};
-use crate::shell::record::{Loaded, query};
+use crate::shell::record::{command, query};
 use crate::shell::routes::Policy;
 use crate::shell::viewer::Viewer;
 
@@ -193,7 +192,6 @@ fn move_schema() -> Json {
     for field in ALONG.iter().filter_map(|key| OPPORTUNITY.field(key)) {
         members[field.key] = shape::written(field);
     }
-    debug_assert!(members["lost_reason"]["enum"].as_array().is_some_and(|choices| choices.len() > LOST_REASONS.len()));
     json!({ "type": "object", "required": ["stage"], "additionalProperties": false, "properties": members })
 }
 
@@ -205,8 +203,7 @@ async fn move_deal(
     IfMatch(seen): IfMatch,
     body: Body,
 ) -> Result<Answer> {
-    let (reason, notes, fields) = read_move(body.members()?)?;
-    let inputs = inputs_of(&OPPORTUNITY, &fields, false)?;
+    let wish = read_move(body.members()?)?;
     let actor = app.actor(&viewer, "api");
     let mut tx = app.db.write().await?;
     if let Some(answer) = body.post.begin(&mut tx, &actor).await? {
@@ -214,12 +211,7 @@ async fn move_deal(
     }
     let deal = command::load_for_write(&mut tx, &actor, &OPPORTUNITY, id).await?;
     let version = seen.within(deal.version)?;
-    for (criterion, note) in notes {
-        evidence::record(&mut tx, &actor, &deal, criterion, &note).await?;
-    }
-    let mut draft = command::read_inputs(&OPPORTUNITY, &viewer, &inputs, Some(&deal), Source::Strict)?;
-    draft.reason = reason;
-    let version = command::update_loaded(&mut tx, &actor, &OPPORTUNITY, &deal, version, draft).await?;
+    let version = move_to(&mut tx, &actor, id, version, wish).await?;
     let (record, tag) = present(&mut tx, &actor, &OPPORTUNITY, id, version).await?;
     let answer = Answer::ok(record).with_etag(tag);
     body.post.keep(&mut tx, &actor, &answer).await?;
@@ -227,8 +219,8 @@ async fn move_deal(
     Ok(answer)
 }
 
-/// The reason, the notes by criterion, and the fields of the deal.
-fn read_move(members: &Map<String, Json>) -> Result<(Option<String>, BTreeMap<Uuid, String>, Map<String, Json>)> {
+/// The stage, the reason, the notes by criterion, and the fields of the deal.
+fn read_move(members: &Map<String, Json>) -> Result<Move> {
     let mut fields = members.clone();
     let reason = match fields.shift_remove("reason") {
         None | Some(Json::Null) => None,
@@ -252,12 +244,17 @@ fn read_move(members: &Map<String, Json>) -> Result<(Option<String>, BTreeMap<Uu
         }
         Some(_) => return Err(Error::malformed("evidence", "invalid-json-type")),
     }
-    let unknown = fields.keys().filter(|key| *key != "stage" && !ALONG.contains(&key.as_str()));
-    let mut errors: Vec<FieldError> = unknown.map(|key| FieldError::new(key, "invalid-unknown-field")).collect();
-    if fields.get("stage").is_none_or(Json::is_null) {
-        errors.push(FieldError::new("stage", "invalid-required"));
+    let stage = match fields.shift_remove("stage") {
+        Some(Json::String(text)) => shape::uuid(&text).ok_or(Error::malformed("stage", "invalid-stage"))?,
+        Some(_) => return Err(Error::malformed("stage", "invalid-json-type")),
+        None => return Err(Error::malformed("stage", "invalid-required")),
+    };
+    let unknown = fields.keys().filter(|key| !ALONG.contains(&key.as_str()));
+    let errors: Vec<FieldError> = unknown.map(|key| FieldError::new(key, "invalid-unknown-field")).collect();
+    if !errors.is_empty() {
+        return Err(Error::Malformed(errors));
     }
-    if errors.is_empty() { Ok((reason, notes, fields)) } else { Err(Error::Malformed(errors)) }
+    Ok(Move { stage, reason, evidence: notes, inputs: inputs_of(&OPPORTUNITY, &fields, false)? })
 }
 
 // ---- evidence
@@ -277,8 +274,7 @@ struct Shown {
     field: Option<String>,
     given: bool,
     note: Option<String>,
-    by: Option<Uuid>,
-    by_label: Option<String>,
+    by: Option<String>,
     #[schemars(extend("format" = "date-time"))]
     at: Option<String>,
 }
@@ -293,8 +289,7 @@ struct Note {
 /// GET /api/opportunities/{id}/evidence · who reads the deal
 async fn list_evidence(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>) -> Result<Answer> {
     let mut session = app.db.read().await?;
-    let deal = query::load_to_read(&mut session, &viewer, &OPPORTUNITY, id).await?;
-    Ok(Answer::ok(json!(shown_evidence(&mut session, &viewer, &deal).await?)))
+    shown_evidence(&mut session, &app, &viewer, id).await
 }
 
 /// PUT /api/opportunities/{id}/evidence/{criterion} · who may change the deal
@@ -307,41 +302,37 @@ async fn give_evidence(
     let note: Note = body.read()?;
     let actor = app.actor(&viewer, "api");
     let mut tx = app.db.write().await?;
-    let deal = command::load_for_write(&mut tx, &actor, &OPPORTUNITY, id).await?;
-    evidence::record(&mut tx, &actor, &deal, criterion, &note.note).await?;
-    let shown = shown_evidence(&mut tx, &viewer, &deal).await?;
+    evidence::put(&mut tx, &actor, &OPPORTUNITY, id, criterion, &note.note).await?;
+    let answer = shown_evidence(&mut tx, &app, &viewer, id).await?;
     tx.commit().await?;
-    Ok(Answer::ok(json!(shown)))
+    Ok(answer)
 }
 
-async fn shown_evidence(session: &mut Session, viewer: &Viewer, deal: &Loaded) -> Result<Evidence> {
-    let config: &Config = &viewer.config;
-    let given = evidence::of_deal(session, deal.id).await?;
-    let pipeline = deal.id_of("pipeline").unwrap_or_default();
-    let data = evidence::criteria(config, pipeline)
-        // Whether a hidden field is filled is not told.
-        .filter(|(_, criterion)| criterion.field.as_deref().is_none_or(|field| viewer.sees(&OPPORTUNITY, field)))
-        .map(|(stage, criterion)| {
-            let evidence = given.iter().find(|evidence| evidence.criterion_id == criterion.id);
-            Shown {
-                criterion: criterion.id,
-                criterion_label: criterion.name.clone(),
-                stage: stage.id,
-                stage_label: stage.name.clone(),
-                required: criterion.required,
-                field: criterion.field.clone(),
-                given: match &criterion.field {
-                    Some(field) => !deal.get(field).is_null(),
-                    None => evidence.is_some(),
-                },
-                note: evidence.map(|evidence| evidence.note.clone()),
-                by: evidence.and_then(|evidence| evidence.by_id),
-                by_label: evidence.and_then(|evidence| evidence.by_name.clone()),
-                at: evidence.map(|evidence| evidence.at.timestamp().to_string()),
-            }
+/// Every criterion of the deal's pipeline. Whether a hidden field is filled is not told.
+async fn shown_evidence(session: &mut Session, app: &App, viewer: &Viewer, id: Uuid) -> Result<Answer> {
+    let (row, fields) = query::find(session, viewer, app.registry, &OPPORTUNITY, id).await?;
+    let cell = |key: &str| fields.iter().position(|field| field.key == key).map(|at| &row.cells[at]);
+    let pipeline = cell("pipeline").and_then(Cell::id).unwrap_or_default();
+    let items = evidence::of_pipeline(session, &viewer.config, id, pipeline).await?;
+    let shown = items.into_iter().filter_map(|(stage, item)| {
+        let given = match &item.field {
+            Some(field) => !cell(field)?.is_null(),
+            None => item.note.is_some(),
+        };
+        Some(Shown {
+            criterion: item.criterion,
+            criterion_label: item.name,
+            stage: stage.id,
+            stage_label: stage.name.clone(),
+            required: item.required,
+            field: item.field,
+            given,
+            note: item.note,
+            by: item.by,
+            at: item.at.map(|at| at.timestamp().to_string()),
         })
-        .collect();
-    Ok(Evidence { data })
+    });
+    Ok(Answer::ok(json!(Evidence { data: shown.collect() })))
 }
 
 // ---- line items
@@ -400,23 +391,23 @@ fn shown_line(viewer: &Viewer, currency: &str, item: Item) -> Line {
     }
 }
 
-async fn lines(session: &mut Session, viewer: &Viewer, deal: &Loaded) -> Result<Vec<Line>> {
-    let currency = deal.text("currency");
-    Ok(items::of_deal(session, deal.id).await?.into_iter().map(|item| shown_line(viewer, currency, item)).collect())
+/// The lines of a deal; 404 when the viewer may not see the deal.
+async fn lines(session: &mut Session, app: &App, viewer: &Viewer, deal: Uuid) -> Result<Vec<Line>> {
+    let (row, _) = query::find(session, viewer, app.registry, &OPPORTUNITY, deal).await?;
+    let items = items::of_deal(session, deal).await?;
+    Ok(items.into_iter().map(|item| shown_line(viewer, &row.currency, item)).collect())
 }
 
 /// GET /api/opportunities/{id}/items · who reads the deal
 async fn list_items(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>) -> Result<Answer> {
     let mut session = app.db.read().await?;
-    let deal = query::load_to_read(&mut session, &viewer, &OPPORTUNITY, id).await?;
-    Ok(Answer::ok(json!(Lines { data: lines(&mut session, &viewer, &deal).await? })))
+    Ok(Answer::ok(json!(Lines { data: lines(&mut session, &app, &viewer, id).await? })))
 }
 
 /// GET /api/opportunities/{id}/items/{item} · who reads the deal
 async fn get_item(State(app): State<App>, viewer: Viewer, Ids([id, item]): Ids<2>) -> Result<Answer> {
     let mut session = app.db.read().await?;
-    let deal = query::load_to_read(&mut session, &viewer, &OPPORTUNITY, id).await?;
-    let line = lines(&mut session, &viewer, &deal).await?.into_iter().find(|line| line.id == item);
+    let line = lines(&mut session, &app, &viewer, id).await?.into_iter().find(|line| line.id == item);
     Ok(Answer::ok(json!(line.ok_or(Error::NotFound)?)))
 }
 
@@ -440,9 +431,11 @@ async fn add_item(
     }
     let version = seen.within(deal.version)?;
     let ask = read_line(&new, deal.text("currency"))?;
-    let (item, _) = items::add(&mut tx, &actor, &OPPORTUNITY, id, version, ask).await?;
-    let line = lines(&mut tx, &viewer, &deal).await?.into_iter().find(|line| line.id == item).ok_or(Error::NotFound)?;
-    let answer = Answer::created(format!("/api/opportunities/{id}/items/{item}"), json!(line));
+    let before: HashSet<Uuid> = items::of_deal(&mut tx, id).await?.into_iter().map(|item| item.id).collect();
+    items::add(&mut tx, &actor, &OPPORTUNITY, id, version, ask).await?;
+    let all = lines(&mut tx, &app, &viewer, id).await?;
+    let line = all.into_iter().find(|line| !before.contains(&line.id)).ok_or(Error::NotFound)?;
+    let answer = Answer::created(format!("/api/opportunities/{id}/items/{}", line.id), json!(line));
     body.post.keep(&mut tx, &actor, &answer).await?;
     tx.commit().await?;
     Ok(answer)
