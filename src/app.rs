@@ -21,6 +21,7 @@ use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
+use crate::shell::api::{self, Api, records};
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
 use crate::shell::layers;
@@ -33,6 +34,11 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "0002_crm", text: include_str!("../migrations/0002_crm.sql") },
 ];
 
+/// The JSON API: what every kind of record has, then what is particular, a line per slice.
+pub fn api() -> Api {
+    Api::new().merge(records::operations(&tools::crm::REGISTRY)).merge(tools::crm::api::operations())
+}
+
 /// Every route of the house.
 pub fn routes() -> Routes {
     Routes::new()
@@ -41,6 +47,7 @@ pub fn routes() -> Routes {
         .get("/health", Policy::Public, health)
         .merge(system::routes())
         .merge(tools::crm::routes())
+        .merge(api::routes(api()))
 }
 
 /// Opens the database, brings it to the present schema, and makes the application on it.

@@ -8,11 +8,14 @@ use store::Clock;
 use tokio::net::TcpListener;
 
 use crate::app;
+use crate::cli_token;
 use crate::shell::access::Role;
+use crate::shell::api::document::Description;
 use crate::shell::app::App;
 use crate::shell::calendar::Calendar;
 use crate::shell::error::Error;
 use crate::shell::i18n::Locale;
+use crate::shell::limit::API_PER_MINUTE;
 use crate::system::{people, setup};
 
 /// The sales system a B2B company runs on.
@@ -56,6 +59,9 @@ enum Command {
         /// The site is reached by HTTPS: cookies are marked Secure
         #[arg(long, env = "TRIVET_HTTPS")]
         https: bool,
+        /// Calls of the API that one person may make in a minute
+        #[arg(long, env = "TRIVET_API_PER_MINUTE", default_value_t = API_PER_MINUTE)]
+        api_per_minute: u32,
     },
     /// Create the organisation and its first administrator
     Setup {
@@ -77,12 +83,26 @@ enum Command {
         #[arg(long, env = "TRIVET_ADMIN_PASSWORD", hide_env_values = true)]
         admin_password: String,
     },
+    /// People of this organisation
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+    /// Print the OpenAPI document of the JSON API
+    Openapi,
+}
+
+#[derive(Subcommand)]
+enum UserCommand {
+    /// Create an API token for a person and print it
+    #[command(hide = true)]
+    Token(cli_token::Token),
 }
 
 pub fn say(error: Error) -> String {
     let headline = Locale::En.text(error.key());
     match &error {
-        Error::Invalid(errors) => {
+        Error::Invalid(errors) | Error::Malformed(errors) => {
             let details: Vec<String> =
                 errors.iter().map(|error| format!("{}: {}", error.field, error.text(Locale::En))).collect();
             format!("{headline} {}", details.join("; "))
@@ -104,7 +124,17 @@ pub fn run() -> Result<(), String> {
 
 async fn dispatch(cli: Cli) -> Result<(), String> {
     match cli.command {
-        Command::Serve { listen, https } => serve(&cli.place, listen, https).await,
+        Command::Serve { listen, https, api_per_minute } => serve(&cli.place, listen, https, api_per_minute).await,
+        Command::User { command: UserCommand::Token(ask) } => {
+            let app = cli.place.open(false).await?;
+            println!("{}", cli_token::create(&app, &ask).await.map_err(say)?);
+            app.db.close().await;
+            Ok(())
+        }
+        Command::Openapi => {
+            println!("{:#}", Description::of(&app::api()).document(Locale::En));
+            Ok(())
+        }
         Command::Setup { name, locale, currency, zone, fiscal_start_month, calendar, admin_email, admin_password } => {
             let organization = setup::Organization {
                 name,
@@ -147,11 +177,12 @@ pub async fn set_up(
     Ok(())
 }
 
-async fn serve(place: &Place, listen: SocketAddr, https: bool) -> Result<(), String> {
+async fn serve(place: &Place, listen: SocketAddr, https: bool, api_per_minute: u32) -> Result<(), String> {
     let app = place.open(https).await?;
     if app.config(0).await.is_err() {
         return Err("There is no organisation yet. Run `trivet setup` (see trivet setup --help) or `make demo`.".into());
     }
+    app.limits.set_api_per_minute(api_per_minute);
     let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
     println!("Trivet serves on http://{listen}");
     app::serve(app, listener).await.map_err(|error| error.to_string())

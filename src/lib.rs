@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod cli;
+mod cli_token;
 pub mod demo;
 pub mod shell;
 pub mod system;

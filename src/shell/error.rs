@@ -47,6 +47,8 @@ pub enum Error {
     Forbidden,
     SignIn,
     Invalid(Vec<FieldError>),
+    /// The request does not have the documented shape (JSON, types, bounds, parameters): the API's counterpart of a broken form.
+    Malformed(Vec<FieldError>),
     Conflict(Box<Collision>),
     /// A rule of the house was not met by the request itself (missing `If-Match`, reused key, wrong state).
     Refused {
@@ -69,12 +71,18 @@ impl Error {
         Error::Invalid(vec![FieldError::new(field, key)])
     }
 
+    /// One thing about the request that is not as documented.
+    pub fn malformed(field: &str, key: &str) -> Error {
+        Error::Malformed(vec![FieldError::new(field, key)])
+    }
+
     pub fn status(&self) -> StatusCode {
         match self {
             Error::NotFound => StatusCode::NOT_FOUND,
             Error::Forbidden => StatusCode::FORBIDDEN,
             Error::SignIn => StatusCode::UNAUTHORIZED,
             Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::Malformed(_) => StatusCode::BAD_REQUEST,
             Error::Conflict(_) => StatusCode::CONFLICT,
             Error::Refused { status, .. } => StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST),
             Error::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -92,6 +100,7 @@ impl Error {
             Error::Forbidden => "error-forbidden",
             Error::SignIn => "error-sign-in",
             Error::Invalid(_) => "error-invalid",
+            Error::Malformed(_) => "error-bad-request",
             Error::Conflict(_) => "error-conflict",
             Error::Refused { key, .. } => key,
             Error::TooMany { .. } => "error-too-many",

@@ -1,7 +1,7 @@
 //! What surrounds every handler: who is looking, where a form may come from, how an error is dressed, which headers go out.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
@@ -20,7 +20,7 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'
 pub async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let asked = Asked::of(request.headers(), request.uri());
     let is_api = asked.path.starts_with("/api/");
-    let mut locale = locale_of(&request);
+    let mut locale = locale_of(request.headers());
     let mut viewer = None;
     if !asked.path.starts_with("/assets/") {
         match identify(&app, request.headers()).await {
@@ -35,20 +35,83 @@ pub async fn around(State(app): State<App>, mut request: Request, next: Next) ->
     if let Err(error) = same_origin(&request) {
         return finish(&asked, is_api, locale, viewer, error.into_response());
     }
-    let response = next.run(request).await;
-    finish(&asked, is_api, locale, viewer, response)
+    if !is_api {
+        let response = next.run(request).await;
+        return finish(&asked, is_api, locale, viewer, response);
+    }
+    let is_options = request.method() == Method::OPTIONS;
+    let allowance = Allowance::take(&app, viewer.as_ref(), &request);
+    let response = match &allowance.refused {
+        Some(error) => error.clone().into_response(),
+        None => next.run(request).await,
+    };
+    let mut response = finish(&asked, is_api, locale, viewer, response);
+    if is_options {
+        answer_options(&mut response);
+    }
+    allowance.tell(&mut response);
+    response
+}
+
+/// Calls of the API per minute from one address when nobody is signed in.
+const ANONYMOUS_PER_MINUTE: u32 = 120;
+
+/// How much of the API a person may still use; told with every answer.
+struct Allowance {
+    limit: u32,
+    left: u32,
+    /// Seconds until one more call is allowed, or until the allowance is whole again.
+    reset: u64,
+    refused: Option<Error>,
+}
+
+impl Allowance {
+    fn take(app: &App, viewer: Option<&Viewer>, request: &Request) -> Allowance {
+        let (key, limit) = match viewer {
+            Some(viewer) => (format!("api {}", viewer.person), app.limits.api_per_minute()),
+            None => {
+                let peer = request.extensions().get::<std::net::SocketAddr>().map(|peer| peer.ip().to_string());
+                let limit = ANONYMOUS_PER_MINUTE.max(app.limits.api_per_minute() / 5);
+                (format!("api anonymous {}", peer.unwrap_or_default()), limit)
+            }
+        };
+        match app.limits.take(key, f64::from(limit), app.clock.now()) {
+            Ok(left) => {
+                let used = u64::from(limit - left.min(limit));
+                Allowance { limit, left, reset: (used * 60).div_ceil(u64::from(limit)), refused: None }
+            }
+            Err(error) => {
+                let reset = if let Error::TooMany { seconds } = error { seconds } else { 60 };
+                Allowance { limit, left: 0, reset, refused: Some(error) }
+            }
+        }
+    }
+
+    fn tell(&self, response: &mut Response) {
+        let headers = response.headers_mut();
+        headers.insert("ratelimit-limit", HeaderValue::from(self.limit));
+        headers.insert("ratelimit-remaining", HeaderValue::from(self.left));
+        headers.insert("ratelimit-reset", HeaderValue::from(self.reset));
+    }
+}
+
+/// `OPTIONS` on an address of the API says which methods it takes. There is no CORS: programs need none, and other
+/// sites' pages have no business here.
+fn answer_options(response: &mut Response) {
+    let Some(allow) = response.headers().get(header::ALLOW).cloned() else { return };
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        *response = StatusCode::NO_CONTENT.into_response();
+        response.headers_mut().insert(header::ALLOW, allow);
+        secure(response);
+    }
 }
 
 /// The language of somebody who is not signed in: their cookie, else the browser's.
-fn locale_of(request: &Request) -> Locale {
-    cookie(request.headers(), "locale")
+pub fn locale_of(headers: &HeaderMap) -> Locale {
+    cookie(headers, "locale")
         .and_then(Locale::parse)
         .or_else(|| {
-            request
-                .headers()
-                .get(header::ACCEPT_LANGUAGE)
-                .and_then(|value| value.to_str().ok())
-                .and_then(Locale::accepted)
+            headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).and_then(Locale::accepted)
         })
         .unwrap_or_default()
 }
@@ -86,6 +149,9 @@ fn finish(asked: &Asked, is_api: bool, locale: Locale, viewer: Option<Viewer>, m
         if let Error::TooMany { seconds } = error {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if is_api && matches!(error, Error::SignIn) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if matches!(error, Error::Unavailable) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
@@ -118,8 +184,12 @@ fn problem(locale: Locale, error: &Error) -> Response {
         "title": locale.text(error.key()),
         "status": status.as_u16(),
     });
+    let hint = format!("{}-hint", error.key());
+    if locale.has(&hint) {
+        body["detail"] = json!(locale.text(&hint));
+    }
     match error {
-        Error::Invalid(errors) => {
+        Error::Invalid(errors) | Error::Malformed(errors) => {
             body["errors"] = errors
                 .iter()
                 .map(|error| json!({ "field": error.field, "code": error.key, "detail": error.text(locale) }))
@@ -177,7 +247,7 @@ fn dressed(asked: &Asked, locale: Locale, viewer: Option<&Viewer>, error: &Error
     }
     let title = locale.text(error.key());
     let details: Vec<String> = match error {
-        Error::Invalid(errors) => errors.iter().map(|error| error.text(locale)).collect(),
+        Error::Invalid(errors) | Error::Malformed(errors) => errors.iter().map(|error| error.text(locale)).collect(),
         _ => Vec::new(),
     };
     if asked.fragment {

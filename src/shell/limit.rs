@@ -2,22 +2,41 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use store::Instant;
 
 use super::error::{Error, Result};
 
 /// A token bucket per key.
-#[derive(Default)]
 pub struct Limits {
     buckets: Mutex<HashMap<String, (f64, i64)>>,
+    /// Calls of the API that one person may make in a minute.
+    api_per_minute: AtomicU32,
+}
+
+/// Calls of the API per minute and person, unless the operator says otherwise.
+pub const API_PER_MINUTE: u32 = 600;
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { buckets: Mutex::default(), api_per_minute: AtomicU32::new(API_PER_MINUTE) }
+    }
 }
 
 impl Limits {
-    /// Takes one of `per_minute` allowed uses; they refill evenly.
+    pub fn api_per_minute(&self) -> u32 {
+        self.api_per_minute.load(Ordering::Relaxed)
+    }
+
+    pub fn set_api_per_minute(&self, allowed: u32) {
+        self.api_per_minute.store(allowed.max(1), Ordering::Relaxed);
+    }
+
+    /// Takes one of `per_minute` allowed uses; they refill evenly. Returns how many are left.
     ///
     /// Errors: [`Error::TooMany`] with the seconds until the next use.
-    pub fn take(&self, key: String, per_minute: f64, now: Instant) -> Result<()> {
+    pub fn take(&self, key: String, per_minute: f64, now: Instant) -> Result<u32> {
         let mut buckets = self.buckets.lock().expect("nobody panics while holding the buckets");
         if buckets.len() > 50_000 {
             // Full buckets say nothing: forget them.
@@ -31,6 +50,6 @@ impl Limits {
             return Err(Error::TooMany { seconds: ((1.0 - refilled) / per_minute * 60.0).ceil() as u64 });
         }
         *left = refilled - 1.0;
-        Ok(())
+        Ok(*left as u32)
     }
 }

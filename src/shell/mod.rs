@@ -1,6 +1,7 @@
 //! What every page uses: who is looking and what they may see, records and their fields, languages, money, time, the page frame, errors.
 
 pub mod access;
+pub mod api;
 pub mod app;
 pub mod bulk;
 pub mod calendar;

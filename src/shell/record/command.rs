@@ -269,7 +269,11 @@ pub async fn set_deleted(tx: &mut Tx, actor: &Actor, object: &'static Object, id
         actor.now,
         actor.viewer.person
     ))
-    .await?;
+    .await
+    // What was unique may have been taken by another record while this one lay in the trash.
+    .map_err(|error| {
+        if error.is_unique_violation() { Error::field("", "invalid-duplicate") } else { error.into() }
+    })?;
     event::record(
         tx,
         Event {

@@ -1,10 +1,15 @@
 //! What speaks for a deal's progress: each exit criterion of a stage, and the note that shows it was met.
 
-use store::{Instant, Session, Tx, Uuid, sql};
+use serde_json::json;
+use store::event::{self, Change, Event};
+use store::{Instant, Session, Tx, Uuid, new_id, sql};
 
-use crate::shell::config::Config;
+use crate::shell::config::{Config, Criterion, Stage};
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::{Actor, Object, command};
+
+/// A note may be so long.
+pub const NOTE: usize = 2000;
 
 /// A criterion of a deal's present stage with what was given for it.
 #[derive(Debug, Clone)]
@@ -26,37 +31,70 @@ const GIVEN: &str = "
 /// The criteria of a stage and what the deal has for each. The caller has shown that the deal is visible.
 pub async fn of_stage(session: &mut Session, config: &Config, deal: Uuid, stage: Uuid) -> Result<Vec<Item>> {
     let Some(stage) = config.stage(stage).filter(|stage| !stage.criteria.is_empty()) else { return Ok(Vec::new()) };
-    let given: Vec<(Uuid, String, Option<String>, Instant)> = session.all(sql!(GIVEN, deal)).await?;
-    Ok(stage
-        .criteria
-        .iter()
-        .map(|criterion| {
-            let note = given.iter().find(|(id, ..)| *id == criterion.id);
-            Item {
-                criterion: criterion.id,
-                name: criterion.name.clone(),
-                required: criterion.required,
-                field: criterion.field.clone(),
-                note: note.map(|(_, note, ..)| note.clone()),
-                by: note.and_then(|(_, _, by, _)| by.clone()),
-                at: note.map(|(.., at)| *at),
-            }
-        })
-        .collect())
+    let given: Vec<Given> = session.all(sql!(GIVEN, deal)).await?;
+    Ok(stage.criteria.iter().map(|criterion| item_of(criterion, &given)).collect())
 }
 
-/// Keeps what was given for a criterion. Empty text takes it back.
-pub async fn put(tx: &mut Tx, actor: &Actor, deal_object: &'static Object, deal: Uuid, criterion: Uuid, note: &str) -> Result<()> {
-    command::load_for_write(tx, actor, deal_object, deal).await?;
-    let config = &actor.viewer.config;
-    let known = config.pipelines.iter().flat_map(|pipeline| &pipeline.stages).flat_map(|stage| &stage.criteria).any(|known| known.id == criterion && known.field.is_none());
-    let field = format!("evidence.{criterion}");
-    if !known {
-        return Err(Error::field(&field, "invalid-criterion"));
+/// The same for every stage of a pipeline.
+pub async fn of_pipeline<'c>(
+    session: &mut Session,
+    config: &'c Config,
+    deal: Uuid,
+    pipeline: Uuid,
+) -> Result<Vec<(&'c Stage, Item)>> {
+    let given: Vec<Given> = session.all(sql!(GIVEN, deal)).await?;
+    let stages = config.pipeline(pipeline).map_or(&[][..], |pipeline| &pipeline.stages);
+    let of = |stage: &'c Stage| stage.criteria.iter().map(move |criterion| (stage, criterion));
+    Ok(stages.iter().flat_map(of).map(|(stage, criterion)| (stage, item_of(criterion, &given))).collect())
+}
+
+/// Criterion, note, who, when.
+type Given = (Uuid, String, Option<String>, Instant);
+
+fn item_of(criterion: &Criterion, given: &[Given]) -> Item {
+    let note = given.iter().find(|(id, ..)| *id == criterion.id);
+    Item {
+        criterion: criterion.id,
+        name: criterion.name.clone(),
+        required: criterion.required,
+        field: criterion.field.clone(),
+        note: note.map(|(_, note, ..)| note.clone()),
+        by: note.and_then(|(_, _, by, _)| by.clone()),
+        at: note.map(|(.., at)| *at),
     }
+}
+
+/// Keeps what was given for a criterion of the deal's pipeline; an earlier note stays in the history. Empty text takes it back.
+pub async fn put(
+    tx: &mut Tx,
+    actor: &Actor,
+    deal_object: &'static Object,
+    deal: Uuid,
+    criterion: Uuid,
+    note: &str,
+) -> Result<()> {
+    let loaded = command::load_for_write(tx, actor, deal_object, deal).await?;
+    let config = &actor.viewer.config;
+    let pipeline = loaded.id_of("pipeline").and_then(|pipeline| config.pipeline(pipeline));
+    let field = format!("evidence.{criterion}");
+    let known = pipeline
+        .into_iter()
+        .flat_map(|pipeline| &pipeline.stages)
+        .flat_map(|stage| &stage.criteria)
+        .find(|known| known.id == criterion && known.field.is_none())
+        .ok_or_else(|| Error::field(&field, "invalid-criterion"))?;
     let note = note.trim();
-    if note.chars().count() > 2000 || note.contains('\0') {
-        return Err(Error::Invalid(vec![FieldError::new(&field, "invalid-too-long").with("max", 2000)]));
+    if note.chars().count() > NOTE {
+        return Err(Error::Invalid(vec![FieldError::new(&field, "invalid-too-long").with("max", NOTE)]));
+    }
+    if note.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err(Error::field(&field, "invalid-text"));
+    }
+    let before: Option<String> = tx
+        .value(sql!("SELECT note FROM evidence WHERE opportunity_id = $1 AND criterion_id = $2", deal, criterion))
+        .await?;
+    if before.as_deref().unwrap_or("") == note {
+        return Ok(());
     }
     tx.execute(sql!("DELETE FROM evidence WHERE opportunity_id = $1 AND criterion_id = $2", deal, criterion)).await?;
     if !note.is_empty() {
@@ -70,5 +108,23 @@ pub async fn put(tx: &mut Tx, actor: &Actor, deal_object: &'static Object, deal:
         ))
         .await?;
     }
+    let new = if note.is_empty() { json!(null) } else { json!(note) };
+    event::record(
+        tx,
+        Event {
+            id: new_id(&actor.clock),
+            at: actor.now,
+            actor: Some(actor.viewer.person),
+            via: actor.via,
+            kind: "evidence",
+            subject_type: deal_object.name,
+            subject_id: deal,
+            account_id: loaded.id_of("account"),
+            version: loaded.version,
+            changes: &[Change { field: "evidence".into(), old: json!(before), new }],
+            reason: Some(&known.name),
+        },
+    )
+    .await?;
     Ok(())
 }

@@ -6,6 +6,7 @@
 
 mod account;
 mod activity;
+pub mod api;
 mod board;
 mod deal_pages;
 pub mod evidence;

@@ -1,0 +1,142 @@
+//! What a call is answered with, and the memory of POSTs that carried a key: the answer is kept for a day, so that a
+//! caller who lost it may ask again without doing the thing twice.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+use store::{Instant, Tx, sql};
+
+use super::call::Post;
+use crate::shell::error::{Error, Result};
+use crate::shell::record::Actor;
+
+/// A successful answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub etag: Option<String>,
+    /// Where what was made can be found.
+    pub location: Option<String>,
+    pub link: Option<String>,
+    pub body: Option<Json>,
+    /// Said again, not done again.
+    pub replayed: bool,
+}
+
+impl Answer {
+    pub fn ok(body: Json) -> Answer {
+        Answer { status: StatusCode::OK, etag: None, location: None, link: None, body: Some(body), replayed: false }
+    }
+
+    pub fn created(location: String, body: Json) -> Answer {
+        Answer { status: StatusCode::CREATED, location: Some(location), ..Answer::ok(body) }
+    }
+
+    pub fn nothing() -> Answer {
+        Answer { status: StatusCode::NO_CONTENT, body: None, ..Answer::ok(Json::Null) }
+    }
+
+    pub fn with_etag(mut self, etag: String) -> Answer {
+        self.etag = Some(etag);
+        self
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut response = match self.body {
+            Some(body) => (self.status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response(),
+            None => self.status.into_response(),
+        };
+        for (name, value) in [("etag", self.etag), ("location", self.location), ("link", self.link)] {
+            if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        if self.replayed {
+            response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
+/// A version and a hash of the representation: `If-Match` needs the first, `If-None-Match` the second, because labels of
+/// other records and the viewer's rights change an answer without changing the record's version.
+pub fn etag(version: i64, body: &Json) -> String {
+    let hash = Sha256::digest(body.to_string().as_bytes());
+    format!("\"{version}-{}\"", BASE64_URL_SAFE_NO_PAD.encode(&hash[..9]).replace('-', "_"))
+}
+
+/// How long an answer is kept, in seconds.
+const KEPT: i64 = 24 * 3600;
+
+#[derive(sqlx::FromRow)]
+struct Kept {
+    request_hash: String,
+    status: i64,
+    etag: Option<String>,
+    body: String,
+}
+
+impl Post {
+    /// Takes the key, in the transaction of the effect: a second call with it waits for the first, then finds its answer.
+    ///
+    /// Errors: 422 when the key was used for another request.
+    pub async fn begin(&self, tx: &mut Tx, actor: &Actor) -> Result<Option<Answer>> {
+        let Some(key) = &self.key else { return Ok(None) };
+        let person = actor.viewer.person;
+        let oldest: Instant = actor.now.plus_seconds(-KEPT);
+        tx.execute(sql!("DELETE FROM idempotency WHERE person_id = $1 AND created_at < $2", person, oldest)).await?;
+        let taken = tx
+            .execute(sql!(
+                "INSERT INTO idempotency (key, person_id, request_hash, status, body, created_at) VALUES ($1, $2, $3, 0, '', $4) ON CONFLICT DO NOTHING",
+                key,
+                person,
+                &self.request_hash,
+                actor.now
+            ))
+            .await?;
+        if taken > 0 {
+            return Ok(None);
+        }
+        let kept: Kept = tx
+            .one(sql!(
+                "SELECT request_hash, status, etag, body FROM idempotency WHERE person_id = $1 AND key = $2",
+                person,
+                key
+            ))
+            .await?;
+        if kept.request_hash != self.request_hash {
+            return Err(Error::Refused { status: 422, key: "error-idempotency-key" });
+        }
+        Ok(Some(self.said_again(kept)))
+    }
+
+    fn said_again(&self, kept: Kept) -> Answer {
+        let status = StatusCode::from_u16(kept.status as u16).unwrap_or(StatusCode::OK);
+        let body: Option<Json> = serde_json::from_str(&kept.body).ok();
+        // What is made lies below the address it was posted to, under its id.
+        let id = body.as_ref().and_then(|body| body["id"].as_str());
+        let location = id.filter(|_| status == StatusCode::CREATED).map(|id| format!("{}/{id}", self.path));
+        Answer { status, etag: kept.etag, location, link: None, body, replayed: true }
+    }
+
+    /// Keeps the answer beside its effect.
+    pub async fn keep(&self, tx: &mut Tx, actor: &Actor, answer: &Answer) -> Result<()> {
+        let Some(key) = &self.key else { return Ok(()) };
+        let body = answer.body.as_ref().map(Json::to_string).unwrap_or_default();
+        tx.execute(sql!(
+            "UPDATE idempotency SET status = $3, etag = $4, body = $5 WHERE person_id = $1 AND key = $2",
+            actor.viewer.person,
+            key,
+            i64::from(answer.status.as_u16()),
+            answer.etag.clone(),
+            body
+        ))
+        .await?;
+        Ok(())
+    }
+}

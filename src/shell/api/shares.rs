@@ -1,0 +1,107 @@
+//! Sharing a record with one more person, by whoever may write it and has its owner within reach.
+
+use axum::extract::State;
+use axum::http::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::Uuid;
+
+use super::answer::Answer;
+use super::call::{Body, Ids};
+use super::operation::{Api, Operation, pascal, schema_of};
+use crate::shell::app::App;
+use crate::shell::error::Result;
+use crate::shell::record::{Object, share};
+use crate::shell::routes::Policy;
+use crate::shell::viewer::Viewer;
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Share {
+    person: Uuid,
+    person_label: String,
+    may_write: bool,
+    shared_by: Option<Uuid>,
+    #[schemars(extend("format" = "date-time"))]
+    shared_at: String,
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Shares {
+    data: Vec<Share>,
+}
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Ask {
+    may_write: bool,
+}
+
+pub fn operations(api: Api, object: &'static Object) -> Api {
+    let name = pascal(object.name);
+    let all = format!("/api/{}/{{id}}/shares", object.plural);
+    let one = format!("{all}/{{person}}");
+    api.operation(
+        Operation::get(&all, format!("list{name}Shares"), object.name, "api-shares")
+            .policy(Policy::Read(object.name))
+            .gives(200, schema_of::<Shares>()),
+        move |State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>| async move {
+            list(object, &app, &viewer, id).await
+        },
+    )
+    .operation(
+        Operation::new(Method::PUT, &one, format!("share{name}"), object.name, "api-share")
+            .policy(Policy::Change(object.name))
+            .takes(schema_of::<Ask>())
+            .gives(200, schema_of::<Share>()),
+        move |State(app): State<App>, viewer: Viewer, Ids([id, person]): Ids<2>, body: Body| async move {
+            put(object, &app, &viewer, id, person, body.read()?).await
+        },
+    )
+    .operation(
+        Operation::new(Method::DELETE, &one, format!("unshare{name}"), object.name, "api-unshare")
+            .policy(Policy::Change(object.name))
+            .gives_nothing(204),
+        move |State(app): State<App>, viewer: Viewer, Ids([id, person]): Ids<2>| async move {
+            delete(object, &app, &viewer, id, person).await
+        },
+    )
+}
+
+fn shown(share: share::Share) -> Share {
+    Share {
+        person: share.person_id,
+        person_label: share.person_name,
+        may_write: share.may_write,
+        shared_by: share.created_by,
+        shared_at: share.created_at.timestamp().to_string(),
+    }
+}
+
+async fn list(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid) -> Result<Answer> {
+    let mut session = app.db.read().await?;
+    let shares = share::of_record(&mut session, viewer, object, id).await?;
+    Ok(Answer::ok(json!(Shares { data: shares.into_iter().map(shown).collect() })))
+}
+
+async fn put(
+    object: &'static Object,
+    app: &App,
+    viewer: &Viewer,
+    id: Uuid,
+    person: Uuid,
+    ask: Ask,
+) -> Result<Answer> {
+    let actor = app.actor(viewer, "api");
+    let mut tx = app.db.write().await?;
+    let share = share::put(&mut tx, &actor, object, id, person, ask.may_write).await?;
+    tx.commit().await?;
+    Ok(Answer::ok(json!(shown(share))))
+}
+
+async fn delete(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid, person: Uuid) -> Result<Answer> {
+    let actor = app.actor(viewer, "api");
+    let mut tx = app.db.write().await?;
+    share::remove(&mut tx, &actor, object, id, person).await?;
+    tx.commit().await?;
+    Ok(Answer::nothing())
+}

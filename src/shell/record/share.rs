@@ -1,0 +1,147 @@
+//! Sharing: one more person reads, or also changes, one record. Whoever may write the record and has its owner within reach
+//! (it is their own, or their write level covers the owner) may share it; somebody it was shared with may not pass it on.
+
+use serde_json::json;
+use store::event::{self, Change, Event};
+use store::{Instant, Session, Sql, Tx, Uuid, new_id, sql};
+
+use super::{Actor, Loaded, Object, command, query};
+use crate::shell::access::Right;
+use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::viewer::Viewer;
+
+/// The kinds of record whose visibility asks `record_share`; what hangs on them follows.
+const SHARED: [&str; 3] = ["account", "opportunity", "lead"];
+
+/// How a share stands in the history: the person it was given to, or taken from.
+pub const SHARED_WITH: &str = "shared_with";
+
+pub fn is_shared(object: &Object) -> bool {
+    SHARED.contains(&object.name)
+}
+
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Share {
+    pub person_id: Uuid,
+    pub person_name: String,
+    pub may_write: bool,
+    pub created_by: Option<Uuid>,
+    pub created_at: Instant,
+}
+
+const OF_RECORD: &str = "
+    SELECT s.person_id, p.name AS person_name, s.may_write, s.created_by, s.created_at
+      FROM record_share s JOIN person p ON p.id = s.person_id
+     WHERE s.record_id = $1 AND s.object = $2 ORDER BY p.name_key, p.id";
+
+/// With whom a record is shared. Whoever may read the record may know.
+pub async fn of_record(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    id: Uuid,
+) -> Result<Vec<Share>> {
+    if !query::allowed(session, viewer, object, id, Right::Read).await? {
+        return Err(Error::NotFound);
+    }
+    Ok(session.all(sql!(OF_RECORD, id, object.name)).await?)
+}
+
+/// The record, if the actor may share it.
+async fn load_to_share(tx: &mut Tx, actor: &Actor, object: &'static Object, id: Uuid) -> Result<Loaded> {
+    let record = command::load_for_write(tx, actor, object, id).await?;
+    let scope = &actor.viewer.scope;
+    let mut statement = Sql::new(format!("SELECT t.id FROM {} t WHERE t.id = ", object.table));
+    statement.bind(id).push(" AND ");
+    scope.push_owner(&mut statement, scope.level(object.name, Right::Write), "t.owner_id");
+    match tx.value::<Uuid>(statement).await? {
+        Some(_) => Ok(record),
+        None => Err(Error::Forbidden),
+    }
+}
+
+/// Shares a record with a person, or changes how far.
+pub async fn put(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    id: Uuid,
+    person: Uuid,
+    may_write: bool,
+) -> Result<Share> {
+    let record = load_to_share(tx, actor, object, id).await?;
+    let state: Option<String> =
+        tx.value(sql!("SELECT state FROM person WHERE id = $1 AND deleted_at IS NULL", person)).await?;
+    if state.is_none_or(|state| state == "disabled") {
+        return Err(Error::Invalid(vec![FieldError::new("person", "invalid-reference").with("value", person)]));
+    }
+    let before = find(tx, object, id, person).await?;
+    if let Some(before) = before.filter(|share| share.may_write == may_write) {
+        return Ok(before);
+    }
+    tx.execute(sql!("DELETE FROM record_share WHERE record_id = $1 AND person_id = $2", id, person)).await?;
+    tx.execute(sql!(
+        "INSERT INTO record_share (object, record_id, person_id, may_write, created_by, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        object.name,
+        id,
+        person,
+        may_write,
+        actor.viewer.person,
+        actor.now
+    ))
+    .await?;
+    let change = Change { field: SHARED_WITH.into(), old: json!(null), new: json!(person) };
+    record_event(tx, actor, object, &record, "shared", change).await?;
+    find(tx, object, id, person).await?.ok_or(Error::NotFound)
+}
+
+pub async fn remove(tx: &mut Tx, actor: &Actor, object: &'static Object, id: Uuid, person: Uuid) -> Result<()> {
+    let record = load_to_share(tx, actor, object, id).await?;
+    let gone = tx
+        .execute(sql!(
+            "DELETE FROM record_share WHERE record_id = $1 AND person_id = $2 AND object = $3",
+            id,
+            person,
+            object.name
+        ))
+        .await?;
+    if gone == 0 {
+        return Err(Error::NotFound);
+    }
+    let change = Change { field: SHARED_WITH.into(), old: json!(person), new: json!(null) };
+    record_event(tx, actor, object, &record, "unshared", change).await
+}
+
+async fn find(tx: &mut Tx, object: &'static Object, id: Uuid, person: Uuid) -> Result<Option<Share>> {
+    let text = OF_RECORD.replace("ORDER BY p.name_key, p.id", "AND s.person_id = $3");
+    Ok(tx.optional(sql!(text, id, object.name, person)).await?)
+}
+
+async fn record_event(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    record: &Loaded,
+    kind: &str,
+    change: Change,
+) -> Result<()> {
+    let account = if object.name == "account" { Some(record.id) } else { record.id_of("account") };
+    event::record(
+        tx,
+        Event {
+            id: new_id(&actor.clock),
+            at: actor.now,
+            actor: Some(actor.viewer.person),
+            via: actor.via,
+            kind,
+            subject_type: object.name,
+            subject_id: record.id,
+            account_id: account,
+            version: record.version,
+            changes: &[change],
+            reason: None,
+        },
+    )
+    .await?;
+    Ok(())
+}

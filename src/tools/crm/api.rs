@@ -1,0 +1,490 @@
+//! What the API can do with deals beyond what every kind of record has: stages and their evidence, moving, line items.
+
+use std::collections::{BTreeMap, HashSet};
+
+use axum::extract::State;
+use axum::http::Method;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json, json};
+use store::{Cell, Session, Uuid};
+
+use super::evidence;
+use super::items::{self, Ask, Item};
+use super::objects::OPPORTUNITY;
+use super::stage::{Move, move_to};
+use crate::shell::access::{Level, Right};
+use crate::shell::api::operation::reference;
+use crate::shell::api::records::{inputs_of, present, said_again};
+use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, MayMatch, Operation, schema_of, shape};
+use crate::shell::app::App;
+use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::format;
+use crate::shell::record::{command, query};
+use crate::shell::routes::Policy;
+use crate::shell::viewer::Viewer;
+
+const DEAL: &str = "opportunity";
+
+pub fn operations() -> Api {
+    let read = Policy::Read(DEAL);
+    let change = Policy::Change(DEAL);
+    Api::new()
+        .operation(
+            Operation::get("/api/pipelines", "listPipelines", DEAL, "api-pipelines")
+                .policy(read)
+                .gives(200, schema_of::<Pipelines>()),
+            pipelines,
+        )
+        .operation(
+            Operation::post("/api/opportunities/{id}/stage", "moveOpportunity", DEAL, "api-stage-move")
+                .policy(change)
+                .conditional()
+                .takes(move_schema())
+                .gives(200, reference("Opportunity"))
+                .with_header("ETag"),
+            move_deal,
+        )
+        .operation(
+            Operation::get("/api/opportunities/{id}/evidence", "listOpportunityEvidence", DEAL, "api-evidence")
+                .policy(read)
+                .gives(200, schema_of::<Evidence>()),
+            list_evidence,
+        )
+        .operation(
+            Operation::new(
+                Method::PUT,
+                "/api/opportunities/{id}/evidence/{criterion}",
+                "giveOpportunityEvidence",
+                DEAL,
+                "api-evidence-give",
+            )
+            .policy(change)
+            .takes(schema_of::<Note>())
+            .gives(200, schema_of::<Evidence>()),
+            give_evidence,
+        )
+        .operation(
+            Operation::get("/api/opportunities/{id}/items", "listOpportunityItems", DEAL, "api-items")
+                .policy(read)
+                .gives(200, schema_of::<Lines>()),
+            list_items,
+        )
+        .operation(
+            Operation::post("/api/opportunities/{id}/items", "addOpportunityItem", DEAL, "api-item-add")
+                .policy(change)
+                .may_be_conditional()
+                .takes(schema_of::<NewLine>())
+                .gives(201, schema_of::<Line>()),
+            add_item,
+        )
+        .operation(
+            Operation::get("/api/opportunities/{id}/items/{item}", "getOpportunityItem", DEAL, "api-item")
+                .policy(read)
+                .gives(200, schema_of::<Line>()),
+            get_item,
+        )
+        .operation(
+            Operation::new(
+                Method::DELETE,
+                "/api/opportunities/{id}/items/{item}",
+                "removeOpportunityItem",
+                DEAL,
+                "api-item-remove",
+            )
+            .policy(change)
+            .may_be_conditional()
+            .gives_nothing(204),
+            remove_item,
+        )
+}
+
+// ---- pipelines
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Pipelines {
+    data: Vec<Pipeline>,
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Pipeline {
+    id: Uuid,
+    name: String,
+    stages: Vec<Stage>,
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Stage {
+    id: Uuid,
+    name: String,
+    #[schemars(extend("enum" = ["open", "won", "lost"]))]
+    kind: &'static str,
+    probability: i64,
+    expected_days: Option<i64>,
+    criteria: Vec<Criterion>,
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Criterion {
+    id: Uuid,
+    name: String,
+    required: bool,
+    field: Option<String>,
+}
+
+/// GET /api/pipelines · who reads deals
+async fn pipelines(viewer: Viewer) -> Result<Answer> {
+    let pipelines = viewer.config.pipelines.iter().map(|pipeline| Pipeline {
+        id: pipeline.id,
+        name: pipeline.name.clone(),
+        stages: pipeline
+            .stages
+            .iter()
+            .map(|stage| Stage {
+                id: stage.id,
+                name: stage.name.clone(),
+                kind: stage.kind.key(),
+                probability: stage.probability,
+                expected_days: stage.expected_days,
+                criteria: stage
+                    .criteria
+                    .iter()
+                    .map(|criterion| Criterion {
+                        id: criterion.id,
+                        name: criterion.name.clone(),
+                        required: criterion.required,
+                        field: criterion.field.clone(),
+                    })
+                    .collect(),
+            })
+            .collect(),
+    });
+    Ok(Answer::ok(json!(Pipelines { data: pipelines.collect() })))
+}
+
+// ---- moving
+
+/// What a move may set beside the stage: fields of the deal that a stage may ask for.
+const ALONG: [&str; 8] = [
+    "lost_reason",
+    "lost_note",
+    "amount",
+    "close_date",
+    "next_step",
+    "next_step_date",
+    "account",
+    "contact",
+];
+
+fn move_schema() -> Json {
+    let line = shape::Lexis::Lines.pattern();
+    let mut members = json!({
+        "stage": { "type": "string", "format": "uuid" },
+        "reason": { "type": ["string", "null"], "minLength": 1, "maxLength": 500, "pattern": line },
+        "evidence": {
+            "type": "object",
+            "maxProperties": 50,
+            "propertyNames": { "type": "string", "format": "uuid" },
+            "additionalProperties": { "type": "string", "minLength": 1, "maxLength": evidence::NOTE, "pattern": line },
+        },
+    });
+    for field in ALONG.iter().filter_map(|key| OPPORTUNITY.field(key)) {
+        members[field.key] = shape::written(field);
+    }
+    json!({ "type": "object", "required": ["stage"], "additionalProperties": false, "properties": members })
+}
+
+/// POST /api/opportunities/{id}/stage · who may change the deal
+async fn move_deal(
+    State(app): State<App>,
+    viewer: Viewer,
+    Ids([id]): Ids<1>,
+    IfMatch(seen): IfMatch,
+    body: Body,
+) -> Result<Answer> {
+    let wish = read_move(body.members()?)?;
+    let actor = app.actor(&viewer, "api");
+    let mut tx = app.db.write().await?;
+    if let Some(answer) = body.post.begin(&mut tx, &actor).await? {
+        return said_again(&mut tx, &actor, &OPPORTUNITY, answer).await;
+    }
+    let deal = command::load_for_write(&mut tx, &actor, &OPPORTUNITY, id).await?;
+    let version = seen.within(deal.version)?;
+    let version = move_to(&mut tx, &actor, id, version, wish).await?;
+    let (record, tag) = present(&mut tx, &actor, &OPPORTUNITY, id, version).await?;
+    let answer = Answer::ok(record).with_etag(tag);
+    body.post.keep(&mut tx, &actor, &answer).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// The stage, the reason, the notes by criterion, and the fields of the deal.
+fn read_move(members: &Map<String, Json>) -> Result<Move> {
+    let mut fields = members.clone();
+    let reason = match fields.shift_remove("reason") {
+        None | Some(Json::Null) => None,
+        Some(Json::String(text)) if (1..=500).contains(&text.chars().count()) && shape::Lexis::Lines.matches(&text) => {
+            Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+        }
+        Some(_) => return Err(Error::malformed("reason", "invalid-text")),
+    };
+    let mut notes = BTreeMap::new();
+    match fields.shift_remove("evidence") {
+        None => {}
+        Some(Json::Object(given)) if given.len() <= 50 => {
+            for (criterion, note) in given {
+                let wrong = || Error::malformed(&format!("evidence.{criterion}"), "invalid-text");
+                let id = shape::uuid(&criterion).ok_or_else(wrong)?;
+                let note = note.as_str().filter(|note| {
+                    (1..=evidence::NOTE).contains(&note.chars().count()) && shape::Lexis::Lines.matches(note)
+                });
+                notes.insert(id, note.ok_or_else(wrong)?.to_owned());
+            }
+        }
+        Some(_) => return Err(Error::malformed("evidence", "invalid-json-type")),
+    }
+    let stage = match fields.shift_remove("stage") {
+        Some(Json::String(text)) => shape::uuid(&text).ok_or(Error::malformed("stage", "invalid-stage"))?,
+        Some(_) => return Err(Error::malformed("stage", "invalid-json-type")),
+        None => return Err(Error::malformed("stage", "invalid-required")),
+    };
+    let unknown = fields.keys().filter(|key| !ALONG.contains(&key.as_str()));
+    let errors: Vec<FieldError> = unknown.map(|key| FieldError::new(key, "invalid-unknown-field")).collect();
+    if !errors.is_empty() {
+        return Err(Error::Malformed(errors));
+    }
+    Ok(Move { stage, reason, evidence: notes, inputs: inputs_of(&OPPORTUNITY, &fields, false)? })
+}
+
+// ---- evidence
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Evidence {
+    data: Vec<Shown>,
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Shown {
+    criterion: Uuid,
+    criterion_label: String,
+    stage: Uuid,
+    stage_label: String,
+    required: bool,
+    field: Option<String>,
+    given: bool,
+    note: Option<String>,
+    by: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
+    at: Option<String>,
+}
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Note {
+    #[schemars(length(min = 1, max = 2000), extend("pattern" = shape::Lexis::Lines.pattern()))]
+    note: String,
+}
+
+/// GET /api/opportunities/{id}/evidence · who reads the deal
+async fn list_evidence(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>) -> Result<Answer> {
+    let mut session = app.db.read().await?;
+    shown_evidence(&mut session, &app, &viewer, id).await
+}
+
+/// PUT /api/opportunities/{id}/evidence/{criterion} · who may change the deal
+async fn give_evidence(
+    State(app): State<App>,
+    viewer: Viewer,
+    Ids([id, criterion]): Ids<2>,
+    body: Body,
+) -> Result<Answer> {
+    let note: Note = body.read()?;
+    let actor = app.actor(&viewer, "api");
+    let mut tx = app.db.write().await?;
+    evidence::put(&mut tx, &actor, &OPPORTUNITY, id, criterion, &note.note).await?;
+    let answer = shown_evidence(&mut tx, &app, &viewer, id).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// Every criterion of the deal's pipeline. Whether a hidden field is filled is not told.
+async fn shown_evidence(session: &mut Session, app: &App, viewer: &Viewer, id: Uuid) -> Result<Answer> {
+    let (row, fields) = query::find(session, viewer, app.registry, &OPPORTUNITY, id).await?;
+    let cell = |key: &str| fields.iter().position(|field| field.key == key).map(|at| &row.cells[at]);
+    let pipeline = cell("pipeline").and_then(Cell::id).unwrap_or_default();
+    let items = evidence::of_pipeline(session, &viewer.config, id, pipeline).await?;
+    let shown = items.into_iter().filter_map(|(stage, item)| {
+        let given = match &item.field {
+            Some(field) => !cell(field)?.is_null(),
+            None => item.note.is_some(),
+        };
+        Some(Shown {
+            criterion: item.criterion,
+            criterion_label: item.name,
+            stage: stage.id,
+            stage_label: stage.name.clone(),
+            required: item.required,
+            field: item.field,
+            given,
+            note: item.note,
+            by: item.by,
+            at: item.at.map(|at| at.timestamp().to_string()),
+        })
+    });
+    Ok(Answer::ok(json!(Evidence { data: shown.collect() })))
+}
+
+// ---- line items
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Lines {
+    data: Vec<Line>,
+}
+
+/// Prices are left out for somebody to whom the deal's amount is hidden.
+#[derive(Serialize, schemars::JsonSchema)]
+struct Line {
+    id: Uuid,
+    product: Uuid,
+    product_label: Option<String>,
+    quantity: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit_price: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    discount: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<String>,
+    currency: String,
+}
+
+const QUANTITY: &str = r"^[0-9]{1,9}(\.[0-9]{1,3})?$";
+const PERCENT: &str = r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$";
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewLine {
+    product: Uuid,
+    #[schemars(extend("pattern" = QUANTITY, "maxLength" = 13, "examples" = ["2"]))]
+    quantity: String,
+    #[serde(default)]
+    #[schemars(extend("pattern" = shape::Lexis::Amount.pattern(), "maxLength" = 20, "examples" = ["950.00"]))]
+    unit_price: Option<String>,
+    #[serde(default)]
+    #[schemars(extend("pattern" = PERCENT, "maxLength" = 6, "examples" = ["12.5"]))]
+    discount: Option<String>,
+}
+
+fn shown_line(viewer: &Viewer, currency: &str, item: Item) -> Line {
+    let prices = viewer.sees(&OPPORTUNITY, "amount");
+    let names_products = viewer.scope.level("product", Right::Read) > Level::None;
+    let price = |minor: i64| prices.then(|| format::plain_amount(minor, currency));
+    Line {
+        id: item.id,
+        product: item.product_id,
+        product_label: names_products.then_some(item.product),
+        quantity: Decimal::new(item.quantity, 3).normalize().to_string(),
+        unit_price: price(item.unit_price),
+        discount: prices.then(|| Decimal::new(item.discount, 2).normalize().to_string()),
+        amount: price(item.amount),
+        currency: currency.to_owned(),
+    }
+}
+
+/// The lines of a deal; 404 when the viewer may not see the deal.
+async fn lines(session: &mut Session, app: &App, viewer: &Viewer, deal: Uuid) -> Result<Vec<Line>> {
+    let (row, _) = query::find(session, viewer, app.registry, &OPPORTUNITY, deal).await?;
+    let items = items::of_deal(session, deal).await?;
+    Ok(items.into_iter().map(|item| shown_line(viewer, &row.currency, item)).collect())
+}
+
+/// GET /api/opportunities/{id}/items · who reads the deal
+async fn list_items(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>) -> Result<Answer> {
+    let mut session = app.db.read().await?;
+    Ok(Answer::ok(json!(Lines { data: lines(&mut session, &app, &viewer, id).await? })))
+}
+
+/// GET /api/opportunities/{id}/items/{item} · who reads the deal
+async fn get_item(State(app): State<App>, viewer: Viewer, Ids([id, item]): Ids<2>) -> Result<Answer> {
+    let mut session = app.db.read().await?;
+    let line = lines(&mut session, &app, &viewer, id).await?.into_iter().find(|line| line.id == item);
+    Ok(Answer::ok(json!(line.ok_or(Error::NotFound)?)))
+}
+
+/// POST /api/opportunities/{id}/items · who may change the deal
+async fn add_item(
+    State(app): State<App>,
+    viewer: Viewer,
+    Ids([id]): Ids<1>,
+    MayMatch(seen): MayMatch,
+    body: Body,
+) -> Result<Answer> {
+    let new: NewLine = body.read()?;
+    let actor = app.actor(&viewer, "api");
+    let mut tx = app.db.write().await?;
+    let deal = command::load_for_write(&mut tx, &actor, &OPPORTUNITY, id).await?;
+    if let Some(answer) = body.post.begin(&mut tx, &actor).await? {
+        return Ok(answer);
+    }
+    if !viewer.sees(&OPPORTUNITY, "amount") {
+        return Err(Error::Forbidden);
+    }
+    let version = seen.within(deal.version)?;
+    let ask = read_line(&new, deal.text("currency"))?;
+    let before: HashSet<Uuid> = items::of_deal(&mut tx, id).await?.into_iter().map(|item| item.id).collect();
+    items::add(&mut tx, &actor, &OPPORTUNITY, id, version, ask).await?;
+    let all = lines(&mut tx, &app, &viewer, id).await?;
+    let line = all.into_iter().find(|line| !before.contains(&line.id)).ok_or(Error::NotFound)?;
+    let answer = Answer::created(format!("/api/opportunities/{id}/items/{}", line.id), json!(line));
+    body.post.keep(&mut tx, &actor, &answer).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+fn read_line(new: &NewLine, currency: &str) -> Result<Ask> {
+    let shaped = |text: &str, whole: usize, part: usize| {
+        let (digits, rest) = text.split_once('.').map_or((text, None), |(digits, rest)| (digits, Some(rest)));
+        let numeric = |text: &str, most| (1..=most).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit());
+        numeric(digits, whole) && rest.is_none_or(|rest| numeric(rest, part))
+    };
+    let scaled = |text: &str, scale: u32| {
+        let value: Decimal = text.parse().ok()?;
+        value.checked_mul(Decimal::from(10u64.pow(scale)))?.to_i64()
+    };
+    let quantity = scaled(&new.quantity, 3).filter(|_| shaped(&new.quantity, 9, 3));
+    let discount = match &new.discount {
+        None => Some(0),
+        Some(text) => scaled(text, 2).filter(|discount| shaped(text, 3, 2) && *discount <= 10_000),
+    };
+    if let Some(text) = new.unit_price.as_deref().filter(|text| !shape::Lexis::Amount.matches(text)) {
+        return Err(Error::Malformed(vec![FieldError::new("unit_price", "invalid-amount-text").with("value", text)]));
+    }
+    let unit_price = match &new.unit_price {
+        None => None,
+        Some(text) => Some(format::parse_amount(text, currency).ok_or_else(|| {
+            Error::Invalid(vec![FieldError::new("unit_price", "invalid-amount").with("currency", currency)])
+        })?),
+    };
+    Ok(Ask {
+        product: new.product,
+        quantity: quantity.ok_or(Error::malformed("quantity", "invalid-amount-range"))?,
+        unit_price,
+        discount: discount.ok_or(Error::malformed("discount", "invalid-amount-range"))?,
+    })
+}
+
+/// DELETE /api/opportunities/{id}/items/{item} · who may change the deal
+async fn remove_item(
+    State(app): State<App>,
+    viewer: Viewer,
+    Ids([id, item]): Ids<2>,
+    MayMatch(seen): MayMatch,
+) -> Result<Answer> {
+    let actor = app.actor(&viewer, "api");
+    let mut tx = app.db.write().await?;
+    let deal = command::load_for_write(&mut tx, &actor, &OPPORTUNITY, id).await?;
+    let version = seen.within(deal.version)?;
+    items::remove(&mut tx, &actor, &OPPORTUNITY, id, version, item).await?;
+    tx.commit().await?;
+    Ok(Answer::nothing())
+}
