@@ -31,6 +31,7 @@ use crate::{system, tools};
 pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "0001_house", text: include_str!("../migrations/0001_house.sql") },
     Migration { name: "0002_crm", text: include_str!("../migrations/0002_crm.sql") },
+    Migration { name: "0008_audit", text: include_str!("../migrations/0008_audit.sql") },
 ];
 
 /// Every route of the house.

@@ -13,7 +13,9 @@ use crate::shell::app::App;
 use crate::shell::calendar::Calendar;
 use crate::shell::error::Error;
 use crate::shell::i18n::Locale;
-use crate::system::{people, setup};
+use crate::system::history::By;
+use crate::system::people::command_line::UserCommand;
+use crate::system::{doctor, people, setup};
 
 /// The sales system a B2B company runs on.
 #[derive(Parser)]
@@ -57,6 +59,13 @@ enum Command {
         #[arg(long, env = "TRIVET_HTTPS")]
         https: bool,
     },
+    /// Manage people from the terminal
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+    /// Look whether database, files, disk and clock are well; says what to do where they are not
+    Doctor,
     /// Create the organisation and its first administrator
     Setup {
         #[arg(long)]
@@ -105,6 +114,20 @@ pub fn run() -> Result<(), String> {
 async fn dispatch(cli: Cli) -> Result<(), String> {
     match cli.command {
         Command::Serve { listen, https } => serve(&cli.place, listen, https).await,
+        Command::User { command } => {
+            let app = cli.place.open(false).await?;
+            if !app.is_set_up().await.map_err(say)? {
+                return Err(
+                    "There is no organisation yet. Run `trivet serve` and open its set-up page, or `trivet setup`."
+                        .into(),
+                );
+            }
+            let said = people::command_line::run(&app, command).await.map_err(say)?;
+            println!("{said}");
+            app.db.close().await;
+            Ok(())
+        }
+        Command::Doctor => doctor(&cli.place).await,
         Command::Setup { name, locale, currency, zone, fiscal_start_month, calendar, admin_email, admin_password } => {
             let organization = setup::Organization {
                 name,
@@ -138,21 +161,29 @@ pub async fn set_up(
     email: &str,
     password: &str,
 ) -> Result<(), Error> {
-    let mut tx = app.db.write().await?;
-    setup::create(&mut tx, &app.clock, organization).await?;
-    people::create_first(&mut tx, &app.clock, name, email, password, &[Role::Admin]).await?;
-    let zone = jiff::tz::TimeZone::get(&organization.zone).unwrap_or(jiff::tz::TimeZone::UTC);
-    setup::rebuild_team(&mut tx, app.clock.now().day_in(&zone)).await?;
-    tx.commit().await?;
+    let first = setup::First { name, email, password, roles: &[Role::Admin] };
+    setup::found(app, organization, &first, By::COMMAND_LINE).await?;
     Ok(())
 }
 
 async fn serve(place: &Place, listen: SocketAddr, https: bool) -> Result<(), String> {
     let app = place.open(https).await?;
-    if app.config(0).await.is_err() {
-        return Err("There is no organisation yet. Run `trivet setup` (see trivet setup --help) or `make demo`.".into());
-    }
     let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
     println!("Trivet serves on http://{listen}");
+    if !app.is_set_up().await.map_err(say)? {
+        println!("There is no organisation yet. Open http://{listen}/setup and enter this code: {}", app.setup_code);
+    }
     app::serve(app, listener).await.map_err(|error| error.to_string())
+}
+
+async fn doctor(place: &Place) -> Result<(), String> {
+    let findings = doctor::examine(&place.url(), &place.data, &Clock::system()).await;
+    let troubled = findings.iter().filter(|finding| finding.trouble.is_some()).count();
+    for finding in findings {
+        match finding.trouble {
+            None => println!("ok       {}", finding.what),
+            Some(advice) => println!("TROUBLE  {}: {advice}", finding.what),
+        }
+    }
+    if troubled == 0 { Ok(()) } else { Err(format!("{troubled} of the things above need attention")) }
 }

@@ -94,7 +94,8 @@ impl App {
 /// Ten letters and digits that can be read out: no 0 and O, no 1, I and L.
 fn new_code() -> String {
     const SIGNS: &[u8; 31] = b"23456789ABCDEFGHJKMNPQRSTUVWXYZ";
-    let mut code: String = rand::random::<[u8; 10]>().iter().map(|byte| SIGNS[usize::from(*byte) % 31] as char).collect();
+    let mut code: String =
+        rand::random::<[u8; 10]>().iter().map(|byte| SIGNS[usize::from(*byte) % 31] as char).collect();
     code.insert(5, '-');
     code
 }

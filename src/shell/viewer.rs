@@ -113,7 +113,8 @@ const PERSON: &str = "
            (SELECT o.config_version FROM organization o WHERE o.id = 1) AS config_version
       FROM person p";
 
-const BY_SESSION: &str = " JOIN session s ON s.person_id = p.id WHERE s.token_hash = $1 AND s.expires_at > $2 AND p.deleted_at IS NULL";
+const BY_SESSION: &str =
+    " JOIN session s ON s.person_id = p.id WHERE s.token_hash = $1 AND s.expires_at > $2 AND p.deleted_at IS NULL";
 const BY_TOKEN: &str = " JOIN api_token s ON s.person_id = p.id WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2) AND s.revoked_at IS NULL AND p.deleted_at IS NULL";
 
 impl PersonRow {

@@ -24,6 +24,11 @@ impl Typed {
         Typed { sent: Some(sent), errors }
     }
 
+    /// Only why it was refused; the page shows what stands.
+    pub fn reasons(errors: Vec<FieldError>) -> Typed {
+        Typed { sent: None, errors }
+    }
+
     /// What was typed, else what stands.
     pub fn or(&self, name: &str, standing: impl ToString) -> String {
         match &self.sent {
@@ -40,9 +45,14 @@ impl Typed {
         self.errors.iter().find(|error| error.field == name).map(|error| error.text(locale)).unwrap_or_default()
     }
 
-    /// Every error as (input, text), for the summary above the form.
-    pub fn summary(&self, locale: Locale) -> Vec<(String, String)> {
-        self.errors.iter().map(|error| (error.field.clone(), error.text(locale))).collect()
+    /// Every error as (input, "label: text"), for the summary above the form.
+    pub fn summary(&self, locale: Locale, inputs: &[&[Input]]) -> Vec<(String, String)> {
+        let label = |name: &str| inputs.iter().flat_map(|part| part.iter()).find(|input| input.name == name);
+        let text = |error: &FieldError| match label(&error.field) {
+            Some(input) => format!("{}: {}", input.label, error.text(locale)),
+            None => error.text(locale),
+        };
+        self.errors.iter().map(|error| (error.field.clone(), text(error))).collect()
     }
 }
 
@@ -158,6 +168,8 @@ impl<'a> Reader<'a> {
 #[derive(Debug, Clone, Default, askama::Template)]
 #[template(path = "system/input.html")]
 pub struct Input {
+    /// `id` of the element; the name, unless a page has two inputs of that name.
+    id: String,
     name: String,
     label: String,
     kind: &'static str,
@@ -168,6 +180,7 @@ pub struct Input {
     required: bool,
     wide: bool,
     autofocus: bool,
+    fixed: bool,
     autocomplete: &'static str,
     list: &'static str,
     range: Option<(i64, i64)>,
@@ -177,6 +190,7 @@ pub struct Input {
 impl Input {
     pub fn new(kind: &'static str, name: &str, label: impl Into<String>, value: impl Into<String>) -> Input {
         Input {
+            id: name.into(),
             name: name.into(),
             label: label.into(),
             kind,
@@ -203,12 +217,21 @@ impl Input {
     pub fn check(name: &str, label: impl Into<String>, ticked: bool) -> Input {
         Input::new("checkbox", name, label, if ticked { "on" } else { "" })
     }
+    pub fn with_id_prefix(mut self, prefix: &str) -> Input {
+        self.id = format!("{prefix}{}", self.name);
+        self
+    }
     pub fn required(mut self) -> Input {
         self.required = true;
         self
     }
     pub fn wide(mut self) -> Input {
         self.wide = true;
+        self
+    }
+    /// Shown, and not to be changed.
+    pub fn fixed(mut self) -> Input {
+        self.fixed = true;
         self
     }
     pub fn focused(mut self) -> Input {
@@ -237,6 +260,7 @@ impl Input {
         self.value = match self.kind {
             "checkbox" => if typed.ticked_or(&self.name, self.value == "on") { "on" } else { "" }.into(),
             "password" => String::new(),
+            _ if self.fixed => self.value,
             _ => typed.or(&self.name, &self.value),
         };
         self.error = typed.error(&self.name, locale);

@@ -1,12 +1,25 @@
-//! The house's own affairs: setting up, signing in, people and their rights, jobs.
+//! The house's own affairs: setting up, signing in, people and their rights, settings, history, jobs.
 
+pub mod audit;
+pub mod doctor;
+mod form;
+pub mod history;
 pub mod jobs;
+mod me;
 pub mod people;
+pub mod settings;
 pub mod setup;
 pub mod sign_in;
+mod wording;
 
 use crate::shell::routes::Routes;
 
 pub fn routes() -> Routes {
-    Routes::new().merge(sign_in::routes())
+    Routes::new()
+        .merge(setup::page::routes())
+        .merge(sign_in::routes())
+        .merge(me::routes())
+        .merge(people::routes())
+        .merge(settings::routes())
+        .merge(audit::routes())
 }

@@ -160,7 +160,10 @@ fn field_label(locale: Locale, subject: &str, key: &str) -> String {
         return locale.text(&object.label_key(field));
     }
     let object_name = |object: &str| subject_type(locale, object);
-    let hidden = |object: &str, field: &str| match REGISTRY.get(object).and_then(|object| Some((object, object.field(field)?))) {
+    let hidden = |object: &str, field: &str| match REGISTRY
+        .get(object)
+        .and_then(|object| Some((object, object.field(field)?)))
+    {
         Some((object, field)) => locale.text(&object.label_key(field)),
         None => field.to_owned(),
     };

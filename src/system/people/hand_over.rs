@@ -63,7 +63,10 @@ pub async fn order(tx: &mut Tx, clock: &Clock, by: By, from: Uuid, to: Uuid) -> 
 /// The newest hand-over of a person, for their page.
 pub async fn latest(session: &mut Session, person: Uuid) -> Result<Option<(String, i64, Option<i64>)>> {
     let jobs: Vec<(String, String, i64, Option<i64>)> = session
-        .all(sql!("SELECT payload, state, done, total FROM job WHERE kind = $1 ORDER BY created_at DESC LIMIT 200", KIND))
+        .all(sql!(
+            "SELECT payload, state, done, total FROM job WHERE kind = $1 ORDER BY created_at DESC LIMIT 200",
+            KIND
+        ))
         .await?;
     Ok(jobs.into_iter().find_map(|(payload, state, done, total)| {
         let order: Order = serde_json::from_str(&payload).ok()?;
@@ -137,8 +140,8 @@ pub async fn run(app: &App, job: &Job) -> Result<&'static str> {
 
 /// Where to go on: which kind of record, behind which id.
 fn position(cursor: Option<&str>) -> (usize, Uuid) {
-    let parsed = cursor.and_then(|cursor| cursor.split_once(' ')).and_then(|(part, id)| {
-        Some((part.parse().ok()?, id.parse().ok()?))
-    });
+    let parsed = cursor
+        .and_then(|cursor| cursor.split_once(' '))
+        .and_then(|(part, id)| Some((part.parse().ok()?, id.parse().ok()?)));
     parsed.unwrap_or((0, Uuid::nil()))
 }

@@ -104,7 +104,7 @@ pub fn parse_roles(text: &str) -> Result<Vec<Role>> {
 }
 
 /// The record page of a person and what can be done there. The list and the form for a new one come from the record engine.
-pub use page::routes;
+pub use page::{SessionView, routes, session_by_key, sessions_of};
 
 pub async fn write_roles(tx: &mut Tx, person: Uuid, roles: &[Role]) -> Result<()> {
     tx.execute(sql!("DELETE FROM person_role WHERE person_id = $1", person)).await?;

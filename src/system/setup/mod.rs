@@ -6,7 +6,10 @@ use std::collections::HashSet;
 
 use store::{Clock, Day, Tx, Uuid, new_id, sql};
 
+use super::history::{By, note};
+use super::people;
 use crate::shell::access::{Access, Level, Role};
+use crate::shell::app::App;
 use crate::shell::calendar::{Calendar, store_periods};
 use crate::shell::error::{Error, Result};
 use crate::shell::i18n::Locale;
@@ -22,6 +25,29 @@ pub struct Organization {
     pub calendar: Calendar,
 }
 
+/// The first person of a house; nobody is there yet to add them.
+pub struct First<'a> {
+    pub name: &'a str,
+    pub email: &'a str,
+    pub password: &'a str,
+    pub roles: &'a [Role],
+}
+
+/// Founds the house: organisation and first person, all or nothing. Returns who the first person is.
+pub async fn found(app: &App, organization: &Organization, first: &First<'_>, by: By) -> Result<Uuid> {
+    let mut tx = app.db.write().await?;
+    create(&mut tx, &app.clock, organization).await?;
+    let person =
+        people::create_first(&mut tx, &app.clock, first.name, first.email, first.password, first.roles).await?;
+    let zone = jiff::tz::TimeZone::get(&organization.zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    rebuild_team(&mut tx, app.clock.now().day_in(&zone)).await?;
+    note(&mut tx, &app.clock, by, "created", ("settings", Uuid::nil()), 1, &[]).await?;
+    note(&mut tx, &app.clock, by, "created", ("person", person), 1, &[]).await?;
+    people::command::note_first_roles(&mut tx, &app.clock, by, person, first.roles).await?;
+    tx.commit().await?;
+    Ok(person)
+}
+
 /// Whether an organisation exists already.
 pub async fn is_done(session: &mut store::Session) -> Result<bool> {
     Ok(session.value::<i64>("SELECT COUNT(*) FROM organization").await?.unwrap_or(0) > 0)
@@ -32,17 +58,13 @@ pub async fn create(tx: &mut Tx, clock: &Clock, organization: &Organization) -> 
     if is_done(tx).await? {
         return Err(Error::Refused { status: 409, key: "error-already-set-up" });
     }
-    let calendar = match organization.calendar {
-        Calendar::Months => "months",
-        Calendar::FourFourFive => "4-4-5",
-    };
     tx.execute(sql!(
         "INSERT INTO organization (id, version, name, base_currency, fiscal_start_month, fiscal_calendar, locale, zone, secret, config_version, lines_as_of)
          VALUES (1, 1, $1, $2, $3, $4, $5, $6, $7, 1, 0)",
         &organization.name,
         &organization.base_currency,
         i64::from(organization.fiscal_start_month),
-        calendar,
+        organization.calendar.key(),
         organization.locale.tag(),
         &organization.zone,
         new_token()
@@ -182,13 +204,7 @@ const FIRST_STAGES: [FirstStage; 6] = [
 ];
 
 /// A pipeline with the usual stages.
-pub async fn create_pipeline(
-    tx: &mut Tx,
-    clock: &Clock,
-    locale: Locale,
-    name: &str,
-    position: i64,
-) -> Result<Uuid> {
+pub async fn create_pipeline(tx: &mut Tx, clock: &Clock, locale: Locale, name: &str, position: i64) -> Result<Uuid> {
     let say = |english: &'static str, chinese: &'static str| if locale == Locale::Zh { chinese } else { english };
     let pipeline = new_id(clock);
     tx.execute(sql!(
