@@ -8,7 +8,6 @@ use store::Clock;
 use tokio::net::TcpListener;
 
 use crate::app;
-use crate::cli_token;
 use crate::shell::access::Role;
 use crate::shell::api::document::Description;
 use crate::shell::app::App;
@@ -16,7 +15,9 @@ use crate::shell::calendar::Calendar;
 use crate::shell::error::Error;
 use crate::shell::i18n::Locale;
 use crate::shell::limit::API_PER_MINUTE;
-use crate::system::{people, setup};
+use crate::system::history::By;
+use crate::system::people::command_line::UserCommand;
+use crate::system::{doctor, people, setup};
 
 /// The sales system a B2B company runs on.
 #[derive(Parser)]
@@ -63,6 +64,13 @@ enum Command {
         #[arg(long, env = "TRIVET_API_PER_MINUTE", default_value_t = API_PER_MINUTE)]
         api_per_minute: u32,
     },
+    /// Manage people from the terminal
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+    /// Look whether database, files, disk and clock are well; says what to do where they are not
+    Doctor,
     /// Create the organisation and its first administrator
     Setup {
         #[arg(long)]
@@ -83,20 +91,8 @@ enum Command {
         #[arg(long, env = "TRIVET_ADMIN_PASSWORD", hide_env_values = true)]
         admin_password: String,
     },
-    /// People of this organisation
-    User {
-        #[command(subcommand)]
-        command: UserCommand,
-    },
     /// Print the OpenAPI document of the JSON API
     Openapi,
-}
-
-#[derive(Subcommand)]
-enum UserCommand {
-    /// Create an API token for a person and print it
-    #[command(hide = true)]
-    Token(cli_token::Token),
 }
 
 pub fn say(error: Error) -> String {
@@ -124,17 +120,25 @@ pub fn run() -> Result<(), String> {
 
 async fn dispatch(cli: Cli) -> Result<(), String> {
     match cli.command {
-        Command::Serve { listen, https, api_per_minute } => serve(&cli.place, listen, https, api_per_minute).await,
-        Command::User { command: UserCommand::Token(ask) } => {
-            let app = cli.place.open(false).await?;
-            println!("{}", cli_token::create(&app, &ask).await.map_err(say)?);
-            app.db.close().await;
-            Ok(())
-        }
         Command::Openapi => {
             println!("{:#}", Description::of(&app::api()).document(Locale::En));
             Ok(())
         }
+        Command::Serve { listen, https, api_per_minute } => serve(&cli.place, listen, https, api_per_minute).await,
+        Command::User { command } => {
+            let app = cli.place.open(false).await?;
+            if !app.is_set_up().await.map_err(say)? {
+                return Err(
+                    "There is no organisation yet. Run `trivet serve` and open its set-up page, or `trivet setup`."
+                        .into(),
+                );
+            }
+            let said = people::command_line::run(&app, command).await.map_err(say)?;
+            println!("{said}");
+            app.db.close().await;
+            Ok(())
+        }
+        Command::Doctor => doctor(&cli.place).await,
         Command::Setup { name, locale, currency, zone, fiscal_start_month, calendar, admin_email, admin_password } => {
             let organization = setup::Organization {
                 name,
@@ -168,22 +172,30 @@ pub async fn set_up(
     email: &str,
     password: &str,
 ) -> Result<(), Error> {
-    let mut tx = app.db.write().await?;
-    setup::create(&mut tx, &app.clock, organization).await?;
-    people::create_first(&mut tx, &app.clock, name, email, password, &[Role::Admin]).await?;
-    let zone = jiff::tz::TimeZone::get(&organization.zone).unwrap_or(jiff::tz::TimeZone::UTC);
-    setup::rebuild_team(&mut tx, app.clock.now().day_in(&zone)).await?;
-    tx.commit().await?;
+    let first = setup::First { name, email, password, roles: &[Role::Admin] };
+    setup::found(app, organization, &first, By::COMMAND_LINE).await?;
     Ok(())
 }
 
 async fn serve(place: &Place, listen: SocketAddr, https: bool, api_per_minute: u32) -> Result<(), String> {
     let app = place.open(https).await?;
-    if app.config(0).await.is_err() {
-        return Err("There is no organisation yet. Run `trivet setup` (see trivet setup --help) or `make demo`.".into());
-    }
     app.limits.set_api_per_minute(api_per_minute);
     let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
     println!("Trivet serves on http://{listen}");
+    if !app.is_set_up().await.map_err(say)? {
+        println!("There is no organisation yet. Open http://{listen}/setup and enter this code: {}", app.setup_code);
+    }
     app::serve(app, listener).await.map_err(|error| error.to_string())
+}
+
+async fn doctor(place: &Place) -> Result<(), String> {
+    let findings = doctor::examine(&place.url(), &place.data, &Clock::system()).await;
+    let troubled = findings.iter().filter(|finding| finding.trouble.is_some()).count();
+    for finding in findings {
+        match finding.trouble {
+            None => println!("ok       {}", finding.what),
+            Some(advice) => println!("TROUBLE  {}: {advice}", finding.what),
+        }
+    }
+    if troubled == 0 { Ok(()) } else { Err(format!("{troubled} of the things above need attention")) }
 }

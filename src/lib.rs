@@ -2,7 +2,6 @@
 
 pub mod app;
 pub mod cli;
-mod cli_token;
 pub mod demo;
 pub mod shell;
 pub mod system;

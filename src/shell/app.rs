@@ -25,6 +25,8 @@ pub struct Inner {
     pub jobs: Notify,
     /// Cookies are marked `Secure` and named `__Host-…` when the site is served by HTTPS.
     pub https: bool,
+    /// Asked for by the set-up page: only who reads the server's terminal may found the organisation.
+    pub setup_code: String,
     config: RwLock<Option<Arc<Config>>>,
 }
 
@@ -45,6 +47,7 @@ impl App {
             limits: Limits::default(),
             jobs: Notify::new(),
             https,
+            setup_code: new_code(),
             config: RwLock::new(None),
         }))
     }
@@ -63,6 +66,17 @@ impl App {
         Ok(config)
     }
 
+    /// Whether there is an organisation. Once there is one it stays, so the answer "yes" costs nothing.
+    pub async fn is_set_up(&self) -> Result<bool> {
+        if self.config.read().expect("nobody panics while holding the settings").is_some() {
+            return Ok(true);
+        }
+        let mut session = self.db.read().await?;
+        let Some(config) = Config::load(&mut session).await? else { return Ok(false) };
+        *self.config.write().expect("nobody panics while holding the settings") = Some(Arc::new(config));
+        Ok(true)
+    }
+
     pub fn actor(&self, viewer: &Viewer, via: &'static str) -> Actor {
         let now = self.clock.now();
         Actor {
@@ -75,4 +89,13 @@ impl App {
             registry: self.registry,
         }
     }
+}
+
+/// Ten letters and digits that can be read out: no 0 and O, no 1, I and L.
+fn new_code() -> String {
+    const SIGNS: &[u8; 31] = b"23456789ABCDEFGHJKMNPQRSTUVWXYZ";
+    let mut code: String =
+        rand::random::<[u8; 10]>().iter().map(|byte| SIGNS[usize::from(*byte) % 31] as char).collect();
+    code.insert(5, '-');
+    code
 }

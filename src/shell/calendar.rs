@@ -26,6 +26,13 @@ impl Calendar {
             _ => None,
         }
     }
+
+    pub fn key(self) -> &'static str {
+        match self {
+            Calendar::Months => "months",
+            Calendar::FourFourFive => "4-4-5",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

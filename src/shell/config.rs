@@ -132,9 +132,7 @@ impl Config {
             return Some(minor);
         }
         let (_, rate) = self.rate(currency, day)?;
-        let whole = Decimal::from_i128_with_scale(i128::from(minor), decimals(currency)).checked_mul(rate)?;
-        let scaled = whole.checked_mul(Decimal::from(10u64.pow(decimals(&self.base_currency))))?;
-        scaled.round_dp_with_strategy(0, rust_decimal::RoundingStrategy::MidpointAwayFromZero).to_i64()
+        convert(minor, currency, &self.base_currency, rate)
     }
 
     /// The rate in force on a day and the day it dates from.
@@ -157,6 +155,13 @@ impl Config {
     pub fn pipeline(&self, id: Uuid) -> Option<&Pipeline> {
         self.pipelines.iter().find(|pipeline| pipeline.id == id)
     }
+}
+
+/// An amount in another currency, rounded half away from zero, once. `None`: it does not fit.
+pub fn convert(minor: i64, from: &str, to: &str, rate: Decimal) -> Option<i64> {
+    let whole = Decimal::from_i128_with_scale(i128::from(minor), decimals(from)).checked_mul(rate)?;
+    let scaled = whole.checked_mul(Decimal::from(10u64.pow(decimals(to))))?;
+    scaled.round_dp_with_strategy(0, rust_decimal::RoundingStrategy::MidpointAwayFromZero).to_i64()
 }
 
 async fn load_rules(session: &mut Session) -> Result<Rules> {

@@ -23,6 +23,15 @@ pub async fn around(State(app): State<App>, mut request: Request, next: Next) ->
     let mut locale = locale_of(request.headers());
     let mut viewer = None;
     if !asked.path.starts_with("/assets/") {
+        match app.is_set_up().await {
+            Ok(true) => {}
+            Ok(false) if !is_open_before_setup(&asked.path) => {
+                let answer = before_setup(&request);
+                return finish(&asked, is_api, locale, None, answer);
+            }
+            Ok(false) => {}
+            Err(error) => return finish(&asked, is_api, locale, None, error.into_response()),
+        }
         match identify(&app, request.headers()).await {
             Ok(found) => viewer = found,
             Err(error) => return finish(&asked, is_api, locale, None, error.into_response()),
@@ -104,6 +113,19 @@ fn answer_options(response: &mut Response) {
         response.headers_mut().insert(header::ALLOW, allow);
         secure(response);
     }
+}
+
+/// What works in a house without an organisation: the set-up page and what it needs.
+fn is_open_before_setup(path: &str) -> bool {
+    matches!(path, "/setup" | "/health" | "/favicon.svg" | "/me/locale" | "/me/theme")
+}
+
+/// Before there is an organisation, every page leads to the set-up page.
+fn before_setup(request: &Request) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) && !request.uri().path().starts_with("/api/") {
+        return Redirect::to("/setup").into_response();
+    }
+    Error::Refused { status: 503, key: "error-not-set-up" }.into_response()
 }
 
 /// The language of somebody who is not signed in: their cookie, else the browser's.

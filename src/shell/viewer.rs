@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
-use store::{Uuid, sql};
+use store::{Instant, Uuid, sql};
 
 use super::access::{Role, Rules, Scope};
 use super::app::App;
@@ -21,6 +21,7 @@ use super::record::{Field, Found, Object};
 #[derive(Clone)]
 pub struct Viewer(Arc<Person>);
 
+#[derive(Clone)]
 pub struct Person {
     pub person: Uuid,
     pub name: String,
@@ -84,6 +85,12 @@ impl Viewer {
     pub fn may_create(&self, object: &str) -> bool {
         self.scope.access(object).create
     }
+
+    /// The same person with another scope. Only for handing a leaving person's records over, where an administrator
+    /// decides whose they become without having a right to read them.
+    pub fn with_scope(&self, scope: Scope) -> Viewer {
+        Viewer(Arc::new(Person { scope, ..Person::clone(self) }))
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -106,8 +113,9 @@ const PERSON: &str = "
            (SELECT o.config_version FROM organization o WHERE o.id = 1) AS config_version
       FROM person p";
 
-const BY_SESSION: &str = " JOIN session s ON s.person_id = p.id WHERE s.token_hash = $1 AND s.expires_at > $2";
-const BY_TOKEN: &str = " JOIN api_token s ON s.person_id = p.id WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2) AND s.revoked_at IS NULL";
+const BY_SESSION: &str =
+    " JOIN session s ON s.person_id = p.id WHERE s.token_hash = $1 AND s.expires_at > $2 AND p.deleted_at IS NULL";
+const BY_TOKEN: &str = " JOIN api_token s ON s.person_id = p.id WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2) AND s.revoked_at IS NULL AND p.deleted_at IS NULL";
 
 impl PersonRow {
     async fn viewer(self, app: &App, session: String, read_only: bool) -> Result<Viewer> {
@@ -177,9 +185,11 @@ pub async fn identify(app: &App, headers: &HeaderMap) -> Result<Option<Viewer>> 
     let Some(row) = row else { return Ok(None) };
     let mut read_only = false;
     if bearer.is_some() {
-        let scopes: Option<String> =
-            session.value(sql!("SELECT scopes FROM api_token WHERE token_hash = $1", &key)).await?;
-        read_only = !scopes.unwrap_or_default().split(' ').any(|scope| scope == "write");
+        let token: Option<(String, Option<Instant>)> =
+            session.optional(sql!("SELECT scopes, used_at FROM api_token WHERE token_hash = $1", &key)).await?;
+        let (scopes, used_at) = token.unwrap_or_default();
+        read_only = !scopes.split(' ').any(|scope| scope == "write");
+        note_use(app, &key, used_at, now);
     }
     drop(session);
     match row.viewer(app, key, read_only).await {
@@ -187,6 +197,33 @@ pub async fn identify(app: &App, headers: &HeaderMap) -> Result<Option<Viewer>> 
         Err(Error::SignIn) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Remembers when a token was last used: at most once a minute, and beside the request rather than in its way.
+fn note_use(app: &App, key: &str, used_at: Option<Instant>, now: Instant) {
+    let minute_ago = now.plus_seconds(-60);
+    if used_at.is_some_and(|used_at| used_at > minute_ago)
+        || app.limits.take(format!("token-use {key}"), 1.0, now).is_err()
+    {
+        return;
+    }
+    let (app, key) = (app.clone(), key.to_owned());
+    tokio::spawn(async move {
+        let noted = async {
+            let mut tx = app.db.write().await?;
+            tx.execute(sql!(
+                "UPDATE api_token SET used_at = $2 WHERE token_hash = $1 AND (used_at IS NULL OR used_at < $3)",
+                key,
+                now,
+                minute_ago
+            ))
+            .await?;
+            tx.commit().await
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, "the last use of a token could not be noted");
+        }
+    });
 }
 
 /// The identity layer has put the viewer into the request.

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use store::job::{self, Job};
+use store::job;
 
+use super::people::hand_over;
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
 
@@ -30,6 +31,7 @@ pub async fn next(app: &App) -> Result<bool> {
     tx.commit().await?;
     let (id, kind) = (job.id, job.kind.clone());
     let outcome = match kind.as_str() {
+        hand_over::KIND => hand_over::run(app, &job).await,
         other => Err(Error::Internal(format!("no worker knows jobs of kind {other:?}"))),
     };
     let (state, result) = match outcome {
@@ -39,7 +41,6 @@ pub async fn next(app: &App) -> Result<bool> {
             ("failed", format!("{error:?}"))
         }
     };
-    let _: &Job = &job;
     let mut tx = app.db.write().await?;
     job::finish(&mut tx, id, app.clock.now(), state, &result).await?;
     tx.commit().await?;

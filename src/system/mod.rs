@@ -1,13 +1,27 @@
-//! The house's own affairs: setting up, signing in, people and their rights, jobs, the user guide.
+//! The house's own affairs: setting up, signing in, people and their rights, settings, history, jobs, the user guide.
 
+pub mod audit;
+pub mod doctor;
+mod form;
 pub mod help;
+pub mod history;
 pub mod jobs;
+mod me;
 pub mod people;
+pub mod settings;
 pub mod setup;
 pub mod sign_in;
+mod wording;
 
 use crate::shell::routes::Routes;
 
 pub fn routes() -> Routes {
-    Routes::new().merge(sign_in::routes()).merge(help::routes())
+    Routes::new()
+        .merge(setup::page::routes())
+        .merge(sign_in::routes())
+        .merge(me::routes())
+        .merge(people::routes())
+        .merge(settings::routes())
+        .merge(audit::routes())
+        .merge(help::routes())
 }

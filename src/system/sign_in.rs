@@ -1,4 +1,5 @@
-//! Signing in and out, accepting an invitation, and a person's own preferences.
+//! Signing in and out, accepting an invitation, language and theme. Every sign-in, and every failed one of somebody who exists,
+//! is in the audit log.
 
 use axum::Form;
 use axum::extract::{Path, Query, State};
@@ -7,11 +8,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use store::{Uuid, sql};
 
+use super::history::{By, note};
 use super::people;
 use crate::shell::app::App;
-use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::error::{Error, Result};
 use crate::shell::i18n::Locale;
-use crate::shell::page::{Asked, Page, Toast, done, render, respond, respond_with};
+use crate::shell::page::{Asked, Page, render, respond, respond_with};
 use crate::shell::routes::{Policy, Routes};
 use crate::shell::viewer::{SECURE_SESSION_COOKIE, SESSION_COOKIE, Viewer, cookie, hash_token, new_token};
 
@@ -22,9 +24,6 @@ pub fn routes() -> Routes {
         .post("/sign-out", Policy::SignedIn, sign_out)
         .get("/invitations/{token}", Policy::Public, invitation)
         .post("/invitations/{token}", Policy::Public, accept_invitation)
-        .get("/me", Policy::SignedIn, me)
-        .post("/me", Policy::SignedIn, save_me)
-        .post("/me/password", Policy::SignedIn, change_password)
         .post("/me/locale", Policy::Public, set_locale)
         .post("/me/theme", Policy::Public, set_theme)
 }
@@ -54,7 +53,7 @@ fn own_path(next: &str) -> &str {
     if own { next } else { "/" }
 }
 
-fn visitor_locale(headers: &HeaderMap, fallback: Locale) -> Locale {
+pub(super) fn visitor_locale(headers: &HeaderMap, fallback: Locale) -> Locale {
     cookie(headers, "locale")
         .and_then(Locale::parse)
         .or_else(|| {
@@ -116,7 +115,10 @@ async fn sign_in(
             open_session(&app, person, &headers, &mut response).await?;
             Ok(response)
         }
-        _ => {
+        found => {
+            if let Some((person, ..)) = found {
+                note_failure(&app, person);
+            }
             let config = app.config(0).await?;
             let locale = visitor_locale(&headers, config.locale);
             let page = Page::public(locale, &asked, locale.text("sign-in"));
@@ -133,8 +135,29 @@ async fn sign_in(
     }
 }
 
+/// Somebody tried to sign in as this person. At most three entries a minute, so that guessing does not fill the log; and
+/// beside the answer, whose time must not tell whether the person exists.
+fn note_failure(app: &App, person: Uuid) {
+    if app.limits.take(format!("sign-in failure {person}"), 3.0, app.clock.now()).is_err() {
+        return;
+    }
+    let app = app.clone();
+    tokio::spawn(async move {
+        let noted = async {
+            let mut tx = app.db.write().await?;
+            let nobody = By { person: None, via: "page" };
+            note(&mut tx, &app.clock, nobody, "sign_in_failed", ("person", person), 0, &[]).await?;
+            tx.commit().await?;
+            Ok::<(), Error>(())
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(?error, "a failed sign-in could not be noted");
+        }
+    });
+}
+
 /// A new session under a fresh id; sessions that ran out are swept away on the way.
-async fn open_session(app: &App, person: Uuid, headers: &HeaderMap, response: &mut Response) -> Result<()> {
+pub(super) async fn open_session(app: &App, person: Uuid, headers: &HeaderMap, response: &mut Response) -> Result<()> {
     let token = new_token();
     let now = app.clock.now();
     let agent: String =
@@ -150,6 +173,8 @@ async fn open_session(app: &App, person: Uuid, headers: &HeaderMap, response: &m
         agent
     ))
     .await?;
+    let by = By { person: Some(person), via: "page" };
+    note(&mut tx, &app.clock, by, "signed_in", ("person", person), 0, &[]).await?;
     tx.commit().await?;
     let (name, secure) = if app.https { (SECURE_SESSION_COOKIE, "; Secure") } else { (SESSION_COOKIE, "") };
     set_cookie(response, &format!("{name}={token}; Path=/; Max-Age={SESSION}; HttpOnly; SameSite=Lax{secure}"));
@@ -207,8 +232,6 @@ async fn invitation(
 
 #[derive(Deserialize)]
 struct NewPassword {
-    #[serde(default)]
-    current: String,
     password: String,
 }
 
@@ -253,117 +276,14 @@ async fn accept_invitation(
         now
     ))
     .await?;
+    let by = By { person: Some(person), via: "page" };
+    note(&mut tx, &app.clock, by, "password_changed", ("person", person), 0, &[]).await?;
     // Whoever was signed in with the old password is not any more.
     tx.execute(sql!("DELETE FROM session WHERE person_id = $1", person)).await?;
     tx.commit().await?;
     let mut response = Redirect::to("/").into_response();
     open_session(&app, person, &headers, &mut response).await?;
     Ok(response)
-}
-
-#[derive(askama::Template)]
-#[template(path = "system/me.html")]
-struct MeBody<'a> {
-    page: &'a Page,
-    viewer: &'a Viewer,
-    roles: Vec<String>,
-    errors: Vec<String>,
-}
-
-fn me_page(viewer: &Viewer, asked: &Asked, status: StatusCode, errors: Vec<String>) -> Result<Response> {
-    let page = Page::new(viewer, asked, viewer.locale.text("me-title"));
-    let roles = viewer.roles.iter().map(|role| viewer.locale.text(&format!("role-{}", role.key()))).collect();
-    respond_with(status, &page, render(&MeBody { page: &page, viewer, roles, errors })?)
-}
-
-async fn me(viewer: Viewer, asked: Asked) -> Result<Response> {
-    me_page(&viewer, &asked, StatusCode::OK, Vec::new())
-}
-
-#[derive(Deserialize)]
-struct Preferences {
-    name: String,
-    density: String,
-    #[serde(default)]
-    shortcuts: String,
-}
-
-async fn save_me(
-    State(app): State<App>,
-    viewer: Viewer,
-    asked: Asked,
-    Form(given): Form<Preferences>,
-) -> Result<Response> {
-    let name = given.name.trim();
-    if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
-        return me_page(
-            &viewer,
-            &asked,
-            StatusCode::UNPROCESSABLE_ENTITY,
-            vec![FieldError::new("name", "invalid-required").text(viewer.locale)],
-        );
-    }
-    let density = if given.density == "compact" { "compact" } else { "normal" };
-    let mut tx = app.db.write().await?;
-    tx.execute(sql!(
-        "UPDATE person SET name = $2, name_key = $3, density = $4, shortcuts = $5, version = version + 1, updated_at = $6 WHERE id = $1",
-        viewer.person,
-        name,
-        store::search::sort_key(name),
-        density,
-        given.shortcuts == "on",
-        app.clock.now()
-    ))
-    .await?;
-    tx.commit().await?;
-    Ok(done(&asked, "/me", Some(Toast::success(viewer.locale.text("saved")))))
-}
-
-async fn change_password(
-    State(app): State<App>,
-    viewer: Viewer,
-    asked: Asked,
-    Form(given): Form<NewPassword>,
-) -> Result<Response> {
-    app.limits.take(format!("password {}", viewer.person), 10.0, app.clock.now())?;
-    let stored: Option<String> = {
-        let mut session = app.db.read().await?;
-        session
-            .value::<Option<String>>(sql!("SELECT password_hash FROM person WHERE id = $1", viewer.person))
-            .await?
-            .flatten()
-    };
-    let current = given.current.clone();
-    let fits = tokio::task::spawn_blocking(move || people::password_fits(stored.as_deref(), &current))
-        .await
-        .map_err(|error| Error::Internal(error.to_string()))?;
-    if !fits {
-        return me_page(
-            &viewer,
-            &asked,
-            StatusCode::UNPROCESSABLE_ENTITY,
-            vec![viewer.locale.text("me-password-wrong")],
-        );
-    }
-    let hash = match people::hash_password(&given.password) {
-        Ok(hash) => hash,
-        Err(Error::Invalid(errors)) => {
-            return me_page(
-                &viewer,
-                &asked,
-                StatusCode::UNPROCESSABLE_ENTITY,
-                errors.iter().map(|error| error.text(viewer.locale)).collect(),
-            );
-        }
-        Err(error) => return Err(error),
-    };
-    let mut tx = app.db.write().await?;
-    tx.execute(sql!("UPDATE person SET password_hash = $2, version = version + 1 WHERE id = $1", viewer.person, hash))
-        .await?;
-    tx.execute(sql!("DELETE FROM session WHERE person_id = $1 AND token_hash <> $2", viewer.person, &viewer.session))
-        .await?;
-    tx.commit().await?;
-    Ok(done(&asked, "/me", Some(Toast::success(viewer.locale.text("me-password-changed")))))
 }
 
 #[derive(Deserialize)]

@@ -254,6 +254,10 @@ async fn merge(
 
 /// Puts a record into the trash, or takes it out again.
 pub async fn set_deleted(tx: &mut Tx, actor: &Actor, object: &'static Object, id: Uuid, deleted: bool) -> Result<()> {
+    // People leave by being disabled, which hands their records over; the trash would also get round the last administrator.
+    if deleted && object.name == "person" {
+        return Err(Error::Refused { status: 409, key: "refused-person-trash" });
+    }
     let before = if deleted {
         load_for_write(tx, actor, object, id).await?
     } else {

@@ -1,11 +1,18 @@
 //! People: making one, roles, reporting lines, passwords, invitations. A person is listed and imported like any record;
 //! rights and passwords change only here.
 
+pub mod command;
+pub mod command_line;
+mod token;
+pub mod hand_over;
+mod page;
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use futures_util::future::BoxFuture;
 use store::{Arg, Cell, Instant, Tx, Uuid, sql};
 
+use super::history::By;
 use super::setup;
 use crate::shell::access::Role;
 use crate::shell::error::{Error, FieldError, Result};
@@ -72,6 +79,10 @@ pub fn after_save<'a>(
         }
         let roles = parse_roles(draft.get("roles").and_then(Cell::text).unwrap_or("seller"))?;
         write_roles(tx, id, &roles).await?;
+        if actor.import.is_none() {
+            let by = By { person: Some(actor.viewer.person), via: actor.via };
+            command::note_first_roles(tx, &actor.clock, by, id, &roles).await?;
+        }
         match draft.get("manager").and_then(Cell::id) {
             Some(manager) => setup::set_manager(tx, &actor.clock, id, Some(manager), actor.today, actor.today).await,
             None => {
@@ -92,6 +103,9 @@ pub fn parse_roles(text: &str) -> Result<Vec<Role>> {
         })
         .collect()
 }
+
+/// The record page of a person and what can be done there. The list and the form for a new one come from the record engine.
+pub use page::{SessionView, routes, session_by_key, sessions_of};
 
 pub async fn write_roles(tx: &mut Tx, person: Uuid, roles: &[Role]) -> Result<()> {
     tx.execute(sql!("DELETE FROM person_role WHERE person_id = $1", person)).await?;

@@ -1,8 +1,15 @@
 //! The first start: one organisation with its fiscal calendar, access rules and a pipeline, in one transaction.
 
+pub mod page;
+
+use std::collections::HashSet;
+
 use store::{Clock, Day, Tx, Uuid, new_id, sql};
 
+use super::history::{By, note};
+use super::people;
 use crate::shell::access::{Access, Level, Role};
+use crate::shell::app::App;
 use crate::shell::calendar::{Calendar, store_periods};
 use crate::shell::error::{Error, Result};
 use crate::shell::i18n::Locale;
@@ -18,6 +25,29 @@ pub struct Organization {
     pub calendar: Calendar,
 }
 
+/// The first person of a house; nobody is there yet to add them.
+pub struct First<'a> {
+    pub name: &'a str,
+    pub email: &'a str,
+    pub password: &'a str,
+    pub roles: &'a [Role],
+}
+
+/// Founds the house: organisation and first person, all or nothing. Returns who the first person is.
+pub async fn found(app: &App, organization: &Organization, first: &First<'_>, by: By) -> Result<Uuid> {
+    let mut tx = app.db.write().await?;
+    create(&mut tx, &app.clock, organization).await?;
+    let person =
+        people::create_first(&mut tx, &app.clock, first.name, first.email, first.password, first.roles).await?;
+    let zone = jiff::tz::TimeZone::get(&organization.zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    rebuild_team(&mut tx, app.clock.now().day_in(&zone)).await?;
+    note(&mut tx, &app.clock, by, "created", ("settings", Uuid::nil()), 1, &[]).await?;
+    note(&mut tx, &app.clock, by, "created", ("person", person), 1, &[]).await?;
+    people::command::note_first_roles(&mut tx, &app.clock, by, person, first.roles).await?;
+    tx.commit().await?;
+    Ok(person)
+}
+
 /// Whether an organisation exists already.
 pub async fn is_done(session: &mut store::Session) -> Result<bool> {
     Ok(session.value::<i64>("SELECT COUNT(*) FROM organization").await?.unwrap_or(0) > 0)
@@ -28,22 +58,26 @@ pub async fn create(tx: &mut Tx, clock: &Clock, organization: &Organization) -> 
     if is_done(tx).await? {
         return Err(Error::Refused { status: 409, key: "error-already-set-up" });
     }
-    let calendar = match organization.calendar {
-        Calendar::Months => "months",
-        Calendar::FourFourFive => "4-4-5",
-    };
     tx.execute(sql!(
         "INSERT INTO organization (id, version, name, base_currency, fiscal_start_month, fiscal_calendar, locale, zone, secret, config_version, lines_as_of)
          VALUES (1, 1, $1, $2, $3, $4, $5, $6, $7, 1, 0)",
         &organization.name,
         &organization.base_currency,
         i64::from(organization.fiscal_start_month),
-        calendar,
+        organization.calendar.key(),
         organization.locale.tag(),
         &organization.zone,
         new_token()
     ))
-    .await?;
+    .await
+    // Two people at two servers: the second is told so.
+    .map_err(|error| {
+        if error.is_unique_violation() {
+            Error::Refused { status: 409, key: "error-already-set-up" }
+        } else {
+            error.into()
+        }
+    })?;
     store_periods(tx, organization.calendar, organization.fiscal_start_month).await?;
     for (role, object, access) in default_rules() {
         tx.execute(sql!(
@@ -61,7 +95,9 @@ pub async fn create(tx: &mut Tx, clock: &Clock, organization: &Organization) -> 
         tx.execute(sql!("INSERT INTO hidden_field (object, field, role) VALUES ('contact', $1, 'liaison')", field))
             .await?;
     }
-    create_pipeline(tx, clock, organization.locale).await
+    let name = if organization.locale == Locale::Zh { "销售" } else { "Sales" };
+    create_pipeline(tx, clock, organization.locale, name, 0).await?;
+    Ok(())
 }
 
 /// Everything that changes settings ends with this, in its transaction: servers then read them anew.
@@ -167,13 +203,15 @@ const FIRST_STAGES: [FirstStage; 6] = [
     FirstStage { english: "Lost", chinese: "输单", kind: "lost", probability: 0, expected_days: None, criteria: &[] },
 ];
 
-async fn create_pipeline(tx: &mut Tx, clock: &Clock, locale: Locale) -> Result<()> {
+/// A pipeline with the usual stages.
+pub async fn create_pipeline(tx: &mut Tx, clock: &Clock, locale: Locale, name: &str, position: i64) -> Result<Uuid> {
     let say = |english: &'static str, chinese: &'static str| if locale == Locale::Zh { chinese } else { english };
     let pipeline = new_id(clock);
     tx.execute(sql!(
-        "INSERT INTO pipeline (id, version, name, position) VALUES ($1, 1, $2, 0)",
+        "INSERT INTO pipeline (id, version, name, position) VALUES ($1, 1, $2, $3)",
         pipeline,
-        say("Sales", "销售")
+        name,
+        position
     ))
     .await?;
     for (position, stage) in FIRST_STAGES.iter().enumerate() {
@@ -202,7 +240,7 @@ async fn create_pipeline(tx: &mut Tx, clock: &Clock, locale: Locale) -> Result<(
             .await?;
         }
     }
-    Ok(())
+    Ok(pipeline)
 }
 
 /// Works `person_below` out for a day from the reporting lines in force on it. Everybody is below themselves.
@@ -227,10 +265,12 @@ pub async fn rebuild_team(tx: &mut Tx, day: Day) -> Result<()> {
     Ok(())
 }
 
-/// Turns the reporting lines over when a new day has begun. Called by the job loop.
+/// Turns the house over when a new day has begun: reporting lines and exchange rates that start today come into force.
+/// Called by the job loop.
 pub async fn turn_day(tx: &mut Tx, today: Day) -> Result<()> {
-    let as_of: Option<i64> = tx.value("SELECT lines_as_of FROM organization WHERE id = 1").await?;
-    if as_of.is_some_and(|as_of| as_of != today.0) {
+    let as_of: Option<i64> = tx.value("SELECT lines_as_of FROM organization WHERE id = 1 /*for update*/").await?;
+    if let Some(as_of) = as_of.filter(|as_of| *as_of != today.0) {
+        super::settings::rates::revalue_due(tx, Day(as_of), today).await?;
         rebuild_team(tx, today).await?;
     }
     Ok(())
@@ -245,13 +285,10 @@ pub async fn set_manager(
     from: Day,
     today: Day,
 ) -> Result<()> {
-    if let Some(manager) = manager {
-        let circle: Option<Uuid> = tx
-            .value(sql!("SELECT person_id FROM person_below WHERE manager_id = $1 AND person_id = $2", person, manager))
-            .await?;
-        if circle.is_some() {
-            return Err(Error::field("manager", "invalid-manager-circle"));
-        }
+    if let Some(manager) = manager
+        && makes_circle(tx, person, manager, from).await?
+    {
+        return Err(Error::field("manager", "invalid-manager-circle"));
     }
     tx.execute(sql!("DELETE FROM reporting_line WHERE person_id = $1 AND from_day >= $2", person, from)).await?;
     tx.execute(sql!(
@@ -272,4 +309,27 @@ pub async fn set_manager(
         .await?;
     }
     rebuild_team(tx, today).await
+}
+
+/// Whether `manager`, on any day from `from` on, would report to `person`. Goes up line by line and keeps to the days
+/// on which the whole chain is in force, so that lines which begin next quarter count as well as today's.
+async fn makes_circle(tx: &mut Tx, person: Uuid, manager: Uuid, from: Day) -> Result<bool> {
+    const ABOVE: &str = "
+        SELECT manager_id, from_day, to_day FROM reporting_line
+         WHERE person_id = $1 AND from_day <= $3 AND (to_day IS NULL OR to_day >= $2)";
+    let mut waiting = vec![(manager, from.0, i64::MAX)];
+    let mut seen = HashSet::new();
+    while let Some((who, first, last)) = waiting.pop() {
+        if who == person {
+            return Ok(true);
+        }
+        if !seen.insert((who, first, last)) {
+            continue;
+        }
+        let above: Vec<(Uuid, i64, Option<i64>)> = tx.all(sql!(ABOVE, who, first, last)).await?;
+        waiting.extend(
+            above.into_iter().map(|(up, begins, ends)| (up, first.max(begins), last.min(ends.unwrap_or(i64::MAX)))),
+        );
+    }
+    Ok(false)
 }

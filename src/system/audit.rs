@@ -1,0 +1,402 @@
+//! The audit log: every event, by time. Administrators see who did what to what; names and values of customers' records only
+//! who may read those records (auditors may), so that keeping the house gives no right to its content. An export is an event.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream;
+use store::event::Recorded;
+use store::{Day, Instant, Session, Sql, Uuid, sql};
+
+use super::history::{By, ChangeRow, Changes, note};
+use super::wording::{self, Wording};
+use crate::shell::access::Role;
+use crate::shell::app::App;
+use crate::shell::error::{Error, Result};
+use crate::shell::format;
+use crate::shell::layers::url_encode;
+use crate::shell::page::{Asked, Html, Page, respond, who};
+use crate::shell::records::{get, pairs};
+use crate::shell::routes::{Policy, Routes};
+use crate::shell::viewer::Viewer;
+use crate::tools::crm::REGISTRY;
+
+pub fn routes() -> Routes {
+    Routes::new().get("/audit", Policy::Roles(&[Role::Admin, Role::Auditor]), show).get(
+        "/audit.csv",
+        Policy::Roles(&[Role::Auditor]),
+        export,
+    )
+}
+
+/// Events of a page.
+const PAGE: i64 = 50;
+/// Events read at a time for an export.
+const CHUNK: i64 = 500;
+
+/// What the house itself writes about; everything else is about records.
+const HOUSE_TYPES: [&str; 3] = ["person", "settings", "audit"];
+/// Keep in step with the index `event_of_house`: word for word, or it is not used.
+const OF_HOUSE: &str = " AND e.subject_type IN ('person', 'settings', 'audit')";
+
+const HOUSE_KINDS: [&str; 13] = [
+    "signed_in",
+    "sign_in_failed",
+    "password_changed",
+    "sessions_ended",
+    "roles",
+    "manager",
+    "invited",
+    "disabled",
+    "enabled",
+    "token_created",
+    "token_revoked",
+    "created",
+    "exported",
+];
+const RECORD_KINDS: [&str; 7] = ["updated", "deleted", "restored", "stage", "items", "converted", "handed_over"];
+
+/// Which events.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Filter {
+    person: Option<Uuid>,
+    kind: String,
+    subject_type: String,
+    from: Option<Day>,
+    to: Option<Day>,
+    after: Option<Uuid>,
+}
+
+impl Filter {
+    /// Reads the address bar; what makes no sense is no filter.
+    fn parse(query: &str) -> Filter {
+        let pairs = pairs(query);
+        let kind = get(&pairs, "kind");
+        let subject_type = get(&pairs, "type");
+        Filter {
+            person: get(&pairs, "person").parse().ok(),
+            kind: kinds().find(|known| *known == kind).unwrap_or("").into(),
+            subject_type: subject_types().find(|known| *known == subject_type).unwrap_or("").into(),
+            from: Day::parse(get(&pairs, "from")),
+            to: Day::parse(get(&pairs, "to")),
+            after: get(&pairs, "after").parse().ok(),
+        }
+    }
+
+    /// The filter as a query, without the place in the list.
+    fn query(&self) -> String {
+        let parts = [
+            ("person", self.person.map(|id| id.to_string()).unwrap_or_default()),
+            ("kind", self.kind.clone()),
+            ("type", self.subject_type.clone()),
+            ("from", self.from.map(|day| day.to_string()).unwrap_or_default()),
+            ("to", self.to.map(|day| day.to_string()).unwrap_or_default()),
+        ];
+        let parts = parts.into_iter().filter(|(_, value)| !value.is_empty());
+        parts.map(|(name, value)| format!("{name}={}", url_encode(&value))).collect::<Vec<_>>().join("&")
+    }
+
+    /// The events after `after`, newest first. Ids sort by time, so the days narrow by id as well as by the time itself.
+    fn statement(&self, zone: &jiff::tz::TimeZone, limit: i64) -> Sql {
+        let mut statement = Sql::new(
+            "SELECT e.id, e.at, e.actor_id, p.name AS actor_name, e.via, e.kind, e.subject_type, e.subject_id, e.version,
+                    e.changes, e.reason
+               FROM event e LEFT JOIN person p ON p.id = e.actor_id WHERE TRUE",
+        );
+        let is_of_house = HOUSE_TYPES.contains(&self.subject_type.as_str())
+            || (HOUSE_KINDS.contains(&self.kind.as_str()) && self.kind != "created" && self.kind != "exported");
+        if is_of_house {
+            statement.push(OF_HOUSE);
+        }
+        if let Some(person) = self.person {
+            statement.push(" AND e.actor_id = ").bind(person);
+        }
+        if !self.kind.is_empty() {
+            statement.push(" AND e.kind = ").bind(self.kind.as_str());
+        }
+        if !self.subject_type.is_empty() {
+            statement.push(" AND e.subject_type = ").bind(self.subject_type.as_str());
+        }
+        if let Some(from) = self.from {
+            let start = Instant::start_of(from, zone);
+            statement.push(" AND e.id >= ").bind(first_id(start)).push(" AND e.at >= ").bind(start);
+        }
+        if let Some(to) = self.to {
+            let end = Instant::start_of(to.plus(1), zone);
+            // A long transaction makes its ids later than its time.
+            statement.push(" AND e.id < ").bind(first_id(end.plus_seconds(86_400))).push(" AND e.at < ").bind(end);
+        }
+        if let Some(after) = self.after {
+            statement.push(" AND e.id < ").bind(after);
+        }
+        statement.push(" ORDER BY e.id DESC LIMIT ").bind(limit);
+        statement
+    }
+}
+
+/// The smallest id that can have been made at this time (UUIDv7 begins with milliseconds).
+fn first_id(at: Instant) -> Uuid {
+    Uuid::from_u128((at.0.max(0) as u128 / 1000) << 80)
+}
+
+fn kinds() -> impl Iterator<Item = &'static str> {
+    HOUSE_KINDS.into_iter().chain(RECORD_KINDS)
+}
+
+fn subject_types() -> impl Iterator<Item = &'static str> {
+    let records = REGISTRY.objects.iter().map(|object| object.name).filter(|name| *name != "person");
+    HOUSE_TYPES.into_iter().chain(records)
+}
+
+struct EventView {
+    at: String,
+    who: Html,
+    via: String,
+    kind: String,
+    subject_type: String,
+    /// Name and link, or a short id when the name is not for the viewer.
+    subject: String,
+    href: String,
+    is_named: bool,
+    changes: Vec<ChangeRow>,
+    is_warning: bool,
+    reason: String,
+}
+
+struct Choice {
+    value: String,
+    text: String,
+    chosen: bool,
+}
+
+#[derive(askama::Template)]
+#[template(path = "system/audit.html")]
+struct AuditBody<'a> {
+    page: &'a Page,
+    events: Vec<EventView>,
+    people: Vec<Choice>,
+    kinds: Vec<Choice>,
+    types: Vec<Choice>,
+    from: String,
+    to: String,
+    is_filtered: bool,
+    next: Option<String>,
+    is_first: bool,
+    first: String,
+    csv: Option<String>,
+    names_hidden: bool,
+}
+
+/// GET /audit
+async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
+    let filter = Filter::parse(&asked.query);
+    let locale = viewer.locale;
+    let mut session = app.db.read().await?;
+    let mut recorded: Vec<Recorded> = session.all(filter.statement(&viewer.config.zone, PAGE + 1)).await?;
+    let more = recorded.len() as i64 > PAGE;
+    recorded.truncate(PAGE as usize);
+    let wording = Wording::load(&mut session, &viewer, &recorded).await?;
+    let people: Vec<(Uuid, String)> =
+        session.all("SELECT id, name FROM person ORDER BY name_key, id LIMIT 2000").await?;
+    drop(session);
+    let choice = |value: &str, text: String, chosen: bool| Choice { value: value.into(), text, chosen };
+    let query = filter.query();
+    let link =
+        |rest: String| if query.is_empty() { format!("/audit?{rest}") } else { format!("/audit?{query}&{rest}") };
+    let page = Page::new(&viewer, &asked, locale.text("nav-audit"));
+    let body = AuditBody {
+        events: recorded.iter().map(|event| event_view(&viewer, &wording, event)).collect(),
+        people: people.into_iter().map(|(id, name)| choice(&id.to_string(), name, filter.person == Some(id))).collect(),
+        kinds: kinds().map(|kind| choice(kind, wording::kind(locale, kind), kind == filter.kind)).collect(),
+        types: subject_types()
+            .map(|name| choice(name, wording::subject_type(locale, name), name == filter.subject_type))
+            .collect(),
+        from: filter.from.map(|day| day.to_string()).unwrap_or_default(),
+        to: filter.to.map(|day| day.to_string()).unwrap_or_default(),
+        is_filtered: !query.is_empty(),
+        next: recorded.last().filter(|_| more).map(|last| link(format!("after={}", last.id))),
+        is_first: filter.after.is_none(),
+        first: if query.is_empty() { "/audit".into() } else { format!("/audit?{query}") },
+        csv: viewer.has(Role::Auditor).then(|| format!("/audit.csv?{query}")),
+        names_hidden: !viewer.has(Role::Auditor),
+        page: &page,
+    };
+    respond(&page, &body)
+}
+
+fn event_view(viewer: &Viewer, wording: &Wording, event: &Recorded) -> EventView {
+    let locale = viewer.locale;
+    let named = wording.subject(event);
+    let is_named = named.is_some();
+    let plural = REGISTRY.get(&event.subject_type).map(|object| object.plural);
+    let href = match (plural, is_named) {
+        (Some(plural), true) => format!("/{plural}/{}", event.subject_id),
+        _ => String::new(),
+    };
+    let changes = wording.visible_changes(event);
+    EventView {
+        at: format::instant(locale, event.at, &viewer.config.zone),
+        who: match &event.actor_name {
+            Some(name) => who(name),
+            None => who(""),
+        },
+        via: locale.text(&format!("via-{}", event.via)),
+        kind: wording::kind(locale, &event.kind),
+        subject_type: wording::subject_type(locale, &event.subject_type),
+        subject: named.unwrap_or_else(|| short_id(event.subject_id)),
+        href,
+        is_named,
+        changes: changes
+            .iter()
+            .map(|change| {
+                let (label, old, new) = wording.change(event, change);
+                ChangeRow { label, old, new, who: Html::default(), at: String::new() }
+            })
+            .collect(),
+        is_warning: matches!(event.kind.as_str(), "sign_in_failed" | "disabled"),
+        reason: event.reason.clone().filter(|_| is_named).unwrap_or_default(),
+    }
+}
+
+/// Enough of an id to find the record again; its end, because the beginning is the time.
+fn short_id(id: Uuid) -> String {
+    let text = id.simple().to_string();
+    format!("…{}", &text[24..])
+}
+
+/// GET /audit.csv: every matching event, read in chunks, so that a long history needs no more memory than a short one.
+async fn export(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
+    app.limits.take(format!("export {}", viewer.person), 10.0, app.clock.now())?;
+    let filter = Filter { after: None, ..Filter::parse(&asked.query) };
+    let mut tx = app.db.write().await?;
+    let mut changes = Changes::default();
+    changes.add("filter", serde_json::Value::Null, filter.query());
+    note(&mut tx, &app.clock, By::page(&viewer), "exported", ("audit", Uuid::nil()), 0, &changes.0).await?;
+    tx.commit().await?;
+    let columns = [
+        "audit-when",
+        "audit-who",
+        "audit-via",
+        "audit-what",
+        "audit-type",
+        "audit-subject",
+        "audit-id",
+        "audit-field",
+        "audit-old",
+        "audit-new",
+    ];
+    let head: Vec<String> = columns.iter().map(|key| viewer.locale.text(key)).collect();
+    // Excel takes UTF-8 for what it is only with the mark in front.
+    let head = format!("\u{feff}{}", lines(&[head])?);
+    let rest = stream::try_unfold((app, viewer, Some(filter)), async |(app, viewer, filter)| {
+        let Some(mut filter) = filter else { return Ok(None) };
+        let mut session = app.db.read().await.map_err(Error::from).map_err(io_error)?;
+        let (text, last) = chunk(&mut session, &viewer, &filter).await.map_err(io_error)?;
+        drop(session);
+        filter.after = last;
+        Ok(Some((Bytes::from(text), (app, viewer, last.map(|_| filter)))))
+    });
+    let body = Body::from_stream(futures_util::StreamExt::chain(
+        stream::once(async { Ok::<Bytes, std::io::Error>(Bytes::from(head)) }),
+        rest,
+    ));
+    Ok((
+        [
+            (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+            (header::CONTENT_DISPOSITION, "attachment; filename=\"audit.csv\""),
+        ],
+        body,
+    )
+        .into_response())
+}
+
+fn io_error(error: Error) -> std::io::Error {
+    std::io::Error::other(format!("{error:?}"))
+}
+
+/// The next events as lines, one for each change; and where to go on, if there is more.
+async fn chunk(session: &mut Session, viewer: &Viewer, filter: &Filter) -> Result<(String, Option<Uuid>)> {
+    // Asked again for every chunk: who loses the role while a long export runs gets no further.
+    let role: Option<String> = session
+        .value(sql!(
+            "SELECT r.role FROM person_role r JOIN person p ON p.id = r.person_id WHERE p.id = $1 AND p.state = 'active' AND r.role = 'auditor'",
+            viewer.person
+        ))
+        .await?;
+    if role.is_none() {
+        return Err(Error::Forbidden);
+    }
+    let recorded: Vec<Recorded> = session.all(filter.statement(&viewer.config.zone, CHUNK)).await?;
+    let wording = Wording::load(session, viewer, &recorded).await?;
+    let locale = viewer.locale;
+    let mut rows = Vec::new();
+    for event in &recorded {
+        let about = vec![
+            event.at.timestamp().to_string(),
+            event.actor_name.clone().unwrap_or_default(),
+            event.via.clone(),
+            wording::kind(locale, &event.kind),
+            wording::subject_type(locale, &event.subject_type),
+            wording.subject(event).unwrap_or_default(),
+            event.subject_id.to_string(),
+        ];
+        let changes = wording.visible_changes(event);
+        if changes.is_empty() {
+            rows.push([about.clone(), vec![String::new(); 3]].concat());
+        }
+        for change in changes {
+            let (label, old, new) = wording.change(event, &change);
+            rows.push([about.clone(), vec![label, old, new]].concat());
+        }
+    }
+    let last = recorded.last().filter(|_| recorded.len() as i64 == CHUNK).map(|last| last.id);
+    Ok((lines(&rows)?, last))
+}
+
+fn lines(rows: &[Vec<String>]) -> Result<String> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    for row in rows {
+        let written = writer.write_record(row.iter().map(|cell| harmless(cell)));
+        written.map_err(|error| Error::Internal(error.to_string()))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| Error::Internal(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// A cell that a spreadsheet would take for a formula begins with an apostrophe.
+fn harmless(cell: &str) -> String {
+    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
+    if formula && cell.parse::<f64>().is_err() { format!("'{cell}") } else { cell.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_survives_the_address_bar() {
+        let filter = Filter::parse("kind=signed_in&type=person&from=2026-11-01&to=2026-11-30&person=nobody");
+        assert_eq!(filter, Filter::parse(&filter.query()));
+        assert_eq!((filter.person, filter.kind.as_str()), (None, "signed_in"));
+        assert_eq!(Filter::parse("kind=%27%3B&type=secret&from=yesterday"), Filter::default());
+    }
+
+    #[test]
+    fn the_first_id_of_a_time_is_not_after_any_id_made_then() {
+        let clock = store::Clock::frozen(jiff::Timestamp::from_second(1_790_000_000).expect("a time"));
+        let id = store::new_id(&clock);
+        let at = Instant(1_790_000_000_000_000);
+        assert!(first_id(at) <= id && id < first_id(at.plus_seconds(1)));
+    }
+
+    #[test]
+    fn a_spreadsheet_finds_no_formula_in_an_export() {
+        for cell in ["=1+1", "+cmd", "-x", "@sum", "\tx", "＝1"] {
+            assert_eq!(harmless(cell), format!("'{cell}"));
+        }
+        assert_eq!(harmless("-12.50"), "-12.50");
+        assert_eq!(harmless("Nord"), "Nord");
+    }
+}

@@ -1,0 +1,541 @@
+//! A person's page. Everybody sees name, title and office; HR sees how people are placed; the administrator changes roles,
+//! reporting line and access. The profile itself is edited with the record form, like any record.
+
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use store::{Day, Instant, Session, Uuid, sql};
+
+use super::command::{self, Which};
+use super::hand_over;
+use crate::shell::access::Role;
+use crate::shell::app::App;
+use crate::shell::error::{Error, Result};
+use crate::shell::format;
+use crate::shell::page::{Asked, Html, Page, Toast, avatar_colour, done, initials, render, respond_with, who};
+use crate::shell::records::id as parse_id;
+use crate::shell::routes::{Policy, Routes};
+use crate::shell::viewer::{Viewer, hash_token};
+use crate::system::form::{Reader, Sent, Typed};
+use crate::system::history::{By, conflict_page};
+use crate::system::wording::role_names;
+
+const ADMIN: Policy = Policy::Roles(&[Role::Admin]);
+
+pub fn routes() -> Routes {
+    Routes::new()
+        .get("/people/{id}", Policy::Read("person"), show)
+        .post("/people/{id}/roles", ADMIN, set_roles)
+        .post("/people/{id}/manager", ADMIN, set_manager)
+        .post("/people/{id}/invitation", ADMIN, invite)
+        .get("/people/{id}/disable", ADMIN, ask_disable)
+        .post("/people/{id}/disable", ADMIN, disable)
+        .post("/people/{id}/enable", ADMIN, enable)
+        .post("/people/{id}/sessions", ADMIN, end_sessions)
+}
+
+#[derive(sqlx::FromRow)]
+struct PersonRow {
+    version: i64,
+    name: String,
+    email: String,
+    title: Option<String>,
+    office: Option<String>,
+    locale: Option<String>,
+    state: String,
+    created_at: Instant,
+    roles: Option<String>,
+    tokens: i64,
+}
+
+const PERSON: &str = "
+    SELECT p.version, p.name, p.email, p.title, p.office, p.locale, p.state, p.created_at,
+           (SELECT STRING_AGG(r.role, ' ') FROM person_role r WHERE r.person_id = p.id) AS roles,
+           (SELECT COUNT(*) FROM api_token k WHERE k.person_id = p.id AND k.revoked_at IS NULL
+                                               AND (k.expires_at IS NULL OR k.expires_at > $2)) AS tokens
+      FROM person p WHERE p.id = $1 AND p.deleted_at IS NULL";
+
+struct LineView {
+    manager: String,
+    href: String,
+    from: String,
+    to: String,
+    is_now: bool,
+    is_ahead: bool,
+}
+
+/// A device on which somebody is signed in. The key names the session without giving it away.
+pub struct SessionView {
+    pub key: String,
+    pub device: String,
+    pub since: String,
+    pub is_this: bool,
+}
+
+#[derive(askama::Template)]
+#[template(path = "system/people/record.html")]
+struct RecordBody<'a> {
+    page: &'a Page,
+    id: Uuid,
+    person: &'a PersonRow,
+    colour: u32,
+    initials: String,
+    /// Administrator: forms instead of facts.
+    keeps: bool,
+    /// Administrator, HR and the person: state, e-mail, roles, reporting line.
+    sees: bool,
+    may_edit: bool,
+    state_name: String,
+    locale_name: String,
+    role_names: String,
+    roles: Vec<(&'static str, String, String, bool)>,
+    created: String,
+    lines: Vec<LineView>,
+    manager: String,
+    reports: Vec<(String, String, String)>,
+    sessions: Vec<SessionView>,
+    today: Day,
+    errors: Vec<String>,
+    link: Option<String>,
+    left: Vec<(String, i64)>,
+    hand_over: Option<HandOver>,
+}
+
+struct HandOver {
+    state: String,
+    done: i64,
+    total: i64,
+    runs: bool,
+}
+
+/// GET /people/{id}
+async fn show(State(app): State<App>, viewer: Viewer, asked: Asked, Path(person): Path<String>) -> Result<Response> {
+    record_page(&app, &viewer, &asked, parse_id(&person)?, StatusCode::OK, &Typed::default(), None).await
+}
+
+async fn record_page(
+    app: &App,
+    viewer: &Viewer,
+    asked: &Asked,
+    id: Uuid,
+    status: StatusCode,
+    typed: &Typed,
+    link: Option<String>,
+) -> Result<Response> {
+    let (locale, zone) = (viewer.locale, &viewer.config.zone);
+    let now = app.clock.now();
+    let today = viewer.config.today(now);
+    let keeps = viewer.has(Role::Admin);
+    let sees = keeps || viewer.has(Role::Hr) || viewer.person == id;
+    let mut session = app.db.read().await?;
+    let person: PersonRow = session.optional(sql!(PERSON, id, now)).await?.ok_or(Error::NotFound)?;
+    let (lines, reports) = if sees {
+        (lines_of(&mut session, viewer, id, today).await?, reports_of(&mut session, id).await?)
+    } else {
+        (Vec::new(), Vec::new())
+    };
+    let sessions = if keeps { sessions_of(&mut session, viewer, id, now).await? } else { Vec::new() };
+    let (left, hand_over) = if keeps && person.state == "disabled" {
+        let counts = hand_over::counts(&mut session, id).await?;
+        let left = counts.into_iter().filter(|(_, count)| *count > 0);
+        let left = left.map(|(object, count)| (locale.text(&format!("nav-{}", object.plural)), count)).collect();
+        (left, hand_over::latest(&mut session, id).await?)
+    } else {
+        (Vec::new(), None)
+    };
+    drop(session);
+    let held = person.roles.clone().unwrap_or_default();
+    let roles = Role::ALL.into_iter().map(|role| {
+        let key = role.key();
+        let ticked = typed.ticked_or(&format!("role-{key}"), held.split(' ').any(|one| one == key));
+        (key, locale.text(&format!("role-{key}")), locale.text(&format!("role-{key}-hint")), ticked)
+    });
+    let page = Page::new(viewer, asked, person.name.clone());
+    let now_line = lines.iter().find(|line| line.is_now);
+    let body = RecordBody {
+        page: &page,
+        id,
+        colour: avatar_colour(&person.name),
+        initials: initials(&person.name),
+        keeps,
+        sees,
+        may_edit: viewer.scope.access("person").write > crate::shell::access::Level::None,
+        locale_name: person
+            .locale
+            .as_deref()
+            .map(|tag| locale.text(&format!("language-{}", tag.to_lowercase())))
+            .unwrap_or_default(),
+        state_name: locale.text(&format!("person-state-{}", person.state)),
+        role_names: role_names(locale, &held),
+        roles: roles.collect(),
+        created: format::instant(locale, person.created_at, zone),
+        manager: now_line.map(|line| line.manager.clone()).unwrap_or_default(),
+        lines,
+        reports,
+        sessions,
+        today,
+        errors: typed.errors.iter().map(|error| error.text(locale)).collect(),
+        link,
+        left,
+        hand_over: hand_over.map(|(state, done, total)| HandOver {
+            runs: matches!(state.as_str(), "queued" | "running"),
+            state,
+            done,
+            total: total.unwrap_or(done),
+        }),
+        person: &person,
+    };
+    respond_with(status, &page, render(&body)?)
+}
+
+/// Whom a person reported to, reports to and will report to; newest first.
+async fn lines_of(session: &mut Session, viewer: &Viewer, person: Uuid, today: Day) -> Result<Vec<LineView>> {
+    const LINES: &str = "
+        SELECT l.manager_id, m.name, l.from_day, l.to_day
+          FROM reporting_line l JOIN person m ON m.id = l.manager_id
+         WHERE l.person_id = $1 AND (l.to_day IS NULL OR l.to_day >= l.from_day) ORDER BY l.from_day DESC";
+    let rows: Vec<(Uuid, String, Day, Option<Day>)> = session.all(sql!(LINES, person)).await?;
+    let locale = viewer.locale;
+    Ok(rows
+        .into_iter()
+        .map(|(id, manager, from, to)| LineView {
+            manager,
+            href: format!("/people/{id}"),
+            is_now: from <= today && to.is_none_or(|to| to >= today),
+            is_ahead: from > today,
+            from: format::date(locale, from),
+            to: to.map(|to| format::date(locale, to)).unwrap_or_default(),
+        })
+        .collect())
+}
+
+/// Who reports to a person today, directly.
+async fn reports_of(session: &mut Session, person: Uuid) -> Result<Vec<(String, String, String)>> {
+    const REPORTS: &str = "
+        SELECT p.id, p.name, p.title
+          FROM reporting_line l JOIN person p ON p.id = l.person_id, organization o
+         WHERE l.manager_id = $1 AND l.from_day <= o.lines_as_of AND (l.to_day IS NULL OR l.to_day >= o.lines_as_of)
+           AND p.deleted_at IS NULL AND p.state <> 'disabled'
+         ORDER BY p.name_key, p.id LIMIT 200";
+    let rows: Vec<(Uuid, String, Option<String>)> = session.all(sql!(REPORTS, person)).await?;
+    Ok(rows.into_iter().map(|(id, name, title)| (format!("/people/{id}"), name, title.unwrap_or_default())).collect())
+}
+
+/// Where a person is signed in.
+pub async fn sessions_of(
+    session: &mut Session,
+    viewer: &Viewer,
+    person: Uuid,
+    now: Instant,
+) -> Result<Vec<SessionView>> {
+    let rows: Vec<(String, Instant, Option<String>)> = session
+        .all(sql!(
+            "SELECT token_hash, created_at, agent FROM session WHERE person_id = $1 AND expires_at > $2 ORDER BY created_at DESC LIMIT 100",
+            person,
+            now
+        ))
+        .await?;
+    let locale = viewer.locale;
+    Ok(rows
+        .into_iter()
+        .map(|(hash, since, agent)| SessionView {
+            is_this: hash == viewer.session,
+            device: device(&agent.unwrap_or_default()).unwrap_or_else(|| locale.text("session-unknown")),
+            since: format::instant(locale, since, &viewer.config.zone),
+            key: session_key(&hash),
+        })
+        .collect())
+}
+
+/// Names a session in a form. The stored hash itself stays on the server.
+fn session_key(hash: &str) -> String {
+    hash_token(hash).chars().take(16).collect()
+}
+
+/// The session of a person that a form names.
+pub async fn session_by_key(session: &mut Session, person: Uuid, key: &str) -> Result<Option<String>> {
+    let hashes: Vec<(String,)> =
+        session.all(sql!("SELECT token_hash FROM session WHERE person_id = $1", person)).await?;
+    Ok(hashes.into_iter().map(|(hash,)| hash).find(|hash| session_key(hash) == key))
+}
+
+/// "Chrome · Windows" from what a browser says of itself. `None`: nothing that we know.
+fn device(agent: &str) -> Option<String> {
+    let find =
+        |signs: &[(&str, &'static str)]| signs.iter().find(|(sign, _)| agent.contains(sign)).map(|(_, name)| *name);
+    let browser = find(&[
+        ("MicroMessenger", "WeChat"),
+        ("Edg/", "Edge"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("curl/", "curl"),
+    ]);
+    let system = find(&[
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("Linux", "Linux"),
+    ]);
+    match (browser, system) {
+        (Some(browser), Some(system)) => Some(format!("{browser} · {system}")),
+        (one, other) => one.or(other).map(str::to_owned),
+    }
+}
+
+/// What a refused action leads to: the page again, with the reason.
+async fn refused(
+    app: &App,
+    viewer: &Viewer,
+    asked: &Asked,
+    person: Uuid,
+    sent: Sent,
+    part: &'static str,
+    error: Error,
+) -> Result<Response> {
+    match error {
+        Error::Invalid(errors) => {
+            let typed = if part == "roles" { Typed::refused(sent, errors) } else { Typed::reasons(errors) };
+            record_page(app, viewer, asked, person, StatusCode::UNPROCESSABLE_ENTITY, &typed, None).await
+        }
+        Error::Conflict(_) => {
+            let seen = Reader::of(&sent).version();
+            let back = format!("/people/{person}");
+            conflict_page(app, viewer, asked, ("person", person), seen, |field| field == part, &back).await
+        }
+        other => Err(other),
+    }
+}
+
+fn saved(viewer: &Viewer, asked: &Asked, person: Uuid, key: &str) -> Response {
+    done(asked, &format!("/people/{person}"), Some(Toast::success(viewer.locale.text(key))))
+}
+
+/// POST /people/{id}/roles
+async fn set_roles(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path(person): Path<String>,
+    Form(sent): Form<Sent>,
+) -> Result<Response> {
+    let person = parse_id(&person)?;
+    let form = Reader::of(&sent);
+    let roles: Vec<Role> =
+        Role::ALL.into_iter().filter(|role| form.is_ticked(&format!("role-{}", role.key()))).collect();
+    let mut tx = app.db.write().await?;
+    let by = By::page(&viewer);
+    match command::set_roles(&mut tx, &app.clock, by, person, Some(form.version()), &roles).await {
+        Ok(()) => {
+            tx.commit().await?;
+            Ok(saved(&viewer, &asked, person, "staff-roles-saved"))
+        }
+        Err(error) => {
+            drop(tx);
+            refused(&app, &viewer, &asked, person, sent, "roles", error).await
+        }
+    }
+}
+
+/// POST /people/{id}/manager
+async fn set_manager(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path(person): Path<String>,
+    Form(sent): Form<Sent>,
+) -> Result<Response> {
+    let person = parse_id(&person)?;
+    let outcome = save_manager(&app, &viewer, person, &sent).await;
+    match outcome {
+        Ok(()) => Ok(saved(&viewer, &asked, person, "staff-line-saved")),
+        Err(error) => refused(&app, &viewer, &asked, person, sent, "manager", error).await,
+    }
+}
+
+async fn save_manager(app: &App, viewer: &Viewer, person: Uuid, sent: &Sent) -> Result<()> {
+    let mut form = Reader::of(sent);
+    let from = form.day("from");
+    let manager = match form.raw("manager") {
+        "" => None,
+        text => form.choice("manager", |text| text.parse::<Uuid>().ok().map(Some), None).or_else(|| text.parse().ok()),
+    };
+    let version = form.version();
+    form.finish()?;
+    let today = viewer.config.today(app.clock.now());
+    let mut tx = app.db.write().await?;
+    let by = By::page(viewer);
+    command::set_manager(&mut tx, &app.clock, by, person, Some(version), manager, from, today).await?;
+    Ok(tx.commit().await?)
+}
+
+/// POST /people/{id}/invitation: the link is shown in this answer and never again.
+async fn invite(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    headers: HeaderMap,
+    Path(person): Path<String>,
+) -> Result<Response> {
+    let person = parse_id(&person)?;
+    let mut tx = app.db.write().await?;
+    match command::new_invitation(&mut tx, &app.clock, By::page(&viewer), person).await {
+        Ok(token) => {
+            tx.commit().await?;
+            let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("");
+            let scheme = if app.https { "https" } else { "http" };
+            let link = format!("{scheme}://{host}/invitations/{token}");
+            record_page(&app, &viewer, &asked, person, StatusCode::OK, &Typed::default(), Some(link)).await
+        }
+        Err(error) => {
+            drop(tx);
+            refused(&app, &viewer, &asked, person, Sent::new(), "", error).await
+        }
+    }
+}
+
+#[derive(askama::Template)]
+#[template(path = "system/people/disable.html")]
+struct DisableBody<'a> {
+    page: &'a Page,
+    id: Uuid,
+    name: Html,
+    plain_name: String,
+    is_self: bool,
+    already: bool,
+    counts: Vec<(String, i64)>,
+    owns: bool,
+    errors: Vec<String>,
+}
+
+/// GET /people/{id}/disable: what the person looks after, and who takes it over.
+async fn ask_disable(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path(person): Path<String>,
+) -> Result<Response> {
+    disable_page(&app, &viewer, &asked, parse_id(&person)?, StatusCode::OK, Vec::new()).await
+}
+
+async fn disable_page(
+    app: &App,
+    viewer: &Viewer,
+    asked: &Asked,
+    person: Uuid,
+    status: StatusCode,
+    errors: Vec<String>,
+) -> Result<Response> {
+    let locale = viewer.locale;
+    let mut session = app.db.read().await?;
+    let (name, state): (String, String) = session
+        .optional(sql!("SELECT name, state FROM person WHERE id = $1 AND deleted_at IS NULL", person))
+        .await?
+        .ok_or(Error::NotFound)?;
+    let counts = hand_over::counts(&mut session, person).await?;
+    drop(session);
+    let title_key = if state == "disabled" { "staff-hand-over" } else { "staff-disable" };
+    let page = Page::new(viewer, asked, locale.text(title_key));
+    let body = DisableBody {
+        page: &page,
+        id: person,
+        name: who(&name),
+        plain_name: name,
+        is_self: person == viewer.person,
+        already: state == "disabled",
+        owns: counts.iter().any(|(_, count)| *count > 0),
+        counts: counts
+            .into_iter()
+            .map(|(object, count)| (locale.text(&format!("hand-over-{}", object.plural)), count))
+            .collect(),
+        errors,
+    };
+    respond_with(status, &page, render(&body)?)
+}
+
+/// POST /people/{id}/disable
+async fn disable(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path(person): Path<String>,
+    Form(sent): Form<Sent>,
+) -> Result<Response> {
+    let person = parse_id(&person)?;
+    match close(&app, &viewer, person, &sent).await {
+        Ok(handed_over) => {
+            app.jobs.notify_one();
+            let key = if handed_over { "staff-disabled-handing-over" } else { "staff-disabled" };
+            Ok(saved(&viewer, &asked, person, key))
+        }
+        Err(Error::Invalid(errors)) => {
+            let errors = errors.iter().map(|error| error.text(viewer.locale)).collect();
+            disable_page(&app, &viewer, &asked, person, StatusCode::UNPROCESSABLE_ENTITY, errors).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn close(app: &App, viewer: &Viewer, person: Uuid, sent: &Sent) -> Result<bool> {
+    let mut form = Reader::of(sent);
+    let successor = match form.raw("successor") {
+        "" => None,
+        _ => form.choice("successor", |text| text.parse::<Uuid>().ok().map(Some), None),
+    };
+    form.finish()?;
+    let mut tx = app.db.write().await?;
+    command::disable(&mut tx, &app.clock, By::page(viewer), person, successor).await?;
+    tx.commit().await?;
+    Ok(successor.is_some())
+}
+
+/// POST /people/{id}/enable
+async fn enable(State(app): State<App>, viewer: Viewer, asked: Asked, Path(person): Path<String>) -> Result<Response> {
+    let person = parse_id(&person)?;
+    let mut tx = app.db.write().await?;
+    command::enable(&mut tx, &app.clock, By::page(&viewer), person).await?;
+    tx.commit().await?;
+    Ok(saved(&viewer, &asked, person, "staff-enabled"))
+}
+
+/// POST /people/{id}/sessions: ends the named one, or all.
+async fn end_sessions(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path(person): Path<String>,
+    Form(sent): Form<Sent>,
+) -> Result<Response> {
+    let person = parse_id(&person)?;
+    let mut tx = app.db.write().await?;
+    let hash = match Reader::of(&sent).raw("session") {
+        "" => None,
+        key => session_by_key(&mut tx, person, key).await?,
+    };
+    let which = match (&hash, sent.contains_key("session")) {
+        (Some(hash), _) => Which::One(hash),
+        (None, false) => Which::All,
+        // It has ended by itself meanwhile.
+        (None, true) => return Ok(saved(&viewer, &asked, person, "sessions-ended")),
+    };
+    command::end_sessions(&mut tx, &app.clock, By::page(&viewer), person, which).await?;
+    tx.commit().await?;
+    Ok(saved(&viewer, &asked, person, "sessions-ended"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::device;
+
+    #[test]
+    fn a_device_is_named_as_people_know_it() {
+        let edge = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36 Edg/130.0";
+        assert_eq!(device(edge).as_deref(), Some("Edge · Windows"));
+        let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1";
+        assert_eq!(device(phone).as_deref(), Some("Safari · iPhone"));
+        assert_eq!(device(""), None);
+    }
+}

@@ -1,0 +1,143 @@
+//! Settings: the organisation, who may do what, exchange rates, pipelines, prices. Only the administrator sees them. Every
+//! change bumps `config_version`, so that it is in force on every server's next request, and writes an event with old and new
+//! value. House-wide settings share one version and one subject (the nil id); a form is stale only if the same part of them
+//! changed since. Pipelines, stages and price lists are subjects of their own.
+
+pub mod access;
+pub mod organization;
+pub mod pipelines;
+pub mod prices;
+pub mod rates;
+
+use axum::response::Response;
+use store::{Tx, Uuid, sql};
+
+use super::history::{By, Changes, note, refuse_stale};
+use super::setup::settings_changed;
+use crate::shell::access::Role;
+use crate::shell::app::App;
+use crate::shell::error::{Collision, Error, Result};
+use crate::shell::page::{Asked, Html, Page, Toast, done, render, respond};
+use crate::shell::routes::{Policy, Routes};
+use crate::shell::viewer::Viewer;
+
+const ADMIN: Policy = Policy::Roles(&[Role::Admin]);
+
+/// The subject of what concerns the whole house.
+const HOUSE: (&str, Uuid) = ("settings", Uuid::nil());
+
+pub fn routes() -> Routes {
+    Routes::new()
+        .get("/settings", ADMIN, index)
+        .merge(organization::routes())
+        .merge(access::routes())
+        .merge(rates::routes())
+        .merge(pipelines::routes())
+        .merge(prices::routes())
+}
+
+pub struct Section {
+    key: &'static str,
+    href: &'static str,
+    icon: &'static str,
+}
+
+const SECTIONS: [Section; 5] = [
+    Section { key: "settings-organization", href: "/settings/organization", icon: "building" },
+    Section { key: "settings-access", href: "/settings/access", icon: "shield" },
+    Section { key: "settings-pipelines", href: "/settings/pipelines", icon: "layout-kanban" },
+    Section { key: "settings-rates", href: "/settings/rates", icon: "coins" },
+    Section { key: "settings-prices", href: "/settings/prices", icon: "tag" },
+];
+
+#[derive(askama::Template)]
+#[template(path = "system/settings/tabs.html")]
+struct Tabs<'a> {
+    page: &'a Page,
+    here: &'a str,
+}
+
+/// The row of sections above every settings page.
+fn tabs(page: &Page, here: &str) -> Result<Html> {
+    render(&Tabs { page, here })
+}
+
+#[derive(askama::Template)]
+#[template(path = "system/settings/index.html")]
+struct IndexBody<'a> {
+    page: &'a Page,
+}
+
+/// GET /settings
+async fn index(viewer: Viewer, asked: Asked) -> Result<Response> {
+    let page = Page::new(&viewer, &asked, viewer.locale.text("nav-settings"));
+    respond(&page, &IndexBody { page: &page })
+}
+
+fn saved(viewer: &Viewer, asked: &Asked, to: &str) -> Response {
+    done(asked, to, Some(Toast::success(viewer.locale.text("saved"))))
+}
+
+/// Begins a change of house-wide settings: one at a time, and not over somebody else's change of the same part.
+async fn begin(tx: &mut Tx, seen: i64, is_part: impl Fn(&str) -> bool) -> Result<i64> {
+    lock(tx).await?;
+    let current = version(tx).await?;
+    refuse_stale(tx, HOUSE, current, seen, is_part).await?;
+    Ok(current)
+}
+
+/// The version of the house-wide settings.
+async fn version(session: &mut store::Session) -> Result<i64> {
+    let version = session.value::<i64>("SELECT version FROM organization WHERE id = 1").await?;
+    version.ok_or(Error::Unavailable)
+}
+
+/// Settings are changed by one transaction at a time: rules between rows (a pipeline keeps an open stage) need it.
+async fn lock(tx: &mut Tx) -> Result<()> {
+    tx.value::<i64>("SELECT version FROM organization WHERE id = 1 /*for update*/").await?;
+    Ok(())
+}
+
+/// Ends a change of house-wide settings. Nothing changed: nothing is written.
+async fn finish(tx: &mut Tx, app: &App, viewer: &Viewer, version: i64, changes: Changes) -> Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    tx.execute("UPDATE organization SET version = version + 1 WHERE id = 1").await?;
+    settings_changed(tx).await?;
+    note(tx, &app.clock, By::page(viewer), "updated", HOUSE, version + 1, &changes.0).await
+}
+
+/// Takes the next version of a row that a form was opened for. Returns it.
+///
+/// Errors: [`Error::Conflict`] when the row has moved on since.
+async fn next_version(tx: &mut Tx, table: &str, id: Uuid, seen: i64) -> Result<i64> {
+    lock(tx).await?;
+    let current: Option<i64> = tx
+        .value(sql!(format!("SELECT version FROM {table} WHERE id = $1 AND deleted_at IS NULL /*for update*/"), id))
+        .await?;
+    match current {
+        None => Err(Error::NotFound),
+        Some(current) if current != seen => {
+            Err(Error::Conflict(Box::new(Collision { object: "settings", id, version: current, fields: Vec::new() })))
+        }
+        Some(current) => {
+            tx.execute(sql!(format!("UPDATE {table} SET version = version + 1 WHERE id = $1"), id)).await?;
+            Ok(current + 1)
+        }
+    }
+}
+
+/// Ends a change of one row: the servers read the settings anew, and the history knows.
+async fn finish_row(
+    tx: &mut Tx,
+    app: &App,
+    viewer: &Viewer,
+    kind: &str,
+    id: Uuid,
+    version: i64,
+    changes: Changes,
+) -> Result<()> {
+    settings_changed(tx).await?;
+    note(tx, &app.clock, By::page(viewer), kind, ("settings", id), version, &changes.0).await
+}

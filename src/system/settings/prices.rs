@@ -1,0 +1,439 @@
+//! Price lists: what products cost in a currency, from a day to a day. A line item takes the price of the newest list in its
+//! deal's currency that is in force; without one, the product's list price.
+
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::Value as Json;
+use store::{Day, Session, Tx, Uuid, new_id, sql};
+
+use super::{ADMIN, finish_row, lock, next_version, saved, tabs};
+use crate::shell::app::App;
+use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::format;
+use crate::shell::page::{Asked, Html, Page, render, respond_with};
+use crate::shell::records::id as parse_id;
+use crate::shell::routes::Routes;
+use crate::shell::viewer::Viewer;
+use crate::system::form::{Input, Reader, Sent, Typed, inputs};
+use crate::system::history::{Changes, conflict_page};
+use crate::system::setup::page::currency;
+
+const HERE: &str = "/settings/prices";
+
+pub fn routes() -> Routes {
+    Routes::new()
+        .get(HERE, ADMIN, list)
+        .post(HERE, ADMIN, add)
+        .get("/settings/prices/{id}", ADMIN, show)
+        .post("/settings/prices/{id}", ADMIN, save)
+        .post("/settings/prices/{id}/removal", ADMIN, remove)
+}
+
+#[derive(Debug, Clone, sqlx::FromRow)]
+struct ListRow {
+    id: Uuid,
+    version: i64,
+    name: String,
+    currency: String,
+    from_day: Option<Day>,
+    to_day: Option<Day>,
+    prices: i64,
+}
+
+const LISTS: &str = "
+    SELECT l.id, l.version, l.name, l.currency, l.from_day, l.to_day,
+           (SELECT COUNT(*) FROM price p WHERE p.price_list_id = l.id) AS prices
+      FROM price_list l WHERE l.deleted_at IS NULL";
+
+async fn price_list(session: &mut Session, id: Uuid) -> Result<ListRow> {
+    session.optional(sql!(format!("{LISTS} AND l.id = $1"), id)).await?.ok_or(Error::NotFound)
+}
+
+struct ListView {
+    href: String,
+    name: String,
+    currency: String,
+    from: String,
+    to: String,
+    prices: i64,
+    is_now: bool,
+    is_ahead: bool,
+}
+
+#[derive(askama::Template)]
+#[template(path = "system/settings/prices.html")]
+struct ListsBody<'a> {
+    page: &'a Page,
+    tabs: Html,
+    lists: Vec<ListView>,
+    errors: Vec<(String, String)>,
+    inputs: Vec<Html>,
+    currencies: Vec<&'static str>,
+}
+
+/// GET /settings/prices
+async fn list(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
+    lists_page(&app, &viewer, &asked, StatusCode::OK, &Typed::default()).await
+}
+
+async fn lists_page(app: &App, viewer: &Viewer, asked: &Asked, status: StatusCode, typed: &Typed) -> Result<Response> {
+    let mut session = app.db.read().await?;
+    let rows: Vec<ListRow> =
+        session.all(format!("{LISTS} ORDER BY l.currency, l.from_day DESC, l.id").as_str()).await?;
+    drop(session);
+    let locale = viewer.locale;
+    let today = viewer.config.today(app.clock.now());
+    let day = |day: Option<Day>| day.map(|day| format::date(locale, day)).unwrap_or_default();
+    let lists = rows
+        .into_iter()
+        .map(|row| ListView {
+            href: format!("{HERE}/{}", row.id),
+            is_now: row.from_day.is_none_or(|from| from <= today) && row.to_day.is_none_or(|to| to >= today),
+            is_ahead: row.from_day.is_some_and(|from| from > today),
+            from: day(row.from_day),
+            to: day(row.to_day),
+            name: row.name,
+            currency: row.currency,
+            prices: row.prices,
+        })
+        .collect();
+    let fields = vec![
+        Input::text("name", locale.text("change-price-list-name"), "").required(),
+        Input::text("currency", locale.text("rate-currency"), &viewer.config.base_currency)
+            .required()
+            .suggesting("currencies")
+            .hint(locale.text("price-list-currency-hint")),
+        Input::date("from", locale.text("change-price-list-from"), None),
+        Input::date("to", locale.text("change-price-list-to"), None).hint(locale.text("price-list-days-hint")),
+    ];
+    let page = Page::new(viewer, asked, locale.text("settings-prices"));
+    let body = ListsBody {
+        tabs: tabs(&page, HERE)?,
+        lists,
+        errors: typed.summary(locale, &[&fields]),
+        inputs: inputs(fields, typed, locale)?,
+        currencies: super::organization::currencies(),
+        page: &page,
+    };
+    respond_with(status, &page, render(&body)?)
+}
+
+/// POST /settings/prices
+async fn add(State(app): State<App>, viewer: Viewer, asked: Asked, Form(sent): Form<Sent>) -> Result<Response> {
+    match store_list(&app, &viewer, &sent).await {
+        Ok(id) => Ok(saved(&viewer, &asked, &format!("{HERE}/{id}"))),
+        Err(Error::Invalid(errors)) => {
+            let typed = Typed::refused(sent, errors);
+            lists_page(&app, &viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, &typed).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// From and to; a list that ends before it begins is never in force.
+fn read_span(form: &mut Reader<'_>) -> (Option<Day>, Option<Day>) {
+    let (from, to) = (form.optional_day("from"), form.optional_day("to"));
+    if let (Some(from), Some(to)) = (from, to)
+        && to < from
+    {
+        form.wrong("to", "refused-span-backwards");
+    }
+    (from, to)
+}
+
+async fn store_list(app: &App, viewer: &Viewer, sent: &Sent) -> Result<Uuid> {
+    let mut form = Reader::of(sent);
+    let name = form.required_line("name", 80);
+    let currency = form.choice("currency", currency, String::new());
+    let (from, to) = read_span(&mut form);
+    form.finish()?;
+    let mut tx = app.db.write().await?;
+    lock(&mut tx).await?;
+    let id = new_id(&app.clock);
+    tx.execute(sql!(
+        "INSERT INTO price_list (id, version, name, currency, from_day, to_day) VALUES ($1, 1, $2, $3, $4, $5)",
+        id,
+        &name,
+        &currency,
+        from,
+        to
+    ))
+    .await?;
+    let text = |day: Option<Day>| day.map(|day| day.to_string());
+    let mut changes = Changes::default();
+    changes.add("price_list.name", Json::Null, name);
+    changes.add("price_list.currency", Json::Null, currency);
+    changes.add("price_list.from", Json::Null, text(from));
+    changes.add("price_list.to", Json::Null, text(to));
+    finish_row(&mut tx, app, viewer, "created", id, 1, changes).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct ProductRow {
+    id: Uuid,
+    name: String,
+    code: String,
+    list_price: i64,
+    currency: String,
+    amount: Option<i64>,
+}
+
+/// Products that are sold, and those that have a price in the list.
+const PRODUCTS: &str = "
+    SELECT p.id, p.name, p.code, p.list_price, p.currency, x.amount
+      FROM product p LEFT JOIN price x ON x.product_id = p.id AND x.price_list_id = $1
+     WHERE p.deleted_at IS NULL AND (p.active OR x.amount IS NOT NULL) ORDER BY p.name_key, p.id LIMIT $2";
+
+/// More rows than this are not filled in by hand.
+const GRID: i64 = 1000;
+
+struct PriceView {
+    key: String,
+    name: String,
+    code: String,
+    list_price: String,
+    value: String,
+    error: String,
+}
+
+#[derive(askama::Template)]
+#[template(path = "system/settings/price_list.html")]
+struct ListBody<'a> {
+    page: &'a Page,
+    tabs: Html,
+    list: ListRow,
+    version: String,
+    errors: Vec<(String, String)>,
+    inputs: Vec<Html>,
+    products: Vec<PriceView>,
+}
+
+/// GET /settings/prices/{id}
+async fn show(State(app): State<App>, viewer: Viewer, asked: Asked, Path(id): Path<String>) -> Result<Response> {
+    list_page(&app, &viewer, &asked, parse_id(&id)?, StatusCode::OK, &Typed::default()).await
+}
+
+async fn list_page(
+    app: &App,
+    viewer: &Viewer,
+    asked: &Asked,
+    id: Uuid,
+    status: StatusCode,
+    typed: &Typed,
+) -> Result<Response> {
+    let mut session = app.db.read().await?;
+    let list = price_list(&mut session, id).await?;
+    let products: Vec<ProductRow> = session.all(sql!(PRODUCTS, id, GRID)).await?;
+    drop(session);
+    let locale = viewer.locale;
+    let t = |key: &str| locale.text(key);
+    let fields = vec![
+        Input::text("name", t("change-price-list-name"), &list.name).required(),
+        Input::text("currency", t("rate-currency"), &list.currency).fixed().hint(t("price-list-currency-fixed")),
+        Input::date("from", t("change-price-list-from"), list.from_day),
+        Input::date("to", t("change-price-list-to"), list.to_day).hint(t("price-list-days-hint")),
+    ];
+    let products = products
+        .into_iter()
+        .map(|product| {
+            let key = format!("price-{}", product.id);
+            let standing = product.amount.map(|amount| format::plain_amount(amount, &list.currency));
+            PriceView {
+                value: typed.or(&key, standing.unwrap_or_default()),
+                error: typed.error(&key, locale),
+                list_price: format::money(product.list_price, &product.currency),
+                name: product.name,
+                code: product.code,
+                key,
+            }
+        })
+        .collect();
+    let page = Page::new(viewer, asked, list.name.clone());
+    let body = ListBody {
+        tabs: tabs(&page, HERE)?,
+        version: typed.or("version", list.version),
+        errors: typed.summary(locale, &[&fields]),
+        inputs: inputs(fields, typed, locale)?,
+        products,
+        list,
+        page: &page,
+    };
+    respond_with(status, &page, render(&body)?)
+}
+
+async fn answer(
+    app: &App,
+    viewer: &Viewer,
+    asked: &Asked,
+    id: Uuid,
+    sent: Sent,
+    outcome: Result<()>,
+    to: &str,
+) -> Result<Response> {
+    match outcome {
+        Ok(()) => Ok(saved(viewer, asked, to)),
+        Err(Error::Invalid(errors)) => {
+            list_page(app, viewer, asked, id, StatusCode::UNPROCESSABLE_ENTITY, &Typed::refused(sent, errors)).await
+        }
+        Err(Error::Conflict(_)) => {
+            let seen = Reader::of(&sent).version();
+            let here = format!("{HERE}/{id}");
+            conflict_page(app, viewer, asked, ("settings", id), seen, |_| true, &here).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// POST /settings/prices/{id}: the list and its whole grid at once.
+async fn save(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path(id): Path<String>,
+    Form(sent): Form<Sent>,
+) -> Result<Response> {
+    let id = parse_id(&id)?;
+    let outcome = store_prices(&app, &viewer, id, &sent).await;
+    let here = format!("{HERE}/{id}");
+    answer(&app, &viewer, &asked, id, sent, outcome, &here).await
+}
+
+async fn store_prices(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Result<()> {
+    let mut form = Reader::of(sent);
+    let name = form.required_line("name", 80);
+    let (from, to) = read_span(&mut form);
+    let mut tx = app.db.write().await?;
+    let version = next_version(&mut tx, "price_list", id, form.version()).await?;
+    let before = price_list(&mut tx, id).await?;
+    let products: Vec<ProductRow> = tx.all(sql!(PRODUCTS, id, GRID)).await?;
+    let prices = read_prices(&mut form, &before.currency, &products);
+    form.finish()?;
+    let text = |day: Option<Day>| day.map(|day| day.to_string());
+    let mut changes = Changes::default();
+    changes.add("price_list.name", before.name, name.as_str());
+    changes.add("price_list.from", text(before.from_day), text(from));
+    changes.add("price_list.to", text(before.to_day), text(to));
+    tx.execute(sql!("UPDATE price_list SET name = $2, from_day = $3, to_day = $4 WHERE id = $1", id, name, from, to))
+        .await?;
+    let shown = |amount: Option<i64>| amount.map(|amount| format::plain_amount(amount, &before.currency));
+    for (product, amount) in prices {
+        changes.add(format!("price.{}", product.code), shown(product.amount), shown(amount));
+        write_price(&mut tx, id, product.id, amount).await?;
+    }
+    finish_row(&mut tx, app, viewer, "updated", id, version, changes).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The prices that differ from what stands. A product that the form does not show keeps its price; an empty input takes it away.
+fn read_prices<'a>(
+    form: &mut Reader<'_>,
+    currency: &str,
+    products: &'a [ProductRow],
+) -> Vec<(&'a ProductRow, Option<i64>)> {
+    let mut changed = Vec::new();
+    for product in products {
+        let key = format!("price-{}", product.id);
+        if !form.is_ticked(&key) {
+            continue;
+        }
+        let amount = match form.raw(&key) {
+            "" => None,
+            text => match format::parse_amount(text, currency).filter(|amount| *amount >= 0) {
+                Some(amount) => Some(amount),
+                None => {
+                    form.errors.push(
+                        FieldError::new(&key, "invalid-price")
+                            .with("product", &product.name)
+                            .with("currency", currency),
+                    );
+                    continue;
+                }
+            },
+        };
+        if amount != product.amount {
+            changed.push((product, amount));
+        }
+    }
+    changed
+}
+
+async fn write_price(tx: &mut Tx, list: Uuid, product: Uuid, amount: Option<i64>) -> Result<()> {
+    match amount {
+        Some(amount) => {
+            tx.execute(sql!(
+                "INSERT INTO price (price_list_id, product_id, amount) VALUES ($1, $2, $3)
+                 ON CONFLICT (price_list_id, product_id) DO UPDATE SET amount = excluded.amount",
+                list,
+                product,
+                amount
+            ))
+            .await?
+        }
+        None => {
+            tx.execute(sql!("DELETE FROM price WHERE price_list_id = $1 AND product_id = $2", list, product)).await?
+        }
+    };
+    Ok(())
+}
+
+/// POST /settings/prices/{id}/removal
+async fn remove(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path(id): Path<String>,
+    Form(sent): Form<Sent>,
+) -> Result<Response> {
+    let id = parse_id(&id)?;
+    let outcome = drop_list(&app, &viewer, id, &sent).await;
+    answer(&app, &viewer, &asked, id, sent, outcome, HERE).await
+}
+
+async fn drop_list(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Result<()> {
+    let mut tx = app.db.write().await?;
+    let version = next_version(&mut tx, "price_list", id, Reader::of(sent).version()).await?;
+    let before = price_list(&mut tx, id).await?;
+    tx.execute(sql!("UPDATE price_list SET deleted_at = $2 WHERE id = $1", id, app.clock.now())).await?;
+    let mut changes = Changes::default();
+    changes.add("price_list.name", before.name, Json::Null);
+    finish_row(&mut tx, app, viewer, "deleted", id, version, changes).await?;
+    Ok(tx.commit().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn product(number: u128, amount: Option<i64>) -> ProductRow {
+        let name = format!("Product {number}");
+        ProductRow {
+            id: Uuid::from_u128(number),
+            code: name.clone(),
+            name,
+            list_price: 0,
+            currency: "CNY".into(),
+            amount,
+        }
+    }
+
+    #[test]
+    fn a_grid_changes_what_was_typed_and_nothing_else() {
+        let products = [product(1, Some(100)), product(2, Some(200)), product(3, None), product(4, Some(400))];
+        let key = |number: u128| format!("price-{}", Uuid::from_u128(number));
+        let sent: Sent = [(key(1), "1.00"), (key(2), ""), (key(3), "¥3.5万")]
+            .into_iter()
+            .map(|(name, value)| (name, value.to_owned()))
+            .collect();
+        let mut form = Reader::of(&sent);
+        let changed: Vec<(u128, Option<i64>)> = read_prices(&mut form, "CNY", &products)
+            .into_iter()
+            .map(|(product, amount)| (product.id.as_u128(), amount))
+            .collect();
+        assert_eq!(changed, [(2, None), (3, Some(3_500_000))]);
+        assert_eq!(form.errors, []);
+    }
+}
