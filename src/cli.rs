@@ -8,6 +8,7 @@ use store::Clock;
 use tokio::net::TcpListener;
 
 use crate::app;
+use crate::demo::{self, Edition};
 use crate::shell::access::Role;
 use crate::shell::app::App;
 use crate::shell::calendar::Calendar;
@@ -28,22 +29,27 @@ pub struct Cli {
 /// Where the data lie.
 #[derive(Args, Clone)]
 pub struct Place {
-    /// Folder for the database file and uploaded files
-    #[arg(long, global = true, env = "TRIVET_DATA", default_value = "trivet-data")]
-    data: PathBuf,
+    /// Folder for the database file and uploaded files [default: trivet-data, for the demo demo-data]
+    #[arg(long, global = true, env = "TRIVET_DATA")]
+    data: Option<PathBuf>,
     /// sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE; without it a SQLite file in the data folder
     #[arg(long, global = true, env = "TRIVET_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
 }
 
 impl Place {
+    pub fn folder(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| PathBuf::from("trivet-data"))
+    }
+
     pub fn url(&self) -> String {
-        self.database_url.clone().unwrap_or_else(|| format!("sqlite:{}", self.data.join("trivet.db").display()))
+        self.database_url.clone().unwrap_or_else(|| format!("sqlite:{}", self.folder().join("trivet.db").display()))
     }
 
     pub async fn open(&self, https: bool) -> Result<App, String> {
-        std::fs::create_dir_all(&self.data).map_err(|error| format!("{}: {error}", self.data.display()))?;
-        app::open(&self.url(), &self.data, Clock::system(), https).await.map_err(say)
+        let folder = self.folder();
+        std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        app::open(&self.url(), &folder, Clock::system(), https).await.map_err(say)
     }
 }
 
@@ -56,6 +62,17 @@ enum Command {
         /// The site is reached by HTTPS: cookies are marked Secure
         #[arg(long, env = "TRIVET_HTTPS")]
         https: bool,
+    },
+    /// Load an invented company with 8,800 deals (once), print the sign-ins and serve
+    Demo {
+        /// en or zh-CN
+        #[arg(long, default_value = "en")]
+        locale: String,
+        #[arg(long, env = "TRIVET_LISTEN", default_value = "127.0.0.1:8700")]
+        listen: SocketAddr,
+        /// Only load the data
+        #[arg(long)]
+        no_serve: bool,
     },
     /// Create the organisation and its first administrator
     Setup {
@@ -105,6 +122,7 @@ pub fn run() -> Result<(), String> {
 async fn dispatch(cli: Cli) -> Result<(), String> {
     match cli.command {
         Command::Serve { listen, https } => serve(&cli.place, listen, https).await,
+        Command::Demo { locale, listen, no_serve } => demo(cli.place, &locale, listen, no_serve).await,
         Command::Setup { name, locale, currency, zone, fiscal_start_month, calendar, admin_email, admin_password } => {
             let organization = setup::Organization {
                 name,
@@ -152,7 +170,37 @@ async fn serve(place: &Place, listen: SocketAddr, https: bool) -> Result<(), Str
     if app.config(0).await.is_err() {
         return Err("There is no organisation yet. Run `trivet setup` (see trivet setup --help) or `make demo`.".into());
     }
+    serve_app(app, listen).await
+}
+
+async fn serve_app(app: App, listen: SocketAddr) -> Result<(), String> {
     let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
     println!("Trivet serves on http://{listen}");
     app::serve(app, listener).await.map_err(|error| error.to_string())
+}
+
+/// Loads the demo company into its own folder, or finds it there, and serves.
+async fn demo(mut place: Place, locale: &str, listen: SocketAddr, no_serve: bool) -> Result<(), String> {
+    let (edition, folder) = match Locale::parse(locale).ok_or("--locale: en or zh-CN")? {
+        Locale::En => (Edition::English, "demo-data"),
+        Locale::Zh => (Edition::Chinese, "demo-data-zh"),
+    };
+    place.data.get_or_insert_with(|| PathBuf::from(folder));
+    let began = std::time::Instant::now();
+    let app = place.open(false).await?;
+    eprintln!("Demo data in {}:", place.folder().display());
+    match demo::load::load(&app, edition, &place.folder()).await.map_err(say)? {
+        true => eprintln!("  loaded in {:.0} s", began.elapsed().as_secs_f64()),
+        false => eprintln!("  are there already (delete the folder to begin anew)"),
+    }
+    println!("\n  {:<12}{:<30}password", "role", "sign in as");
+    for role in demo::load::ROLES {
+        println!("  {:<12}{:<30}{}", role, format!("{role}@trivet.example"), demo::PASSWORD);
+    }
+    println!();
+    if no_serve {
+        app.db.close().await;
+        return Ok(());
+    }
+    serve_app(app, listen).await
 }

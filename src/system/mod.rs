@@ -1,5 +1,6 @@
-//! The house's own affairs: setting up, signing in, people and their rights, jobs.
+//! The house's own affairs: setting up, signing in, people and their rights, imports, jobs.
 
+pub mod imports;
 pub mod jobs;
 pub mod people;
 pub mod setup;
