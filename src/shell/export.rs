@@ -15,6 +15,7 @@ use serde_json::json;
 use store::event::{self, Change, Event};
 use store::{Cell, Cells, Day, Instant, Uuid, new_id};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc::Sender;
 
 use super::app::App;
 use super::error::{Error, Result};
@@ -66,6 +67,9 @@ pub struct Export {
     /// The query string, for the audit trail.
     pub asked: String,
 }
+
+/// Some bytes of the file, or why it breaks off.
+type Portion = Result<Bytes, std::io::Error>;
 
 /// Exports a person may begin in a minute.
 const PER_MINUTE: f64 = 20.0;
@@ -135,15 +139,12 @@ impl Export {
     /// The file as an answer that is made while it is sent.
     async fn body(self, app: &App) -> Result<Body> {
         self.audit(app).await?;
-        let (send, receive) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(4);
+        let (send, receive) = tokio::sync::mpsc::channel::<Portion>(4);
         let app = app.clone();
         match self.format {
             FileFormat::Csv => {
                 tokio::spawn(async move {
-                    let outcome = self
-                        .portions(&app, async |bytes| send.send(Ok(bytes)).await.map_err(|_| gone()))
-                        .await;
-                    if let Err(error) = outcome {
+                    if let Err(error) = self.portions(&app, &send).await {
                         // A file that breaks off must not look complete.
                         let _ = send.send(Err(std::io::Error::other(error.key()))).await;
                     }
@@ -176,9 +177,21 @@ impl Export {
         let mut rows = 0;
         match self.format {
             FileFormat::Csv => {
-                rows = self
-                    .portions(app, async |bytes| to.write_all(&bytes).await.map_err(unwritable))
-                    .await?;
+                let (send, mut receive) = tokio::sync::mpsc::channel::<Portion>(4);
+                let give = async {
+                    let given = self.portions(app, &send).await;
+                    drop(send);
+                    given
+                };
+                let take = async {
+                    while let Some(Ok(bytes)) = receive.recv().await {
+                        to.write_all(&bytes).await?;
+                    }
+                    Ok(())
+                };
+                let (given, taken) = tokio::join!(give, take);
+                taken.map_err(unwritable)?;
+                rows = given?;
             }
             FileFormat::Xlsx => {
                 let path = self.workbook(app).await?;
@@ -252,16 +265,12 @@ impl Export {
     }
 
     /// Hands out the rows as CSV, a portion at a time; returns how many there were.
-    async fn portions(
-        &self,
-        app: &App,
-        mut hand_on: impl AsyncFnMut(Bytes) -> Result<()>,
-    ) -> Result<u64> {
+    async fn portions(&self, app: &App, to: &Sender<Portion>) -> Result<u64> {
         let (fields, headings, adds_currency) = self.columns();
         let heading: Vec<Value> = headings.into_iter().map(Value::Text).collect();
         let mut first = "\u{feff}".as_bytes().to_vec();
         first.extend(csv_rows([heading.as_slice()]));
-        hand_on(first.into()).await?;
+        to.send(Ok(first.into())).await.map_err(|_| gone())?;
         let mut session = app.db.read().await?;
         let mut rows = session.stream::<Cells>(self.statement(app)?);
         let mut portion: Vec<Vec<Value>> = Vec::with_capacity(PORTION);
@@ -274,7 +283,8 @@ impl Export {
                 count += 1;
             }
             if portion.len() == PORTION || (is_over && !portion.is_empty()) {
-                hand_on(csv_rows(portion.iter().map(Vec::as_slice)).into()).await?;
+                let bytes = csv_rows(portion.iter().map(Vec::as_slice));
+                to.send(Ok(bytes.into())).await.map_err(|_| gone())?;
                 portion.clear();
                 if looked.elapsed().as_secs() >= LOOK_AGAIN {
                     self.still_allowed(app).await?;
