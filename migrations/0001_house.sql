@@ -242,9 +242,10 @@ CREATE TABLE import (
     id         {id} PRIMARY KEY,
     version    BIGINT NOT NULL,
     object     TEXT NOT NULL,
+    name       TEXT NOT NULL,                    -- what the file was called
     file_id    {id} NOT NULL REFERENCES stored_file (id),
     mapping    TEXT NOT NULL,
-    state      TEXT NOT NULL,                    -- mapping | checking | checked | running | done | cancelled | failed | undone
+    state      TEXT NOT NULL,                    -- mapping | checking | checked | running | done | cancelled | failed | undoing | undone
     job_id     {id},
     rows_total BIGINT NOT NULL,
     created    BIGINT NOT NULL,
@@ -258,16 +259,20 @@ CREATE TABLE import (
 );
 CREATE INDEX import_by_owner ON import (owner_id, created_at);
 
--- Rows that could not be taken in, and rows that changed an existing record (with the version before, for undo).
+-- Rows that could not be taken in, rows that wait for a record further down in the file, rows that changed an existing
+-- record (for undo), and what an undo had to leave as it is because somebody changed it since.
 CREATE TABLE import_row (
     import_id  {id} NOT NULL,
     row_number BIGINT NOT NULL,
-    action     TEXT NOT NULL,                    -- failed | updated
+    action     TEXT NOT NULL,                    -- failed | waiting | updated | kept
     record_id  {id},
+    version    BIGINT,                           -- of the record after the update
     cells      TEXT,                             -- JSON array: the row as it was in the file
     errors     TEXT,                             -- JSON array of {field, message key, arguments}
     PRIMARY KEY (import_id, row_number)
 );
+CREATE INDEX import_row_by_action ON import_row (import_id, action, row_number);
+CREATE INDEX import_row_by_record ON import_row (import_id, record_id) WHERE record_id IS NOT NULL;
 
 -- sqlite:
 CREATE TABLE search_doc (

@@ -76,6 +76,7 @@ CREATE INDEX contact_by_name    ON contact (name_key {first}, id) WHERE deleted_
 CREATE INDEX contact_by_updated ON contact (updated_at {first}, id) WHERE deleted_at IS NULL;
 CREATE INDEX contact_by_account ON contact (account_id, name_key);
 CREATE INDEX contact_by_owner   ON contact (owner_id, name_key);
+CREATE INDEX contact_by_email   ON contact (email);
 CREATE INDEX contact_by_external ON contact (external_id);
 CREATE INDEX contact_by_import  ON contact (import_id) WHERE import_id IS NOT NULL;
 
@@ -99,6 +100,7 @@ CREATE TABLE product (
     import_id   {id}
 );
 CREATE UNIQUE INDEX product_by_code ON product (code) WHERE deleted_at IS NULL;
+CREATE INDEX product_by_import ON product (import_id) WHERE import_id IS NOT NULL;
 CREATE INDEX product_by_name ON product (name_key {first}, id) WHERE deleted_at IS NULL;
 
 CREATE TABLE price_list (
@@ -293,6 +295,7 @@ CREATE INDEX lead_by_name    ON lead (name_key {first}, id) WHERE deleted_at IS 
 CREATE INDEX lead_by_created ON lead (created_day {first}, id) WHERE deleted_at IS NULL;
 CREATE INDEX lead_by_updated ON lead (updated_at {first}, id) WHERE deleted_at IS NULL;
 CREATE INDEX lead_by_owner   ON lead (owner_id, status, created_day);
+CREATE INDEX lead_by_email   ON lead (email);
 CREATE INDEX lead_by_external ON lead (external_id);
 CREATE INDEX lead_by_import  ON lead (import_id) WHERE import_id IS NOT NULL;
 

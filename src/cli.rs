@@ -8,6 +8,7 @@ use store::Clock;
 use tokio::net::TcpListener;
 
 use crate::app;
+use crate::demo::{self, Edition};
 use crate::shell::access::Role;
 use crate::shell::api::document::Description;
 use crate::shell::app::App;
@@ -32,22 +33,27 @@ pub struct Cli {
 /// Where the data lie.
 #[derive(Args, Clone)]
 pub struct Place {
-    /// Folder for the database file and uploaded files
-    #[arg(long, global = true, env = "TRIVET_DATA", default_value = "trivet-data")]
-    data: PathBuf,
+    /// Folder for the database file and uploaded files [default: trivet-data, for the demo demo-data]
+    #[arg(long, global = true, env = "TRIVET_DATA")]
+    data: Option<PathBuf>,
     /// sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE; without it a SQLite file in the data folder
     #[arg(long, global = true, env = "TRIVET_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
 }
 
 impl Place {
+    pub fn folder(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| PathBuf::from("trivet-data"))
+    }
+
     pub fn url(&self) -> String {
-        self.database_url.clone().unwrap_or_else(|| format!("sqlite:{}", self.data.join("trivet.db").display()))
+        self.database_url.clone().unwrap_or_else(|| format!("sqlite:{}", self.folder().join("trivet.db").display()))
     }
 
     pub async fn open(&self, https: bool) -> Result<App, String> {
-        std::fs::create_dir_all(&self.data).map_err(|error| format!("{}: {error}", self.data.display()))?;
-        app::open(&self.url(), &self.data, Clock::system(), https).await.map_err(say)
+        let folder = self.folder();
+        std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        app::open(&self.url(), &folder, Clock::system(), https).await.map_err(say)
     }
 }
 
@@ -71,6 +77,17 @@ enum Command {
     },
     /// Look whether database, files, disk and clock are well; says what to do where they are not
     Doctor,
+    /// Load an invented company with 8,800 deals (once), print the sign-ins and serve
+    Demo {
+        /// en or zh-CN
+        #[arg(long, default_value = "en")]
+        locale: String,
+        #[arg(long, env = "TRIVET_LISTEN", default_value = "127.0.0.1:8700")]
+        listen: SocketAddr,
+        /// Only load the data
+        #[arg(long)]
+        no_serve: bool,
+    },
     /// Create the organisation and its first administrator
     Setup {
         #[arg(long)]
@@ -139,6 +156,7 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
             Ok(())
         }
         Command::Doctor => doctor(&cli.place).await,
+        Command::Demo { locale, listen, no_serve } => demo(cli.place, &locale, listen, no_serve).await,
         Command::Setup { name, locale, currency, zone, fiscal_start_month, calendar, admin_email, admin_password } => {
             let organization = setup::Organization {
                 name,
@@ -180,6 +198,10 @@ pub async fn set_up(
 async fn serve(place: &Place, listen: SocketAddr, https: bool, api_per_minute: u32) -> Result<(), String> {
     let app = place.open(https).await?;
     app.limits.set_api_per_minute(api_per_minute);
+    serve_app(app, listen).await
+}
+
+async fn serve_app(app: App, listen: SocketAddr) -> Result<(), String> {
     let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
     println!("Trivet serves on http://{listen}");
     if !app.is_set_up().await.map_err(say)? {
@@ -189,7 +211,7 @@ async fn serve(place: &Place, listen: SocketAddr, https: bool, api_per_minute: u
 }
 
 async fn doctor(place: &Place) -> Result<(), String> {
-    let findings = doctor::examine(&place.url(), &place.data, &Clock::system()).await;
+    let findings = doctor::examine(&place.url(), &place.folder(), &Clock::system()).await;
     let troubled = findings.iter().filter(|finding| finding.trouble.is_some()).count();
     for finding in findings {
         match finding.trouble {
@@ -198,4 +220,30 @@ async fn doctor(place: &Place) -> Result<(), String> {
         }
     }
     if troubled == 0 { Ok(()) } else { Err(format!("{troubled} of the things above need attention")) }
+}
+
+/// Loads the demo company into its own folder, or finds it there, and serves.
+async fn demo(mut place: Place, locale: &str, listen: SocketAddr, no_serve: bool) -> Result<(), String> {
+    let (edition, folder) = match Locale::parse(locale).ok_or("--locale: en or zh-CN")? {
+        Locale::En => (Edition::English, "demo-data"),
+        Locale::Zh => (Edition::Chinese, "demo-data-zh"),
+    };
+    place.data.get_or_insert_with(|| PathBuf::from(folder));
+    let began = std::time::Instant::now();
+    let app = place.open(false).await?;
+    eprintln!("Demo data in {}:", place.folder().display());
+    match demo::load::load(&app, edition, &place.folder()).await.map_err(say)? {
+        true => eprintln!("  loaded in {:.0} s", began.elapsed().as_secs_f64()),
+        false => eprintln!("  are there already (delete the folder to begin anew)"),
+    }
+    println!("\n  {:<12}{:<30}password", "role", "sign in as");
+    for role in demo::load::ROLES {
+        println!("  {:<12}{:<30}{}", role, format!("{role}@trivet.example"), demo::PASSWORD);
+    }
+    println!();
+    if no_serve {
+        app.db.close().await;
+        return Ok(());
+    }
+    serve_app(app, listen).await
 }

@@ -9,6 +9,7 @@ mod credit;
 mod customers;
 mod deals;
 mod leads;
+pub mod load;
 mod mapping;
 mod maven;
 mod names;

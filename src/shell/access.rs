@@ -152,6 +152,10 @@ impl Scope {
         self.access.get(object).copied().unwrap_or_default()
     }
 
+    pub fn creates_any(&self) -> bool {
+        self.access.values().any(|access| access.create)
+    }
+
     pub fn level(&self, object: &str, right: Right) -> Level {
         let access = self.access(object);
         match right {

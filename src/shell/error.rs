@@ -8,7 +8,7 @@ use store::StoreError;
 use super::i18n::Locale;
 
 /// One thing wrong with one field: a message key and its arguments.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct FieldError {
     /// The field's key; empty for the record as a whole.
     pub field: String,
@@ -23,6 +23,9 @@ impl FieldError {
     pub fn with(mut self, name: &str, value: impl ToString) -> FieldError {
         self.args.push((name.into(), value.to_string()));
         self
+    }
+    pub fn arg(&self, name: &str) -> Option<&str> {
+        self.args.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
     pub fn text(&self, locale: Locale) -> String {
         let args: Vec<(&str, &str)> = self.args.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

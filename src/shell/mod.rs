@@ -7,6 +7,7 @@ pub mod bulk;
 pub mod calendar;
 pub mod config;
 pub mod error;
+pub mod export;
 pub mod form;
 pub mod format;
 pub mod i18n;

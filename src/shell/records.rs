@@ -12,6 +12,7 @@ use store::{Cells, Sql, Uuid, new_id, sql};
 use super::access::{Level, Right};
 use super::app::App;
 use super::error::{Collision, Error, FieldError, Result};
+use super::export::{self, FileFormat};
 use super::form::{self, Filled, FormBody, Input};
 use super::format;
 use super::list::{self, Asks, Shows, can_edit_in_place};
@@ -25,7 +26,9 @@ use super::viewer::Viewer;
 /// The generic routes of one kind of record, all but its record page.
 pub fn routes(object: &'static Object) -> Routes {
     let at = |rest: &str| format!("/{}{rest}", object.plural);
+    let file = |extension: &str| format!("/{}.{extension}", object.plural);
     let (read, change, create) = (Policy::Read(object.name), Policy::Change(object.name), Policy::Create(object.name));
+    let export = Policy::Export(object.name);
     Routes::new()
         .get(&at(""), read, move |app, viewer, asked| list::show(object, app, viewer, asked))
         .get(&at("/sums"), read, move |app, viewer, asked| list::sums(object, app, viewer, asked))
@@ -59,6 +62,18 @@ pub fn routes(object: &'static Object) -> Routes {
         })
         .post(&at("/bulk/apply"), change, move |app, viewer, asked, body| {
             super::bulk::apply(object, app, viewer, asked, body)
+        })
+        .get(&file("csv"), export, move |app, viewer, asked| {
+            export::download(object, FileFormat::Csv, app, viewer, asked)
+        })
+        .get(&file("xlsx"), export, move |app, viewer, asked| {
+            export::download(object, FileFormat::Xlsx, app, viewer, asked)
+        })
+        .post(&file("csv"), export, move |app, viewer, body| {
+            export::download_chosen(object, FileFormat::Csv, app, viewer, body)
+        })
+        .post(&file("xlsx"), export, move |app, viewer, body| {
+            export::download_chosen(object, FileFormat::Xlsx, app, viewer, body)
         })
         .get(&format!("/pick/{}", object.name), read, move |app, viewer, asked| pick(object, app, viewer, asked))
 }

@@ -2,7 +2,7 @@
 //! the same list feeds the permission tests (Q17, Q18) and the table in the manual.
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::{Next, from_fn};
@@ -26,6 +26,8 @@ pub enum Policy {
     /// Some right to change this kind of record.
     Change(&'static str),
     Create(&'static str),
+    /// The right to make any kind of record.
+    CreateAny,
     Export(&'static str),
     /// One of these roles.
     Roles(&'static [Role]),
@@ -39,6 +41,7 @@ impl Policy {
             Policy::Read(object) => viewer.scope.access(object).read > Level::None,
             Policy::Change(object) => viewer.scope.access(object).write > Level::None,
             Policy::Create(object) => viewer.may_create(object),
+            Policy::CreateAny => viewer.may_create_any(),
             Policy::Export(object) => viewer.scope.access(object).export,
             Policy::Roles(roles) => roles.iter().any(|role| viewer.has(*role)),
         }
@@ -83,6 +86,22 @@ impl Routes {
         let guarded = on(filter, handler).route_layer(from_fn(move |request, next| guard(policy, request, next)));
         self.router = self.router.route(path, guarded);
         self.infos.push(RouteInfo { method, path: path.to_owned(), policy });
+        self
+    }
+
+    /// A POST that takes more than the house's usual size of a request.
+    pub fn post_large<T: 'static>(
+        mut self,
+        path: &str,
+        policy: Policy,
+        most: usize,
+        handler: impl Handler<T, App>,
+    ) -> Routes {
+        let guarded = on(MethodFilter::POST, handler)
+            .layer(DefaultBodyLimit::max(most))
+            .route_layer(from_fn(move |request, next| guard(policy, request, next)));
+        self.router = self.router.route(path, guarded);
+        self.infos.push(RouteInfo { method: Method::POST, path: path.to_owned(), policy });
         self
     }
 

@@ -82,6 +82,10 @@ impl Viewer {
         &self.config.rules
     }
 
+    pub fn may_create_any(&self) -> bool {
+        self.scope.creates_any()
+    }
+
     pub fn may_create(&self, object: &str) -> bool {
         self.scope.access(object).create
     }

@@ -158,8 +158,7 @@ fn excerpt(text: &str, lower: &str, words: &[String]) -> String {
 /// Markdown to markup and to searchable sections. What could do harm or break the policy of the page does not get through:
 /// HTML is shown as text, links lead only to the guide, to pages of ours and to https, pictures become their description.
 fn chapter(slug: &'static str, text: &str) -> Chapter {
-    let mut chapter =
-        Chapter { slug, title: String::new(), html: Html::default(), sections: vec![Section::default()] };
+    let mut chapter = Chapter { slug, title: String::new(), html: Html::default(), sections: vec![Section::default()] };
     let mut events: Vec<Event> = Vec::new();
     let mut heading: Option<(HeadingLevel, usize, String)> = None;
     for event in Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
@@ -233,7 +232,11 @@ fn target<'a>(link: &str) -> CowStr<'a> {
 
 /// The anchor of a heading, the same that code-hosting sites make: lower case, words joined by hyphens, Chinese as it is.
 fn anchor(title: &str) -> String {
-    let kept = title.to_lowercase().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).collect::<String>();
+    let kept = title
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .collect::<String>();
     kept.trim().replace(' ', "-")
 }
 
@@ -257,14 +260,16 @@ mod tests {
                 assert!(!chapter.title.is_empty(), "{} has no title", chapter.slug);
                 for link in chapter.html.0.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
                     assert!(!link.is_empty(), "{}: a link leads nowhere", chapter.slug);
-                    let Some(inside) = link.strip_prefix("/help/").or_else(|| link.starts_with('#').then_some(link)) else {
+                    let Some(inside) = link.strip_prefix("/help/").or_else(|| link.starts_with('#').then_some(link))
+                    else {
                         continue;
                     };
                     let (to, anchor) = inside.split_once('#').map_or((inside, None), |(to, anchor)| (to, Some(anchor)));
                     let to = if to.is_empty() { chapter.slug } else { to };
                     let found = chapters(locale).iter().find(|other| other.slug == to);
                     let found = found.unwrap_or_else(|| panic!("{}: no chapter {to}", chapter.slug));
-                    let anchored = anchor.is_none_or(|anchor| found.html.0.contains(&format!("id=\"{}\"", percent_decoded(anchor))));
+                    let anchored = anchor
+                        .is_none_or(|anchor| found.html.0.contains(&format!("id=\"{}\"", percent_decoded(anchor))));
                     assert!(anchored, "{}: no heading {link}", chapter.slug);
                 }
             }

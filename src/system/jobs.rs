@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use store::job;
+use store::job::{self, Job};
 
+use super::imports;
+use super::imports::engine::Ended;
 use super::people::hand_over;
 use crate::shell::app::App;
-use crate::shell::error::{Error, Result};
+use crate::shell::error::{Error, FieldError, Result};
 
 /// Runs for as long as the server does.
 pub async fn work(app: App) {
@@ -29,22 +31,36 @@ pub async fn next(app: &App) -> Result<bool> {
     let mut tx = app.db.write().await?;
     let Some(job) = job::claim(&mut tx, app.clock.now()).await? else { return Ok(false) };
     tx.commit().await?;
-    let (id, kind) = (job.id, job.kind.clone());
-    let outcome = match kind.as_str() {
-        hand_over::KIND => hand_over::run(app, &job).await,
+    let outcome = match job.kind.as_str() {
+        "import" => imports::engine::run(app, &job).await,
+        "import-undo" => imports::undo::run(app, &job).await,
+        hand_over::KIND => hand_over::run(app, &job)
+            .await
+            .map(|state| if state == "cancelled" { Ended::Cancelled } else { Ended::Done }),
         other => Err(Error::Internal(format!("no worker knows jobs of kind {other:?}"))),
     };
+    finish(app, &job, outcome).await?;
+    Ok(true)
+}
+
+/// Notes how a job ended. What was wrong is kept as JSON, to be shown in the reader's language.
+pub async fn finish(app: &App, job: &Job, outcome: Result<Ended>) -> Result<()> {
     let (state, result) = match outcome {
-        Ok(state) => (state, String::new()),
+        Ok(Ended::Lost) => return Ok(()),
+        Ok(ended) => (ended.key(), String::new()),
         Err(error) => {
-            tracing::error!(%id, kind, ?error, "a job failed");
-            ("failed", format!("{error:?}"))
+            tracing::error!(id = %job.id, kind = job.kind, ?error, "a job failed");
+            let errors = match error {
+                Error::Invalid(errors) => errors,
+                other => vec![FieldError::new("", other.key())],
+            };
+            ("failed", serde_json::to_string(&errors).unwrap_or_default())
         }
     };
     let mut tx = app.db.write().await?;
-    job::finish(&mut tx, id, app.clock.now(), state, &result).await?;
+    job::finish(&mut tx, job.id, app.clock.now(), state, &result).await?;
     tx.commit().await?;
-    Ok(true)
+    Ok(())
 }
 
 /// Reporting lines that begin or end today come into force.

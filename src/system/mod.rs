@@ -1,10 +1,11 @@
-//! The house's own affairs: setting up, signing in, people and their rights, settings, history, jobs, the user guide.
+//! The house's own affairs: setting up, signing in, people and their rights, settings, history, imports, jobs, the user guide.
 
 pub mod audit;
 pub mod doctor;
 mod form;
 pub mod help;
 pub mod history;
+pub mod imports;
 pub mod jobs;
 mod me;
 pub mod people;

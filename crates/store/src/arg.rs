@@ -16,6 +16,20 @@ pub enum Arg {
     Bytes(Option<Vec<u8>>),
 }
 
+impl Arg {
+    /// No value, of the same type.
+    pub fn emptied(&self) -> Arg {
+        match self {
+            Arg::Int(_) => Arg::Int(None),
+            Arg::Text(_) => Arg::Text(None),
+            Arg::Id(_) => Arg::Id(None),
+            Arg::Bool(_) => Arg::Bool(None),
+            Arg::Float(_) => Arg::Float(None),
+            Arg::Bytes(_) => Arg::Bytes(None),
+        }
+    }
+}
+
 macro_rules! arg_from {
     ($($from:ty => $variant:ident($map:expr);)*) => {$(
         impl From<$from> for Arg { fn from(value: $from) -> Arg { Arg::$variant(Some(($map)(value))) } }

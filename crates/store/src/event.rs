@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Instant, Result, Session, Tx, sql};
+use crate::{Instant, Result, Session, Sql, Tx, batches, sql};
 
 /// One field that changed. Values are the stored ones as JSON; readers format (and hide) them per viewer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,31 +62,30 @@ impl Recorded {
     }
 }
 
-const INSERT: &str = "
-    INSERT INTO event (id, at, actor_id, via, kind, subject_type, subject_id, account_id, version, changes, reason)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const COLUMNS: &str = "id, at, actor_id, via, kind, subject_type, subject_id, account_id, version, changes, reason";
 
 pub async fn record(tx: &mut Tx, event: Event<'_>) -> Result<()> {
-    let changes = if event.changes.is_empty() {
-        "[]".into()
-    } else {
-        serde_json::to_string(event.changes).expect("changes are plain JSON")
-    };
-    tx.execute(sql!(
-        INSERT,
-        event.id,
-        event.at,
-        event.actor,
-        event.via,
-        event.kind,
-        event.subject_type,
-        event.subject_id,
-        event.account_id,
-        event.version,
-        changes,
-        event.reason
-    ))
-    .await?;
+    record_all(tx, std::slice::from_ref(&event)).await
+}
+
+/// Writes many events with few statements.
+pub async fn record_all(tx: &mut Tx, events: &[Event<'_>]) -> Result<()> {
+    for batch in batches(events) {
+        let mut statement = Sql::new(format!("INSERT INTO event ({COLUMNS}) VALUES "));
+        for (index, event) in batch.iter().enumerate() {
+            let changes = if event.changes.is_empty() {
+                "[]".into()
+            } else {
+                serde_json::to_string(event.changes).expect("changes are plain JSON")
+            };
+            statement.push(if index == 0 { "(" } else { ", (" });
+            statement.bind(event.id).push(", ").bind(event.at).push(", ").bind(event.actor).push(", ").bind(event.via);
+            statement.push(", ").bind(event.kind).push(", ").bind(event.subject_type).push(", ").bind(event.subject_id);
+            statement.push(", ").bind(event.account_id).push(", ").bind(event.version).push(", ").bind(changes);
+            statement.push(", ").bind(event.reason).push(")");
+        }
+        tx.execute(statement).await?;
+    }
     Ok(())
 }
 

@@ -39,6 +39,15 @@ impl Files {
         Ok(crate::migrate::hex(&Sha256::digest(bytes)))
     }
 
+    /// Begins a file that arrives piece by piece; it appears under its name when it is finished.
+    pub async fn begin(&self, id: Uuid) -> Result<Arriving> {
+        let path = self.path(id);
+        tokio::fs::create_dir_all(path.parent().expect("a file lies in a folder")).await?;
+        let waiting = path.with_extension("part");
+        let file = tokio::fs::File::create(&waiting).await?;
+        Ok(Arriving { file, waiting, path, size: 0, digest: Sha256::new(), finished: false })
+    }
+
     pub async fn get(&self, id: Uuid) -> Result<Vec<u8>> {
         Ok(tokio::fs::read(self.path(id)).await?)
     }
@@ -47,6 +56,45 @@ impl Files {
         match tokio::fs::remove_file(self.path(id)).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
+        }
+    }
+}
+
+/// A file on its way to the disk. Dropped before [`Arriving::finish`], it leaves nothing behind.
+pub struct Arriving {
+    file: tokio::fs::File,
+    waiting: PathBuf,
+    path: PathBuf,
+    size: u64,
+    digest: Sha256,
+    finished: bool,
+}
+
+impl Arriving {
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.digest.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(tokio::io::AsyncWriteExt::write_all(&mut self.file, bytes).await?)
+    }
+
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Makes it durable; returns size and SHA-256 in hex.
+    pub async fn finish(mut self) -> Result<(u64, String)> {
+        tokio::io::AsyncWriteExt::flush(&mut self.file).await?;
+        self.file.sync_all().await?;
+        tokio::fs::rename(&self.waiting, &self.path).await?;
+        self.finished = true;
+        Ok((self.size, crate::migrate::hex(&self.digest.clone().finalize())))
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        if !self.finished {
+            let _ = std::fs::remove_file(&self.waiting);
         }
     }
 }

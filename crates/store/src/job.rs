@@ -68,6 +68,24 @@ pub async fn claim(tx: &mut Tx, now: Instant) -> Result<Option<Job>> {
     find(tx, id).await
 }
 
+/// Starts a job at once in this process (command line), so that no server claims it.
+pub async fn start(tx: &mut Tx, id: Uuid, now: Instant) -> Result<Option<Job>> {
+    tx.execute(sql!(
+        "UPDATE job SET state = 'running', alive_at = $2, started_at = $2 WHERE id = $1 AND state = 'queued'",
+        id,
+        now
+    ))
+    .await?;
+    find(tx, id).await
+}
+
+/// Whether the job is still ours to work on: running, at the cursor behind the last chunk we did. Holds its row.
+pub async fn is_ours(tx: &mut Tx, id: Uuid, cursor: Option<&str>) -> Result<bool> {
+    let standing: Option<(String, Option<String>)> =
+        tx.optional(sql!("SELECT state, cursor FROM job WHERE id = $1 /*for update*/", id)).await?;
+    Ok(standing.is_some_and(|(state, standing)| state == "running" && standing.as_deref() == cursor))
+}
+
 pub async fn find(session: &mut Session, id: Uuid) -> Result<Option<Job>> {
     session.optional(sql!(format!("SELECT {COLUMNS} FROM job WHERE id = $1"), id)).await
 }

@@ -35,6 +35,17 @@ pub fn new_id(clock: &Clock) -> Uuid {
     Uuid::new_v7(uuid::Timestamp::from_unix_time(seconds, nanos, u128::from(micros % 1000), 12))
 }
 
+/// Cuts rows into batches for statements of many rows: of a few fixed sizes, so that each statement's text is prepared once.
+pub fn batches<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let size = [50, 10, 1].into_iter().find(|size| *size <= rest.len())?;
+        let (batch, after) = rest.split_at(size);
+        rest = after;
+        Some(batch)
+    })
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("database: {0}")]

@@ -11,7 +11,7 @@ use std::fmt::Write;
 use pinyin::ToPinyin;
 use uuid::Uuid;
 
-use crate::{Engine, Result, Sql, Tx, sql};
+use crate::{Engine, Result, Sql, Tx, batches, sql};
 
 /// The words under which a record is found.
 #[derive(Debug, Clone, Default)]
@@ -120,35 +120,52 @@ pub const KINDS: [&str; 6] = ["account", "contact", "lead", "opportunity", "prod
 
 /// Replaces what a record is found by.
 pub async fn put(tx: &mut Tx, kind: &str, subject: Uuid, words: &Words, is_new: bool) -> Result<()> {
+    if !is_new && tx.engine() == Engine::Sqlite {
+        remove(tx, kind, subject).await?;
+    }
+    put_all(tx, kind, &[(subject, words)]).await
+}
+
+/// Many records with few statements. On SQLite they must be new.
+pub async fn put_all(tx: &mut Tx, kind: &str, records: &[(Uuid, &Words)]) -> Result<()> {
     debug_assert!(KINDS.contains(&kind));
-    let open = joined(&words.open);
-    let private = joined(&words.private);
-    match tx.engine() {
-        Engine::Sqlite => {
-            if !is_new {
-                remove(tx, kind, subject).await?;
-            }
-            tx.execute(sql!("INSERT INTO search_doc (subject_id, kind) VALUES ($1, $2)", subject, kind)).await?;
-            tx.execute(sql!(
-                format!("INSERT INTO search_{kind} (rowid, open, private) VALUES (last_insert_rowid(), $1, $2)"),
-                open,
-                private
-            ))
-            .await?;
-        }
-        Engine::Postgres => {
-            tx.execute(sql!(
-                "INSERT INTO search_doc (subject_id, kind, open, everything)
-                 VALUES ($1, $2, array_to_tsvector(string_to_array($3, ' ')), array_to_tsvector(string_to_array($4, ' ')))
-                 ON CONFLICT (subject_id) DO UPDATE SET open = EXCLUDED.open, everything = EXCLUDED.everything",
-                subject,
-                kind,
-                &open,
-                if private.is_empty() { open.clone() } else { format!("{open} {private}").trim().to_owned() }
-            ))
-            .await?;
+    for batch in batches(records) {
+        match tx.engine() {
+            Engine::Sqlite => put_sqlite(tx, kind, batch).await?,
+            Engine::Postgres => put_postgres(tx, kind, batch).await?,
         }
     }
+    Ok(())
+}
+
+async fn put_sqlite(tx: &mut Tx, kind: &str, batch: &[(Uuid, &Words)]) -> Result<()> {
+    // Row ids are handed out here, under the writer's lock, because both tables must have the same.
+    let last: i64 = tx.value("SELECT seq FROM sqlite_sequence WHERE name = 'search_doc'").await?.unwrap_or(0);
+    let mut names = Sql::new("INSERT INTO search_doc (rowid, subject_id, kind) VALUES ");
+    let mut words = Sql::new(format!("INSERT INTO search_{kind} (rowid, open, private) VALUES "));
+    for (index, (subject, found_by)) in batch.iter().enumerate() {
+        let row = last + 1 + index as i64;
+        let open = if index == 0 { "(" } else { ", (" };
+        names.push(open).bind(row).push(", ").bind(*subject).push(", ").bind(kind).push(")");
+        words.push(open).bind(row).push(", ").bind(joined(&found_by.open)).push(", ");
+        words.bind(joined(&found_by.private)).push(")");
+    }
+    tx.execute(names).await?;
+    tx.execute(words).await?;
+    Ok(())
+}
+
+async fn put_postgres(tx: &mut Tx, kind: &str, batch: &[(Uuid, &Words)]) -> Result<()> {
+    let mut statement = Sql::new("INSERT INTO search_doc (subject_id, kind, open, everything) VALUES ");
+    for (index, (subject, found_by)) in batch.iter().enumerate() {
+        let (open, private) = (joined(&found_by.open), joined(&found_by.private));
+        let everything = if private.is_empty() { open.clone() } else { format!("{open} {private}").trim().to_owned() };
+        statement.push(if index == 0 { "(" } else { ", (" }).bind(*subject).push(", ").bind(kind);
+        statement.push(", array_to_tsvector(string_to_array(").bind(open).push(", ' '))");
+        statement.push(", array_to_tsvector(string_to_array(").bind(everything).push(", ' ')))");
+    }
+    statement.push(" ON CONFLICT (subject_id) DO UPDATE SET open = EXCLUDED.open, everything = EXCLUDED.everything");
+    tx.execute(statement).await?;
     Ok(())
 }
 

@@ -129,11 +129,15 @@ fn entry(operation: &Operation, locale: Locale) -> Json {
     }
     let mut responses: Vec<(u16, Json)> =
         operation.answers.iter().map(|reply| (reply.status, answered(reply, locale))).collect();
-    responses.extend(operation.refusals().into_iter().map(|status| {
-        (status, json!({ "$ref": format!("#/components/responses/{}", refusal_name(status)) }))
-    }));
+    responses.extend(
+        operation
+            .refusals()
+            .into_iter()
+            .map(|status| (status, json!({ "$ref": format!("#/components/responses/{}", refusal_name(status)) }))),
+    );
     responses.sort_by_key(|(status, _)| *status);
-    entry["responses"] = Json::Object(responses.into_iter().map(|(status, reply)| (status.to_string(), reply)).collect());
+    entry["responses"] =
+        Json::Object(responses.into_iter().map(|(status, reply)| (status.to_string(), reply)).collect());
     entry
 }
 

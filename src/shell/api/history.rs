@@ -51,13 +51,7 @@ impl Place {
     }
 }
 
-pub async fn list(
-    object: &'static Object,
-    app: &App,
-    viewer: &Viewer,
-    id: Uuid,
-    asking: &Asking,
-) -> Result<Answer> {
+pub async fn list(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid, asking: &Asking) -> Result<Answer> {
     asking.only(&["limit", "after"])?;
     let limit = asking.whole("limit", 1, 200, 50)?;
     let after = asking.text("after", 1000)?.map(Place::parse).transpose()?;
@@ -69,7 +63,8 @@ pub async fn list(
     events.truncate(limit as usize);
     let seen = Seen::of(&mut session, viewer, app.registry, object, &events).await?;
     let mut currency = after.map_or(row.currency, |place| place.currency);
-    let data: Vec<Json> = events.iter().filter_map(|event| of_event(viewer, object, event, &seen, &mut currency)).collect();
+    let data: Vec<Json> =
+        events.iter().filter_map(|event| of_event(viewer, object, event, &seen, &mut currency)).collect();
     let last = events.last().filter(|_| more).map(|event| Place { event: event.id, currency });
     let next = last.map(|place| place.to_text());
     let link = next
@@ -100,7 +95,11 @@ fn of_event(
             let field = viewer.projection(object).find(|field| field.key == change.field)?;
             let say = |raw: &Json, currency: &str| {
                 let currency = if field.kind == Kind::BaseMoney { base } else { currency };
-                if seen.has(field, raw) { value::to_json(field, &value::from_raw_json(field, raw), currency) } else { Json::Null }
+                if seen.has(field, raw) {
+                    value::to_json(field, &value::from_raw_json(field, raw), currency)
+                } else {
+                    Json::Null
+                }
             };
             Some(json!({
                 "field": field.key,
@@ -141,7 +140,8 @@ impl Seen {
         let mut named: HashMap<&'static str, HashSet<Uuid>> = HashMap::new();
         for Change { field, old, new } in events.iter().flat_map(Recorded::changes) {
             let Some(Kind::Ref(target)) = object.field(&field).map(|field| field.kind) else { continue };
-            let ids = [old, new].into_iter().filter_map(|value| value.as_str().and_then(|text| text.parse::<Uuid>().ok()));
+            let ids =
+                [old, new].into_iter().filter_map(|value| value.as_str().and_then(|text| text.parse::<Uuid>().ok()));
             named.entry(target).or_default().extend(ids);
         }
         let mut seen = HashSet::new();

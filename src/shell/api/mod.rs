@@ -19,6 +19,6 @@ mod shares;
 mod tests;
 
 pub use answer::{Answer, etag};
-pub use call::{Asking, Body, IfMatch, Ids, MayMatch, Post};
+pub use call::{Asking, Body, Ids, IfMatch, MayMatch, Post};
 pub use operation::{Api, Operation, page_of, schema_of};
 pub use reference::routes;

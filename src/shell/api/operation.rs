@@ -160,14 +160,7 @@ impl Operation {
     }
 
     pub fn query(mut self, name: &'static str, schema: Json, text: &'static str) -> Operation {
-        self.parameters.push(Parameter {
-            name,
-            place: "query",
-            required: false,
-            schema,
-            text,
-            comma_separated: false,
-        });
+        self.parameters.push(Parameter { name, place: "query", required: false, schema, text, comma_separated: false });
         self
     }
 
@@ -265,7 +258,10 @@ impl Operation {
 fn path_names(path: &str) -> impl Iterator<Item = &'static str> + '_ {
     const NAMES: [&str; 4] = ["id", "item", "person", "criterion"];
     path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).map(|name| {
-        NAMES.into_iter().find(|known| *known == name).unwrap_or_else(|| panic!("{name}: name path parameters in NAMES"))
+        NAMES
+            .into_iter()
+            .find(|known| *known == name)
+            .unwrap_or_else(|| panic!("{name}: name path parameters in NAMES"))
     })
 }
 

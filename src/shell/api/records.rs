@@ -124,12 +124,8 @@ fn example(object: &'static Object) -> Json {
             && !matches!(field.kind, Kind::Ref(_) | Kind::CreditCode)
             && field.key != "password"
     };
-    let members: Map<String, Json> = object
-        .fields
-        .iter()
-        .filter(shown)
-        .map(|field| (field.key.to_owned(), shape::example(object, field)))
-        .collect();
+    let members: Map<String, Json> =
+        object.fields.iter().filter(shown).map(|field| (field.key.to_owned(), shape::example(object, field))).collect();
     Json::Object(members)
 }
 
@@ -327,11 +323,16 @@ pub fn inputs_of(
     let mut errors = Vec::new();
     for (key, given) in members {
         let Some(field) = object.field(key).filter(|field| shape::is_written(field, creating)) else {
-            let known = key == "id" || key == "version" || object.field(key.strip_suffix("_label").unwrap_or(key)).is_some();
+            let known =
+                key == "id" || key == "version" || object.field(key.strip_suffix("_label").unwrap_or(key)).is_some();
             errors.push(FieldError::new(key, if known { "invalid-read-only" } else { "invalid-unknown-field" }));
             continue;
         };
-        let whole = if given.is_number() { shape::whole(given).map_or_else(|| given.clone(), |n| json!(n)) } else { given.clone() };
+        let whole = if given.is_number() {
+            shape::whole(given).map_or_else(|| given.clone(), |n| json!(n))
+        } else {
+            given.clone()
+        };
         match shape::check(field, &whole).and_then(|()| value::from_json(field, &whole)) {
             Ok(text) => {
                 inputs.insert(key.clone(), text);

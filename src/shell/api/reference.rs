@@ -23,7 +23,9 @@ pub fn routes(api: Api) -> Routes {
     let text: Arc<OnceLock<String>> = Arc::default();
     let of_document = description.clone();
     Routes::new()
-        .get("/api", Policy::Public, move |viewer, headers, asked, sought| page(description, viewer, headers, asked, sought))
+        .get("/api", Policy::Public, move |viewer, headers, asked, sought| {
+            page(description, viewer, headers, asked, sought)
+        })
         .get("/api/openapi.json", Policy::Public, move || async move {
             // Made at the first call: it takes some milliseconds, and most servers are never asked.
             let text = text.get_or_init(|| of_document.document(Locale::En).to_string()).clone();
@@ -109,15 +111,14 @@ fn groups(document: &Json, sought: &str) -> Vec<Group> {
         .map(|tag| Group { name: text(&tag["name"]), title: text(&tag["description"]), operations: Vec::new() })
         .collect();
     let paths = document["paths"].as_object().into_iter().flatten();
-    for (path, method, operation) in paths
-        .flat_map(|(path, methods)| methods.as_object().into_iter().flatten().map(move |(m, o)| (path, m, o)))
+    for (path, method, operation) in
+        paths.flat_map(|(path, methods)| methods.as_object().into_iter().flatten().map(move |(m, o)| (path, m, o)))
     {
         let entry = entry_of(document, path, method, operation);
         let group = groups.iter_mut().find(|group| operation["tags"][0] == group.name.as_str());
         let Some(group) = group else { continue };
         let names = entry.parameters.iter().chain(&entry.body).map(|member| member.name.as_str());
-        let haystack =
-            [&entry.method, path, &entry.summary, &entry.text, &entry.id, &group.title].map(String::as_str);
+        let haystack = [&entry.method, path, &entry.summary, &entry.text, &entry.id, &group.title].map(String::as_str);
         let haystack = haystack.into_iter().chain(names).collect::<Vec<_>>().join(" ").to_lowercase();
         if sought.split_whitespace().all(|word| haystack.contains(word)) {
             group.operations.push(entry);
@@ -137,7 +138,8 @@ fn entry_of(document: &Json, path: &str, method: &str, operation: &Json) -> Entr
     let content = &operation["requestBody"]["content"]["application/json"];
     let example = &content["example"];
     let responses = operation["responses"].as_object().into_iter().flatten();
-    let statuses = responses.clone().map(|(status, response)| (status.clone(), text(&resolve(document, response)["description"])));
+    let statuses =
+        responses.clone().map(|(status, response)| (status.clone(), text(&resolve(document, response)["description"])));
     let success = responses.clone().find(|(status, _)| status.starts_with('2'));
     let answer = success.map_or(&Json::Null, |(_, response)| &response["content"]["application/json"]["schema"]);
     Entry {

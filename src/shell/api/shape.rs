@@ -23,15 +23,8 @@ pub enum Lexis {
 }
 
 impl Lexis {
-    pub const ALL: [Lexis; 7] = [
-        Lexis::Line,
-        Lexis::Lines,
-        Lexis::Phone,
-        Lexis::Url,
-        Lexis::CreditCode,
-        Lexis::Amount,
-        Lexis::Currency,
-    ];
+    pub const ALL: [Lexis; 7] =
+        [Lexis::Line, Lexis::Lines, Lexis::Phone, Lexis::Url, Lexis::CreditCode, Lexis::Amount, Lexis::Currency];
 
     pub fn pattern(self) -> &'static str {
         match self {

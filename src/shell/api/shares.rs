@@ -83,14 +83,7 @@ async fn list(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid) -> 
     Ok(Answer::ok(json!(Shares { data: shares.into_iter().map(shown).collect() })))
 }
 
-async fn put(
-    object: &'static Object,
-    app: &App,
-    viewer: &Viewer,
-    id: Uuid,
-    person: Uuid,
-    ask: Ask,
-) -> Result<Answer> {
+async fn put(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid, person: Uuid, ask: Ask) -> Result<Answer> {
     let actor = app.actor(viewer, "api");
     let mut tx = app.db.write().await?;
     let share = share::put(&mut tx, &actor, object, id, person, ask.may_write).await?;

@@ -1,7 +1,7 @@
 //! Changing records. Page, API, command line, import and bulk edit all end here: one validation, one authorisation
 //! inside the write transaction, one event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use store::event::{self, Change, Event};
 use store::search::{self, Words};
@@ -64,53 +64,107 @@ pub fn read_inputs(
 }
 
 /// Makes a record; returns its id.
-pub async fn create(tx: &mut Tx, actor: &Actor, object: &'static Object, mut draft: Draft) -> Result<Uuid> {
+pub async fn create(tx: &mut Tx, actor: &Actor, object: &'static Object, draft: Draft) -> Result<Uuid> {
+    let draft = prepare_new(tx, actor, object, draft, &mut Known::default()).await?;
+    let ids = write_new(tx, actor, object, std::slice::from_ref(&draft)).await?;
+    Ok(ids[0])
+}
+
+/// References that were just shown to exist and to be visible; bulk work need not ask again for every row.
+pub type Known = HashSet<(&'static str, Uuid)>;
+
+/// Authorises, completes and checks a new record. Reads, but writes nothing: a draft that is refused here leaves no trace.
+pub async fn prepare_new(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    mut draft: Draft,
+    known: &mut Known,
+) -> Result<Draft> {
     if !actor.viewer.scope.access(object.name).create {
         return Err(Error::Forbidden);
     }
     (object.prepare)(tx, actor, &mut draft, None).await?;
     check_required(object, &draft, None)?;
-    check_references(tx, actor, object, &draft).await?;
-    let id = new_id(&actor.clock);
-    insert(tx, actor, object, &draft, id).await?;
-    (object.after_save)(tx, actor, &draft, id, None).await?;
-    event::record(
-        tx,
-        Event {
+    check_references(tx, actor, object, &draft, known).await?;
+    Ok(draft)
+}
+
+/// Writes prepared records with their history and search words; returns their ids. Many at once cost few statements.
+pub async fn write_new(tx: &mut Tx, actor: &Actor, object: &'static Object, drafts: &[Draft]) -> Result<Vec<Uuid>> {
+    let ids: Vec<Uuid> = drafts.iter().map(|_| new_id(&actor.clock)).collect();
+    insert(tx, actor, object, drafts, &ids).await?;
+    for (draft, id) in drafts.iter().zip(&ids) {
+        (object.after_save)(tx, actor, draft, *id, None).await?;
+    }
+    let events: Vec<Event<'_>> = drafts
+        .iter()
+        .zip(&ids)
+        .map(|(draft, id)| Event {
             id: new_id(&actor.clock),
             at: actor.now,
             actor: Some(actor.viewer.person),
             via: actor.via,
             kind: "created",
             subject_type: object.name,
-            subject_id: id,
-            account_id: account_of(object, id, &draft, None),
+            subject_id: *id,
+            account_id: account_of(object, *id, draft, None),
             version: 1,
             changes: &[],
             reason: draft.reason.as_deref(),
-        },
-    )
-    .await?;
-    put_words(tx, object, &draft, id, None).await?;
-    Ok(id)
+        })
+        .collect();
+    event::record_all(tx, &events).await?;
+    if object.searched {
+        let words: Vec<Words> = drafts.iter().map(|draft| words_of(object, draft, None)).collect();
+        let records: Vec<(Uuid, &Words)> = ids.iter().copied().zip(&words).collect();
+        search::put_all(tx, object.name, &records).await?;
+    }
+    Ok(ids)
 }
 
-async fn insert(tx: &mut Tx, actor: &Actor, object: &'static Object, draft: &Draft, id: Uuid) -> Result<()> {
-    let mut columns = String::from("id, version, created_at, created_by, updated_at, updated_by, import_id");
-    let mut values = Sql::default();
-    values.bind(id).push(", 1, ").bind(actor.now).push(", ").bind(actor.viewer.person).push(", ").bind(actor.now);
-    values.push(", ").bind(actor.viewer.person).push(", ").bind(actor.import);
-    for (column, arg) in columns_of(object, draft) {
-        columns.push_str(", ");
-        columns.push_str(column);
-        values.push(", ").bind(arg);
+async fn insert(tx: &mut Tx, actor: &Actor, object: &'static Object, drafts: &[Draft], ids: &[Uuid]) -> Result<()> {
+    let rows: Vec<(&Draft, &Uuid)> = drafts.iter().zip(ids).collect();
+    for batch in store::batches(&rows) {
+        // Every row names the same columns, whatever it fills, so that one prepared statement takes them all.
+        let given: Vec<Vec<(&'static str, Arg)>> = batch.iter().map(|(draft, _)| columns_of(object, draft)).collect();
+        let mut columns: Vec<(&'static str, Arg)> = object
+            .fields
+            .iter()
+            .filter(|field| field.write != Write::Never && !field.is_virtual())
+            .map(|field| (field.column, argument(field, &Cell::Null)))
+            .collect();
+        for (column, value) in given.iter().flatten() {
+            if !columns.iter().any(|(known, _)| known == column) {
+                columns.push((column, value.emptied()));
+            }
+        }
+        let mut statement = Sql::new(format!(
+            "INSERT INTO {} (id, version, created_at, created_by, updated_at, updated_by, import_id",
+            object.table
+        ));
+        for (column, _) in &columns {
+            statement.push(", ").push(column);
+        }
+        statement.push(") VALUES ");
+        for (index, ((_, id), given)) in batch.iter().zip(given).enumerate() {
+            statement.push(if index == 0 { "(" } else { ", (" });
+            statement.bind(**id).push(", 1, ").bind(actor.now).push(", ").bind(actor.viewer.person).push(", ");
+            statement.bind(actor.now).push(", ").bind(actor.viewer.person).push(", ").bind(actor.import);
+            for (column, empty) in &columns {
+                // A column set twice counts once, as the last one said.
+                let value = given.iter().rev().find(|(name, _)| name == column).map_or(empty, |(_, value)| value);
+                statement.push(", ").bind(value.clone());
+            }
+            statement.push(")");
+        }
+        tx.execute(statement).await.map_err(duplicate)?;
     }
-    let statement =
-        Sql { text: format!("INSERT INTO {} ({columns}) VALUES ({})", object.table, values.text), args: values.args };
-    tx.execute(statement).await.map_err(|error| {
-        if error.is_unique_violation() { Error::field("", "invalid-duplicate") } else { error.into() }
-    })?;
     Ok(())
+}
+
+fn duplicate(error: store::StoreError) -> Error {
+    if error.is_unique_violation() { Error::field("", "invalid-duplicate") } else { error.into() }
 }
 
 /// The columns a draft sets: its fields, what was derived, and the sort key of a name.
@@ -160,8 +214,24 @@ pub async fn update_loaded(
     object: &'static Object,
     before: &Loaded,
     version: Option<i64>,
-    mut draft: Draft,
+    draft: Draft,
 ) -> Result<i64> {
+    match prepare_change(tx, actor, object, before, version, draft, &mut Known::default()).await? {
+        Some(draft) => write_change(tx, actor, object, before, &draft).await,
+        None => Ok(before.version),
+    }
+}
+
+/// Merges, completes and checks a change. Reads, but writes nothing. `None`: nothing would change.
+pub async fn prepare_change(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    before: &Loaded,
+    version: Option<i64>,
+    mut draft: Draft,
+    known: &mut Known,
+) -> Result<Option<Draft>> {
     if let Some(version) = version.filter(|version| *version != before.version) {
         merge(tx, actor, object, before, version, &mut draft).await?;
     }
@@ -171,25 +241,34 @@ pub async fn update_loaded(
         }
     }
     if draft.is_empty() {
-        return Ok(before.version);
+        return Ok(None);
     }
     (object.prepare)(tx, actor, &mut draft, Some(before)).await?;
     check_required(object, &draft, Some(before))?;
-    check_references(tx, actor, object, &draft).await?;
+    check_references(tx, actor, object, &draft, known).await?;
+    Ok(Some(draft))
+}
+
+/// Writes a prepared change with its history and search words; returns the new version.
+pub async fn write_change(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    before: &Loaded,
+    draft: &Draft,
+) -> Result<i64> {
     let mut statement = Sql::new(format!("UPDATE {} SET version = version + 1, updated_at = ", object.table));
     statement.bind(actor.now).push(", updated_by = ").bind(actor.viewer.person);
-    for (column, arg) in columns_of(object, &draft) {
+    for (column, arg) in columns_of(object, draft) {
         statement.push(", ").push(column).push(" = ").bind(arg);
     }
     statement.push(" WHERE id = ").bind(before.id).push(" AND version = ").bind(before.version);
-    let touched = tx.execute(statement).await.map_err(|error| {
-        if error.is_unique_violation() { Error::field("", "invalid-duplicate") } else { error.into() }
-    })?;
+    let touched = tx.execute(statement).await.map_err(duplicate)?;
     if touched == 0 {
         return Err(Error::Refused { status: 409, key: "error-conflict" });
     }
-    (object.after_save)(tx, actor, &draft, before.id, Some(before)).await?;
-    let changes = changes_of(object, before, &draft);
+    (object.after_save)(tx, actor, draft, before.id, Some(before)).await?;
+    let changes = changes_of(object, before, draft);
     event::record(
         tx,
         Event {
@@ -200,7 +279,7 @@ pub async fn update_loaded(
             kind: draft.event_kind.unwrap_or("updated"),
             subject_type: object.name,
             subject_id: before.id,
-            account_id: account_of(object, before.id, &draft, Some(before)),
+            account_id: account_of(object, before.id, draft, Some(before)),
             version: before.version + 1,
             changes: &changes,
             reason: draft.reason.as_deref(),
@@ -208,7 +287,7 @@ pub async fn update_loaded(
     )
     .await?;
     if draft.keys().any(|key| object.field(key).is_some_and(|field| field.found != Found::No)) {
-        put_words(tx, object, &draft, before.id, Some(before)).await?;
+        put_words(tx, object, draft, before.id, Some(before)).await?;
     }
     Ok(before.version + 1)
 }
@@ -275,9 +354,11 @@ pub async fn set_deleted(tx: &mut Tx, actor: &Actor, object: &'static Object, id
     ))
     .await
     // What was unique may have been taken by another record while this one lay in the trash.
-    .map_err(|error| {
-        if error.is_unique_violation() { Error::field("", "invalid-duplicate") } else { error.into() }
-    })?;
+    .map_err(
+        |error| {
+            if error.is_unique_violation() { Error::field("", "invalid-duplicate") } else { error.into() }
+        },
+    )?;
     event::record(
         tx,
         Event {
@@ -316,9 +397,18 @@ fn check_required(object: &'static Object, draft: &Draft, before: Option<&Loaded
 }
 
 /// What a draft points to must exist and be visible to who points: otherwise ids could be probed.
-async fn check_references(tx: &mut Tx, actor: &Actor, object: &'static Object, draft: &Draft) -> Result<()> {
+async fn check_references(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    draft: &Draft,
+    known: &mut Known,
+) -> Result<()> {
     for field in object.fields.iter().filter(|field| !field.is_virtual()) {
         let (Kind::Ref(target), Some(Cell::Id(id))) = (field.kind, draft.get(field.key)) else { continue };
+        if known.contains(&(target, *id)) {
+            continue;
+        }
         let exists = match target {
             "person" if *id == actor.viewer.person => true,
             "person" => tx
@@ -335,6 +425,7 @@ async fn check_references(tx: &mut Tx, actor: &Actor, object: &'static Object, d
         if !exists {
             return Err(Error::Invalid(vec![FieldError::new(field.key, "invalid-reference").with("value", id)]));
         }
+        known.insert((target, *id));
     }
     Ok(())
 }
@@ -363,9 +454,14 @@ async fn put_words(
     id: Uuid,
     before: Option<&Loaded>,
 ) -> Result<()> {
-    if !object.searched {
-        return Ok(());
+    if object.searched {
+        search::put(tx, object.name, id, &words_of(object, draft, before), before.is_none()).await?;
     }
+    Ok(())
+}
+
+/// Under which words a record is found.
+fn words_of(object: &'static Object, draft: &Draft, before: Option<&Loaded>) -> Words {
     let mut words = Words::default();
     for field in object.fields.iter().filter(|field| !field.is_virtual()) {
         let Some(text) = draft.after(before, field.key).text() else { continue };
@@ -377,8 +473,7 @@ async fn put_words(
             Found::ByPrivateNumber => words.private_number(text),
         };
     }
-    search::put(tx, object.name, id, &words, before.is_none()).await?;
-    Ok(())
+    words
 }
 
 /// Finds the id behind a name that a file or a form gives for a reference: id, external id, code, e-mail or exact name.

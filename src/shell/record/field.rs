@@ -229,6 +229,7 @@ pub struct Target {
 pub fn plain_target(name: &str) -> Option<Target> {
     match name {
         "person" => Some(Target { table: "person", title_column: "name" }),
+        "import" => Some(Target { table: "import", title_column: "name" }),
         "stage" => Some(Target { table: "stage", title_column: "name" }),
         "pipeline" => Some(Target { table: "pipeline", title_column: "name" }),
         _ => None,

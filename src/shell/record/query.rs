@@ -103,17 +103,21 @@ pub async fn list(
     Ok(page)
 }
 
-/// Every record of a query, one after the other, without paging (exports).
+/// Every record of a query, one after the other, without paging (exports). With `only`, those of them.
 pub fn everything(
     engine: store::Engine,
     viewer: &Viewer,
     registry: &Registry,
     object: &'static Object,
     query: &ListQuery,
+    only: &[Uuid],
     today: Day,
 ) -> Result<Sql> {
     let mut statement = select(viewer, registry, object, &query.fields, None);
     push_where(&mut statement, engine, viewer, registry, object, &ListQuery { after: None, ..query.clone() }, today)?;
+    if !only.is_empty() {
+        statement.push(" AND t.id IN (").bind_list(only.iter().copied()).push(")");
+    }
     push_order(&mut statement, query);
     Ok(statement)
 }

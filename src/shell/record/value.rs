@@ -50,9 +50,14 @@ pub fn parse(object: &Object, field: &Field, text: &str, reading: &Reading<'_>) 
         }
         Kind::Phone => {
             let digits = text.chars().filter(char::is_ascii_digit).count();
+            // Only what leads to an extension may be written in letters.
+            let mut number = text.to_lowercase();
+            for word in ["ext.", "ext", "转", "分机", "（", "）"] {
+                number = number.replace(word, " ");
+            }
             let plausible = (3..=20).contains(&digits)
-                && text.len() <= 40
-                && text.chars().all(|c| c.is_ascii_digit() || "+-() .x/#".contains(c));
+                && text.chars().count() <= 40
+                && number.chars().all(|c| c.is_ascii_digit() || "+-() .x/#".contains(c));
             if !plausible {
                 return Err(wrong("invalid-phone"));
             }
@@ -268,6 +273,19 @@ pub fn from_raw_json(field: &Field, value: &Json) -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_telephone_number_may_have_an_extension_but_no_other_words() {
+        let reading = Reading { zone: &jiff::tz::TimeZone::UTC, currency: "USD" };
+        let object = crate::tools::crm::REGISTRY.get("contact").unwrap();
+        let phone = object.field("phone").unwrap();
+        for text in ["+86 10 0000 1234 转 801", "312-555-0100 ext. 801", "(312) 555-0100 x801"] {
+            assert!(parse(object, phone, text, &reading).is_ok(), "{text}");
+        }
+        for text in ["12", "call me", "555-0100<script>", "1234567890123456789012"] {
+            assert!(parse(object, phone, text, &reading).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_credit_code_with_a_wrong_digit_is_refused() {

@@ -3,9 +3,9 @@
 
 pub mod command;
 pub mod command_line;
-mod token;
 pub mod hand_over;
 mod page;
+mod token;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
@@ -53,6 +53,7 @@ pub fn prepare<'a>(
             draft.set("email", Cell::Text(email));
         }
         if before.is_none() {
+            parse_roles(draft.get("roles").and_then(Cell::text).unwrap_or_default())?;
             let password = draft.get("password").and_then(Cell::text).map(hash_password).transpose()?;
             let state = if password.is_some() { "active" } else { "invited" };
             draft.derived.push(("state", Arg::from(state)));

@@ -24,7 +24,10 @@ pub struct Token {
 pub async fn create(app: &App, ask: &Token) -> Result<String> {
     let mut tx = app.db.write().await?;
     let person: Option<Uuid> = tx
-        .value(sql!("SELECT id FROM person WHERE email = $1 AND state = 'active' AND deleted_at IS NULL", ask.email.to_lowercase()))
+        .value(sql!(
+            "SELECT id FROM person WHERE email = $1 AND state = 'active' AND deleted_at IS NULL",
+            ask.email.to_lowercase()
+        ))
         .await?;
     let person = person.ok_or(Error::NotFound)?;
     let token = new_token();

@@ -107,9 +107,13 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
         .iter()
         .enumerate()
         .map(|(position, stage)| {
-            let (count, total, weighted) = sums.iter().find(|(id, ..)| *id == stage.id).map_or((0, 0, 0), |(_, count, total, weighted)| (*count, *total, *weighted));
+            let (count, total, weighted) = sums
+                .iter()
+                .find(|(id, ..)| *id == stage.id)
+                .map_or((0, 0, 0), |(_, count, total, weighted)| (*count, *total, *weighted));
             let cards = by_stage.remove(&stage.id).unwrap_or_default();
-            let more = (count > cards.len() as i64).then(|| format!("?{}&cards={}", strip(&asked.query, "cards"), shown + 2 * CARDS));
+            let more = (count > cards.len() as i64)
+                .then(|| format!("?{}&cards={}", strip(&asked.query, "cards"), shown + 2 * CARDS));
             ColumnView {
                 stage: stage.id,
                 name: stage.name.clone(),
@@ -122,13 +126,29 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
             }
         })
         .collect();
-    let (count, total, weighted) = sums.iter().filter(|(id, ..)| open.iter().any(|stage| stage.id == *id)).fold((0, 0, 0), |sum, (_, count, total, weighted)| (sum.0 + count, sum.1 + total, sum.2 + weighted));
+    let (count, total, weighted) = sums
+        .iter()
+        .filter(|(id, ..)| open.iter().any(|stage| stage.id == *id))
+        .fold((0, 0, 0), |sum, (_, count, total, weighted)| (sum.0 + count, sum.1 + total, sum.2 + weighted));
     let page = Page::new(&viewer, &asked, locale.text("nav-board"));
-    let owner_filter = filter.filters.iter().find(|filter| filter.field.key == "owner").map(|filter| filter.values.join("|")).unwrap_or_default();
+    let owner_filter = filter
+        .filters
+        .iter()
+        .find(|filter| filter.field.key == "owner")
+        .map(|filter| filter.values.join("|"))
+        .unwrap_or_default();
     let body = BoardBody {
         page: &page,
         pipelines: if config.pipelines.len() > 1 {
-            config.pipelines.iter().map(|other| Tab { name: other.name.clone(), href: format!("?pipeline={}", other.id), here: other.id == pipeline.id }).collect()
+            config
+                .pipelines
+                .iter()
+                .map(|other| Tab {
+                    name: other.name.clone(),
+                    href: format!("?pipeline={}", other.id),
+                    here: other.id == pipeline.id,
+                })
+                .collect()
         } else {
             Vec::new()
         },
@@ -136,14 +156,26 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
             .into_iter()
             .map(|(value, key)| Tab {
                 name: locale.text(key),
-                href: if value.is_empty() { format!("?pipeline={}", pipeline.id) } else { format!("?pipeline={}&f=owner:is:{value}", pipeline.id) },
+                href: if value.is_empty() {
+                    format!("?pipeline={}", pipeline.id)
+                } else {
+                    format!("?pipeline={}&f=owner:is:{value}", pipeline.id)
+                },
                 here: owner_filter == value,
             })
             .collect(),
         columns,
-        stages: pipeline.stages.iter().enumerate().map(|(position, stage)| (stage.id, stage.name.clone(), dot(stage.kind, position))).collect(),
+        stages: pipeline
+            .stages
+            .iter()
+            .enumerate()
+            .map(|(position, stage)| (stage.id, stage.name.clone(), dot(stage.kind, position)))
+            .collect(),
         query: strip(&asked.query, ""),
-        summary: locale.text_with("board-summary", &[("count", &format::grouped(count)), ("total", &money(total)), ("weighted", &money(weighted))]),
+        summary: locale.text_with(
+            "board-summary",
+            &[("count", &format::grouped(count)), ("total", &money(total)), ("weighted", &money(weighted))],
+        ),
         may_create: viewer.may_create("opportunity"),
         may_change: viewer.scope.access("opportunity").write > crate::shell::access::Level::None,
     };
@@ -159,7 +191,14 @@ fn strip(query: &str, key: &str) -> String {
 }
 
 /// stage, count, total and weighted total in the base currency; rounded once, at the end.
-async fn sums(session: &mut store::Session, app: &App, viewer: &Viewer, pipeline: &Pipeline, filter: &ListQuery, today: Day) -> Result<Vec<(Uuid, i64, i64, i64)>> {
+async fn sums(
+    session: &mut store::Session,
+    app: &App,
+    viewer: &Viewer,
+    pipeline: &Pipeline,
+    filter: &ListQuery,
+    today: Day,
+) -> Result<Vec<(Uuid, i64, i64, i64)>> {
     let select = "SELECT t.stage_id, COUNT(*), CAST(SUM(t.amount_base) AS BIGINT), CAST((SUM(t.amount_base * t.probability) + 50) / 100 AS BIGINT)";
     let mut statement = query::aggregate(session.engine(), select, viewer, app.registry, &OPPORTUNITY, filter, today)?;
     statement.push(" AND t.stage_kind = 'open' AND t.pipeline_id = ").bind(pipeline.id).push(" GROUP BY t.stage_id");
@@ -167,7 +206,15 @@ async fn sums(session: &mut store::Session, app: &App, viewer: &Viewer, pipeline
 }
 
 /// The first cards of every open stage, in one statement.
-async fn cards(session: &mut store::Session, app: &App, viewer: &Viewer, pipeline: &Pipeline, filter: &ListQuery, today: Day, shown: i64) -> Result<Vec<(Uuid, CardView)>> {
+async fn cards(
+    session: &mut store::Session,
+    app: &App,
+    viewer: &Viewer,
+    pipeline: &Pipeline,
+    filter: &ListQuery,
+    today: Day,
+    shown: i64,
+) -> Result<Vec<(Uuid, CardView)>> {
     const CARD: &str = "t.id, t.version, t.stage_id, t.name, a.name AS account, t.amount, t.currency, t.close_day, t.stage_since, p.name AS owner, t.next_step,
         (SELECT MIN(k.due_day) FROM task k WHERE k.opportunity_id = t.id AND k.status = 'open' AND k.deleted_at IS NULL AND k.due_day IS NOT NULL) AS due";
     let mut statement = Sql::default();
@@ -175,14 +222,17 @@ async fn cards(session: &mut store::Session, app: &App, viewer: &Viewer, pipelin
         if index > 0 {
             statement.push(" UNION ALL ");
         }
-        let mut ids = query::aggregate(session.engine(), "SELECT t.id", viewer, app.registry, &OPPORTUNITY, filter, today)?;
+        let mut ids =
+            query::aggregate(session.engine(), "SELECT t.id", viewer, app.registry, &OPPORTUNITY, filter, today)?;
         ids.push(" AND t.stage_id = ").bind(stage.id).push(" ORDER BY t.close_day, t.id LIMIT ").bind(shown);
         // Places are numbered anew when a statement becomes part of another.
         statement.push("SELECT * FROM (SELECT x.id FROM (");
         append(&mut statement, ids);
         statement.push(&format!(") x) s{index}"));
     }
-    let mut whole = Sql::new(format!("SELECT {CARD} FROM opportunity t JOIN person p ON p.id = t.owner_id LEFT JOIN account a ON a.id = t.account_id AND "));
+    let mut whole = Sql::new(format!(
+        "SELECT {CARD} FROM opportunity t JOIN person p ON p.id = t.owner_id LEFT JOIN account a ON a.id = t.account_id AND "
+    ));
     (super::objects::ACCOUNT.visible)(&mut whole, &viewer.scope, Right::Read, "a");
     whole.push(" WHERE t.id IN (");
     append(&mut whole, statement);

@@ -57,7 +57,14 @@ struct StageForm<'a> {
 }
 
 /// POST /opportunities/{id}/stage: from the path, the board, a card's menu, or the form that asked for what was missing.
-async fn move_stage(State(app): State<App>, viewer: Viewer, asked: Asked, headers: HeaderMap, Path(deal): Path<String>, body: String) -> Result<Response> {
+async fn move_stage(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    headers: HeaderMap,
+    Path(deal): Path<String>,
+    body: String,
+) -> Result<Response> {
     let deal = id(&deal)?;
     let mut given = pairs(&body);
     given.extend(pairs(&asked.query));
@@ -74,11 +81,20 @@ async fn move_stage(State(app): State<App>, viewer: Viewer, asked: Asked, header
             .filter_map(|(key, value)| Some((key.strip_prefix("evidence.")?.parse().ok()?, value.clone())))
             .filter(|(_, value)| !value.trim().is_empty())
             .collect(),
-        inputs: given.iter().filter(|(key, value)| !matches!(key.as_str(), "stage" | "version" | "reason" | "undo") && !key.starts_with("evidence.") && !value.is_empty()).cloned().collect(),
+        inputs: given
+            .iter()
+            .filter(|(key, value)| {
+                !matches!(key.as_str(), "stage" | "version" | "reason" | "undo")
+                    && !key.starts_with("evidence.")
+                    && !value.is_empty()
+            })
+            .cloned()
+            .collect(),
     };
     let actor = app.actor(&viewer, "page");
     let mut tx = app.db.write().await?;
-    let before: Option<(Uuid, i64)> = tx.optional(sql!("SELECT stage_id, version FROM opportunity WHERE id = $1", deal)).await?;
+    let before: Option<(Uuid, i64)> =
+        tx.optional(sql!("SELECT stage_id, version FROM opportunity WHERE id = $1", deal)).await?;
     let version = get(&given, "version").parse().ok();
     let moved = async {
         let version = move_to(&mut tx, &actor, deal, version, wish).await?;
@@ -93,7 +109,10 @@ async fn move_stage(State(app): State<App>, viewer: Viewer, asked: Asked, header
             if let Some((was, _)) = before.filter(|(was, _)| *was != stage) {
                 toast = toast.with_undo(format!("/opportunities/{deal}/stage?stage={was}&version={version}&undo=1"));
             }
-            let on_board = headers.get("hx-current-url").and_then(|value| value.to_str().ok()).is_some_and(|url| url.contains("/board"));
+            let on_board = headers
+                .get("hx-current-url")
+                .and_then(|value| value.to_str().ok())
+                .is_some_and(|url| url.contains("/board"));
             if asked.fragment && on_board {
                 let mut events = toast_event(&toast);
                 events["announce"] = json!(text);
@@ -131,14 +150,21 @@ async fn ask_for_missing(
     let mut keys: Vec<&'static str> = Vec::new();
     for error in errors {
         if let Some(criterion) = error.field.strip_prefix("evidence.") {
-            let name = error.args.iter().find(|(key, _)| key == "criterion").map(|(_, name)| name.clone()).unwrap_or_default();
-            missing.push(Missing { key: error.field.clone(), name, value: get(given, &format!("evidence.{criterion}")).to_owned() });
+            let name =
+                error.args.iter().find(|(key, _)| key == "criterion").map(|(_, name)| name.clone()).unwrap_or_default();
+            missing.push(Missing {
+                key: error.field.clone(),
+                name,
+                value: get(given, &format!("evidence.{criterion}")).to_owned(),
+            });
         } else if let Some(field) = viewer.projection(&OPPORTUNITY).find(|field| field.key == error.field) {
             keys.push(field.key);
         }
     }
     if target.kind == StageKind::Lost {
-        keys.extend(["lost_reason", "lost_note", "competitors"].into_iter().filter(|key| viewer.sees(&OPPORTUNITY, key)));
+        keys.extend(
+            ["lost_reason", "lost_note", "competitors"].into_iter().filter(|key| viewer.sees(&OPPORTUNITY, key)),
+        );
         keys.dedup();
     }
     let mut asked_fields = Vec::new();
@@ -185,13 +211,27 @@ struct EvidenceForm<'a> {
 async fn evidence_item(app: &App, viewer: &Viewer, deal: Uuid, criterion: Uuid) -> Result<evidence::Item> {
     let mut session = app.db.read().await?;
     query::find(&mut session, viewer, app.registry, &OPPORTUNITY, deal).await?;
-    let stage = viewer.config.pipelines.iter().flat_map(|pipeline| &pipeline.stages).find(|stage| stage.criteria.iter().any(|known| known.id == criterion));
+    let stage = viewer
+        .config
+        .pipelines
+        .iter()
+        .flat_map(|pipeline| &pipeline.stages)
+        .find(|stage| stage.criteria.iter().any(|known| known.id == criterion));
     let stage = stage.ok_or(Error::NotFound)?;
-    evidence::of_stage(&mut session, &viewer.config, deal, stage.id).await?.into_iter().find(|item| item.criterion == criterion).ok_or(Error::NotFound)
+    evidence::of_stage(&mut session, &viewer.config, deal, stage.id)
+        .await?
+        .into_iter()
+        .find(|item| item.criterion == criterion)
+        .ok_or(Error::NotFound)
 }
 
 /// GET /opportunities/{id}/evidence/{criterion}
-async fn evidence_form(State(app): State<App>, viewer: Viewer, asked: Asked, Path((deal, criterion)): Path<(String, String)>) -> Result<Response> {
+async fn evidence_form(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path((deal, criterion)): Path<(String, String)>,
+) -> Result<Response> {
     let (deal, criterion) = (id(&deal)?, id(&criterion)?);
     let item = evidence_item(&app, &viewer, deal, criterion).await?;
     let page = Page::new(&viewer, &asked, item.name.clone());
@@ -199,7 +239,13 @@ async fn evidence_form(State(app): State<App>, viewer: Viewer, asked: Asked, Pat
 }
 
 /// POST /opportunities/{id}/evidence/{criterion}
-async fn save_evidence(State(app): State<App>, viewer: Viewer, asked: Asked, Path((deal, criterion)): Path<(String, String)>, body: String) -> Result<Response> {
+async fn save_evidence(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path((deal, criterion)): Path<(String, String)>,
+    body: String,
+) -> Result<Response> {
     let (deal, criterion) = (id(&deal)?, id(&criterion)?);
     let actor = app.actor(&viewer, "page");
     let mut tx = app.db.write().await?;
@@ -208,7 +254,13 @@ async fn save_evidence(State(app): State<App>, viewer: Viewer, asked: Asked, Pat
     Ok(done(&asked, &format!("/opportunities/{deal}"), Some(Toast::success(viewer.locale.text("saved")))))
 }
 
-fn item_inputs(viewer: &Viewer, given: &BTreeMap<String, String>, product: Option<String>, currency: &str, errors: &[FieldError]) -> Vec<Input> {
+fn item_inputs(
+    viewer: &Viewer,
+    given: &BTreeMap<String, String>,
+    product: Option<String>,
+    currency: &str,
+    errors: &[FieldError],
+) -> Vec<Input> {
     let locale = viewer.locale;
     let text = |key: &str| given.get(key).cloned().unwrap_or_default();
     let error = |key: &str| errors.iter().find(|error| error.field == key).map(|error| error.text(locale));
@@ -235,10 +287,22 @@ fn item_inputs(viewer: &Viewer, given: &BTreeMap<String, String>, product: Optio
     let quantity = if given.contains_key("quantity") { text("quantity") } else { "1".into() };
     let mut price = input("unit_price", "items-price", "amount", text("unit_price"), false);
     price.hint = locale.text("items-price-hint");
-    vec![chosen, input("quantity", "items-quantity", "text", quantity, true), price, input("discount", "items-discount-percent", "text", text("discount"), false)]
+    vec![
+        chosen,
+        input("quantity", "items-quantity", "text", quantity, true),
+        price,
+        input("discount", "items-discount-percent", "text", text("discount"), false),
+    ]
 }
 
-fn respond_item(viewer: &Viewer, asked: &Asked, deal: Uuid, version: i64, inputs: Vec<Input>, status: StatusCode) -> Result<Response> {
+fn respond_item(
+    viewer: &Viewer,
+    asked: &Asked,
+    deal: Uuid,
+    version: i64,
+    inputs: Vec<Input>,
+    status: StatusCode,
+) -> Result<Response> {
     let title = viewer.locale.text("items-add");
     let page = Page::new(viewer, asked, title.clone());
     let body = FormBody {
@@ -283,22 +347,38 @@ pub fn read_ask(given: &BTreeMap<String, String>, currency: &str) -> Result<Ask>
     if quantity.is_none() {
         errors.push(FieldError::new("quantity", "invalid-amount-range"));
     }
-    let price = if text("unit_price").is_empty() { Some(None) } else { format::parse_amount(text("unit_price"), currency).map(Some) };
+    let price = if text("unit_price").is_empty() {
+        Some(None)
+    } else {
+        format::parse_amount(text("unit_price"), currency).map(Some)
+    };
     if price.is_none() {
         errors.push(FieldError::new("unit_price", "invalid-amount").with("currency", currency));
     }
-    let discount = if text("discount").is_empty() { Some(0) } else { scaled(text("discount"), 2).filter(|discount| (0..=10_000).contains(discount)) };
+    let discount = if text("discount").is_empty() {
+        Some(0)
+    } else {
+        scaled(text("discount"), 2).filter(|discount| (0..=10_000).contains(discount))
+    };
     if discount.is_none() {
         errors.push(FieldError::new("discount", "invalid-range").with("min", 0).with("max", 100));
     }
     match (product, quantity, price, discount) {
-        (Some(product), Some(quantity), Some(unit_price), Some(discount)) => Ok(Ask { product, quantity, unit_price, discount }),
+        (Some(product), Some(quantity), Some(unit_price), Some(discount)) => {
+            Ok(Ask { product, quantity, unit_price, discount })
+        }
         _ => Err(Error::Invalid(errors)),
     }
 }
 
 /// POST /opportunities/{id}/items
-async fn add_item(State(app): State<App>, viewer: Viewer, asked: Asked, Path(deal): Path<String>, body: String) -> Result<Response> {
+async fn add_item(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path(deal): Path<String>,
+    body: String,
+) -> Result<Response> {
     let deal = id(&deal)?;
     let given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
     let version = given.get("version").and_then(|text| text.parse().ok());
@@ -316,11 +396,17 @@ async fn add_item(State(app): State<App>, viewer: Viewer, asked: Asked, Path(dea
     }
     .await;
     match outcome {
-        Ok(_) => Ok(done(&asked, &format!("/opportunities/{deal}?tab=related"), Some(Toast::success(viewer.locale.text("items-added"))))),
+        Ok(_) => Ok(done(
+            &asked,
+            &format!("/opportunities/{deal}?tab=related"),
+            Some(Toast::success(viewer.locale.text("items-added"))),
+        )),
         Err(Error::Invalid(errors)) => {
             let mut session = app.db.read().await?;
             let product = match given.get("product").and_then(|text| text.parse().ok()) {
-                Some(product) => crate::shell::records::name_of(&mut session, &app, &viewer, "product", product).await?,
+                Some(product) => {
+                    crate::shell::records::name_of(&mut session, &app, &viewer, "product", product).await?
+                }
                 None => None,
             };
             let inputs = item_inputs(&viewer, &given, product, &currency, &errors);
@@ -331,12 +417,22 @@ async fn add_item(State(app): State<App>, viewer: Viewer, asked: Asked, Path(dea
 }
 
 /// POST /opportunities/{id}/items/{item}/removal
-async fn remove_item(State(app): State<App>, viewer: Viewer, asked: Asked, Path((deal, item)): Path<(String, String)>, body: String) -> Result<Response> {
+async fn remove_item(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path((deal, item)): Path<(String, String)>,
+    body: String,
+) -> Result<Response> {
     let (deal, item) = (id(&deal)?, id(&item)?);
     let version = get(&pairs(&body), "version").parse().ok();
     let actor = app.actor(&viewer, "page");
     let mut tx = app.db.write().await?;
     items::remove(&mut tx, &actor, &OPPORTUNITY, deal, version, item).await?;
     tx.commit().await?;
-    Ok(done(&asked, &format!("/opportunities/{deal}?tab=related"), Some(Toast::success(viewer.locale.text("items-removed")))))
+    Ok(done(
+        &asked,
+        &format!("/opportunities/{deal}?tab=related"),
+        Some(Toast::success(viewer.locale.text("items-removed"))),
+    ))
 }

@@ -55,6 +55,10 @@ const fn created_at() -> Field {
 const fn updated_at() -> Field {
     Field::new("updated_at", Kind::Instant).computed().sorted()
 }
+/// The import that made the record.
+const fn import() -> Field {
+    Field::new("import", Kind::Ref("import")).column("import_id").computed()
+}
 const fn currency() -> Field {
     Field::new("currency", Kind::Currency)
 }
@@ -88,6 +92,7 @@ pub static ACCOUNT: Object = Object {
         Field::new("description", Kind::LongText).found(Found::ByText),
         created_at(),
         updated_at(),
+        import(),
     ],
     visible: visibility::account,
     prepare: account::prepare,
@@ -124,6 +129,7 @@ pub static CONTACT: Object = Object {
         Field::new("description", Kind::LongText).found(Found::ByText),
         created_at(),
         updated_at(),
+        import(),
     ],
     visible: visibility::contact,
     prepare: account::prepare_contact,
@@ -165,6 +171,7 @@ pub static LEAD: Object = Object {
         Field::new("converted_opportunity", Kind::Ref("opportunity")).column("converted_opportunity_id").computed(),
         created_at(),
         updated_at(),
+        import(),
     ],
     visible: visibility::lead,
     prepare: lead::prepare,
@@ -215,6 +222,7 @@ pub static OPPORTUNITY: Object = Object {
         Field::new("stage_since", Kind::Instant).computed().sorted(),
         created_at(),
         updated_at(),
+        import(),
     ],
     visible: visibility::opportunity,
     prepare: opportunity::prepare,
@@ -253,6 +261,7 @@ pub static ACTIVITY: Object = Object {
         owner_field(),
         created_at(),
         updated_at(),
+        import(),
     ],
     visible: visibility::activity,
     prepare: activity::prepare,
@@ -287,6 +296,7 @@ pub static TASK: Object = Object {
         Field::new("done_at", Kind::Instant).computed(),
         created_at(),
         updated_at(),
+        import(),
     ],
     visible: visibility::task,
     prepare: activity::prepare_task,
@@ -319,6 +329,7 @@ pub static PRODUCT: Object = Object {
         Field::new("description", Kind::LongText).found(Found::ByText),
         created_at(),
         updated_at(),
+        import(),
     ],
     visible: visibility::product,
     prepare: account::prepare_product,
@@ -347,6 +358,7 @@ pub static PERSON: Object = Object {
         Field::new("password", TEXT).virtual_input().on_create(),
         created_at(),
         updated_at(),
+        import(),
     ],
     visible: visibility::person,
     prepare: people::prepare,

@@ -121,7 +121,13 @@ struct RecordBody<'a> {
 }
 
 /// GET /{plural}/{id}
-pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewer, asked: Asked, Path(record): Path<String>) -> Result<Response> {
+pub async fn show(
+    object: &'static Object,
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path(record): Path<String>,
+) -> Result<Response> {
     let record = id(&record)?;
     let now = app.clock.now();
     let today = viewer.config.today(now);
@@ -140,7 +146,11 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         _ => "timeline",
     };
     let before = get(&asks, "before").parse().ok();
-    let timeline = if tab == "timeline" { timeline::of_record(&mut session, &viewer, object, record, before, today).await? } else { Timeline { entries: Vec::new(), older: None } };
+    let timeline = if tab == "timeline" {
+        timeline::of_record(&mut session, &viewer, object, record, before, today).await?
+    } else {
+        Timeline { entries: Vec::new(), older: None }
+    };
     let related = if tab == "related" { sight.related(&mut session).await? } else { Vec::new() };
     let files = if tab == "files" { files(&mut session, &viewer, object, record).await? } else { Vec::new() };
     let tasks = sight.tasks(&mut session).await?;
@@ -151,7 +161,12 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         _ => Vec::new(),
     };
     let lines = if is_deal { items::of_deal(&mut session, record).await? } else { Vec::new() };
-    let editor: Option<String> = session.value(sql!(format!("SELECT p.name FROM {} t JOIN person p ON p.id = t.updated_by WHERE t.id = $1", object.table), record)).await?;
+    let editor: Option<String> = session
+        .value(sql!(
+            format!("SELECT p.name FROM {} t JOIN person p ON p.id = t.updated_by WHERE t.id = $1", object.table),
+            record
+        ))
+        .await?;
     drop(session);
 
     let name = sight.text(object.title);
@@ -160,7 +175,10 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
     let updated = sight.cell("updated_at").and_then(Cell::int).unwrap_or(now.0);
     let edited = locale.text_with(
         "record-edited",
-        &[("when", &format::instant(locale, store::Instant(updated), &viewer.config.zone)), ("name", editor.as_deref().unwrap_or("—"))],
+        &[
+            ("when", &format::instant(locale, store::Instant(updated), &viewer.config.zone)),
+            ("name", editor.as_deref().unwrap_or("—")),
+        ],
     );
     let mut tabs = vec![("timeline", locale.text("tab-timeline")), ("details", locale.text("tab-details"))];
     if matches!(object.name, "account" | "contact" | "opportunity" | "lead" | "product") {
@@ -191,7 +209,10 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         timeline,
         props: sight.props(may_change, tab == "details"),
         tasks,
-        may_task: viewer.may_create("task") && object.name != "task" && object.name != "product" && object.name != "activity",
+        may_task: viewer.may_create("task")
+            && object.name != "task"
+            && object.name != "product"
+            && object.name != "activity",
         related,
         evidence,
         items_total: format::money(lines.iter().map(|line| line.amount).sum(), &row.currency),
@@ -250,7 +271,13 @@ impl Sight<'_> {
         match self.at(key) {
             Some(at) => {
                 let state = self.text(if self.shows.object.name == "task" { "status" } else { "state" });
-                self.shows.show(self.fields[at], &self.row.cells[at], self.row.labels[at].as_deref(), &self.row.currency, Some(&state))
+                self.shows.show(
+                    self.fields[at],
+                    &self.row.cells[at],
+                    self.row.labels[at].as_deref(),
+                    &self.row.currency,
+                    Some(&state),
+                )
             }
             None => Html::default(),
         }
@@ -269,7 +296,11 @@ impl Sight<'_> {
 
     /// The stages of the deal's pipeline as steps, and the open stage that comes next.
     fn path(&self, stage: Option<Uuid>) -> (Vec<StageStep>, Option<(Uuid, String)>, bool) {
-        let Some(here) = stage.and_then(|stage| self.viewer.config.stage(stage)).filter(|_| self.shows.object.name == "opportunity") else { return (Vec::new(), None, false) };
+        let Some(here) =
+            stage.and_then(|stage| self.viewer.config.stage(stage)).filter(|_| self.shows.object.name == "opportunity")
+        else {
+            return (Vec::new(), None, false);
+        };
         let stages = self.viewer.config.pipeline(here.pipeline).map_or(&[][..], |pipeline| &pipeline.stages);
         let steps = stages
             .iter()
@@ -278,7 +309,9 @@ impl Sight<'_> {
                 name: stage.name.clone(),
                 place: if stage.id == here.id {
                     "here"
-                } else if stage.kind == StageKind::Open && (stage.position < here.position || here.kind == StageKind::Won) {
+                } else if stage.kind == StageKind::Open
+                    && (stage.position < here.position || here.kind == StageKind::Won)
+                {
                     "done"
                 } else {
                     "ahead"
@@ -287,7 +320,9 @@ impl Sight<'_> {
                 criteria: stage.criteria.len(),
             })
             .collect();
-        let next = stages.iter().find(|stage| here.kind == StageKind::Open && stage.position > here.position && stage.kind != StageKind::Lost);
+        let next = stages.iter().find(|stage| {
+            here.kind == StageKind::Open && stage.position > here.position && stage.kind != StageKind::Lost
+        });
         (steps, next.map(|stage| (stage.id, stage.name.clone())), here.kind != StageKind::Open)
     }
 
@@ -339,9 +374,16 @@ impl Sight<'_> {
         if close < self.today.0 {
             return Some(locale.text_with("notice-close-passed", &[("days", &(self.today.0 - close).to_string())]));
         }
-        let expected = self.cell("stage").and_then(Cell::id).and_then(|stage| self.viewer.config.stage(stage)).and_then(|stage| stage.expected_days);
+        let expected = self
+            .cell("stage")
+            .and_then(Cell::id)
+            .and_then(|stage| self.viewer.config.stage(stage))
+            .and_then(|stage| stage.expected_days);
         if let Some(expected) = expected.filter(|expected| self.days_in_stage() > expected * 3 / 2) {
-            return Some(locale.text_with("notice-long-in-stage", &[("days", &self.days_in_stage().to_string()), ("expected", &expected.to_string())]));
+            return Some(locale.text_with(
+                "notice-long-in-stage",
+                &[("days", &self.days_in_stage().to_string()), ("expected", &expected.to_string())],
+            ));
         }
         if self.text("next_step").is_empty() {
             return Some(locale.text("notice-no-next-step"));
@@ -354,12 +396,20 @@ impl Sight<'_> {
         let object = self.shows.object;
         self.fields
             .iter()
-            .filter(|field| field.key != object.title && (all || !matches!(field.key, "description" | "updated_at" | "stage" | "state" | "stage_since" | "amount_base" | "body")))
+            .filter(|field| {
+                field.key != object.title
+                    && (all
+                        || !matches!(
+                            field.key,
+                            "description" | "updated_at" | "stage" | "state" | "stage_since" | "amount_base" | "body"
+                        ))
+            })
             .filter(|field| all || !matches!(self.cell(field.key), Some(Cell::Null)) || can_edit_in_place(field))
             .map(|field| Prop {
                 label: self.viewer.locale.text(&object.label_key(field)),
                 html: self.html(field.key),
-                edit: (may_change && can_edit_in_place(field)).then(|| format!("/{}/{}/field/{}", object.plural, self.row.id, field.key)),
+                edit: (may_change && can_edit_in_place(field))
+                    .then(|| format!("/{}/{}/field/{}", object.plural, self.row.id, field.key)),
             })
             .collect()
     }
@@ -379,7 +429,12 @@ impl Sight<'_> {
         let rows: Vec<(Uuid, String, Option<i64>)> = session.all(statement).await?;
         Ok(rows
             .into_iter()
-            .map(|(id, subject, due)| TaskView { id, subject, due: due.map_or_else(String::new, |day| format::date(self.viewer.locale, Day(day))), late: due.is_some_and(|day| day < self.today.0) })
+            .map(|(id, subject, due)| TaskView {
+                id,
+                subject,
+                due: due.map_or_else(String::new, |day| format::date(self.viewer.locale, Day(day))),
+                late: due.is_some_and(|day| day < self.today.0),
+            })
             .collect())
     }
 
@@ -417,15 +472,36 @@ impl Sight<'_> {
                 continue;
             }
             let Some(link) = object.field(key) else { continue };
-            let filter = crate::shell::record::filter::Filter { field: link, op: crate::shell::record::filter::Op::Is, values: vec![self.row.id.to_string()] };
-            let fields: Vec<&'static Field> = self.viewer.projection(object).filter(|field| field.listed && field.key != *key).take(6).collect();
-            let sort = object.fields.iter().find(|field| field.key == object.default_sort.trim_start_matches('-')).unwrap_or(object.title_field());
-            let query = ListQuery { fields: fields.clone(), filters: vec![filter], words: None, sort, descending: matches!(sort.kind, Kind::Date | Kind::Instant), after: None, limit: 8, trash: false };
+            let filter = crate::shell::record::filter::Filter {
+                field: link,
+                op: crate::shell::record::filter::Op::Is,
+                values: vec![self.row.id.to_string()],
+            };
+            let fields: Vec<&'static Field> =
+                self.viewer.projection(object).filter(|field| field.listed && field.key != *key).take(6).collect();
+            let sort = object
+                .fields
+                .iter()
+                .find(|field| field.key == object.default_sort.trim_start_matches('-'))
+                .unwrap_or(object.title_field());
+            let query = ListQuery {
+                fields: fields.clone(),
+                filters: vec![filter],
+                words: None,
+                sort,
+                descending: matches!(sort.kind, Kind::Date | Kind::Instant),
+                after: None,
+                limit: 8,
+                trash: false,
+            };
             let found = query::list(session, self.viewer, self.app.registry, object, &query, self.today).await?;
             let shows = Shows { viewer: self.viewer, registry: self.app.registry, object, today: self.today };
             related.push(Related {
                 title: self.viewer.locale.text(&format!("{}-plural", object.name)),
-                new_href: self.viewer.may_create(object.name).then(|| format!("/{}/new?{key}={}", object.plural, self.row.id)),
+                new_href: self
+                    .viewer
+                    .may_create(object.name)
+                    .then(|| format!("/{}/new?{key}={}", object.plural, self.row.id)),
                 all_href: format!("/{}?view=none&f={key}:is:{}", object.plural, self.row.id),
                 labels: fields.iter().map(|field| self.viewer.locale.text(&object.label_key(field))).collect(),
                 rows: found.rows.iter().map(|row| shows.row(&fields, row, false)).collect(),

@@ -50,7 +50,8 @@ fn asked_words(asked: &Asked) -> String {
 /// GET /palette?q=
 pub async fn palette(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
     let words = asked_words(&asked);
-    let mut groups = if words.is_empty() { recent(&app, &viewer).await? } else { records(&app, &viewer, &words, 5).await? };
+    let mut groups =
+        if words.is_empty() { recent(&app, &viewer).await? } else { records(&app, &viewer, &words, 5).await? };
     groups.extend(pages(&viewer, &words));
     groups.extend(actions(&viewer, &words));
     let count = counted(&viewer, &groups);
@@ -85,7 +86,11 @@ fn hint_column(object: &Object) -> &'static str {
 
 fn matching(engine: store::Engine, viewer: &Viewer, object: &'static Object, words: &str, limit: i64) -> Option<Sql> {
     let title = object.title_field().column;
-    let mut statement = Sql::new(format!("SELECT t.id, t.{title}, {} FROM {} t WHERE t.deleted_at IS NULL AND ", hint_column(object), object.table));
+    let mut statement = Sql::new(format!(
+        "SELECT t.id, t.{title}, {} FROM {} t WHERE t.deleted_at IS NULL AND ",
+        hint_column(object),
+        object.table
+    ));
     (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
     statement.push(" AND ");
     if let Ok(id) = words.parse::<Uuid>() {
@@ -105,14 +110,20 @@ fn matching(engine: store::Engine, viewer: &Viewer, object: &'static Object, wor
 async fn records(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Result<Vec<Group>> {
     let mut session = app.db.read().await?;
     let mut groups = Vec::new();
-    for object in REGISTRY.objects.iter().copied().filter(|object| viewer.scope.access(object.name).read > Level::None) {
+    for object in REGISTRY.objects.iter().copied().filter(|object| viewer.scope.access(object.name).read > Level::None)
+    {
         let Some(statement) = matching(app.db.engine(), viewer, object, words, limit) else { continue };
         let rows = session.all::<Cells>(statement).await?;
         if rows.is_empty() {
             continue;
         }
-        let all = (rows.len() as i64 == limit && object.searched).then(|| format!("/{}?view=none&q={}", object.plural, crate::shell::layers::url_encode(words)));
-        groups.push(Group { title: viewer.locale.text(&format!("{}-plural", object.name)), hits: rows.iter().map(|row| hit(object, row)).collect(), all });
+        let all = (rows.len() as i64 == limit && object.searched)
+            .then(|| format!("/{}?view=none&q={}", object.plural, crate::shell::layers::url_encode(words)));
+        groups.push(Group {
+            title: viewer.locale.text(&format!("{}-plural", object.name)),
+            hits: rows.iter().map(|row| hit(object, row)).collect(),
+            all,
+        });
     }
     Ok(groups)
 }
@@ -130,9 +141,15 @@ fn hit(object: &'static Object, Cells(cells): &Cells) -> Hit {
 async fn recent(app: &App, viewer: &Viewer) -> Result<Vec<Group>> {
     let mut session = app.db.read().await?;
     let mut hits = Vec::new();
-    for object in REGISTRY.objects.iter().copied().filter(|object| matches!(object.name, "opportunity" | "account" | "lead") && viewer.scope.access(object.name).read > Level::None) {
+    for object in REGISTRY.objects.iter().copied().filter(|object| {
+        matches!(object.name, "opportunity" | "account" | "lead") && viewer.scope.access(object.name).read > Level::None
+    }) {
         let title = object.title_field().column;
-        let mut statement = Sql::new(format!("SELECT t.id, t.{title}, {} FROM {} t WHERE t.deleted_at IS NULL AND t.owner_id = ", hint_column(object), object.table));
+        let mut statement = Sql::new(format!(
+            "SELECT t.id, t.{title}, {} FROM {} t WHERE t.deleted_at IS NULL AND t.owner_id = ",
+            hint_column(object),
+            object.table
+        ));
         statement.bind(viewer.person).push(" AND ");
         (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
         statement.push(" ORDER BY t.updated_at DESC LIMIT 3");
@@ -145,7 +162,9 @@ async fn recent(app: &App, viewer: &Viewer) -> Result<Vec<Group>> {
 }
 
 fn fits(text: &str, words: &str) -> bool {
-    words.is_empty() || text.to_lowercase().contains(&words.to_lowercase()) || store::search::sort_key(text).contains(&store::search::sort_key(words))
+    words.is_empty()
+        || text.to_lowercase().contains(&words.to_lowercase())
+        || store::search::sort_key(text).contains(&store::search::sort_key(words))
 }
 
 fn pages(viewer: &Viewer, words: &str) -> Option<Group> {
@@ -167,7 +186,12 @@ fn pages(viewer: &Viewer, words: &str) -> Option<Group> {
     let hits: Vec<Hit> = all
         .into_iter()
         .filter(|(.., shown)| *shown)
-        .map(|(name, href, key, _)| Hit { href: href.into(), icon: icon(name, ""), text: viewer.locale.text(key), hint: String::new() })
+        .map(|(name, href, key, _)| Hit {
+            href: href.into(),
+            icon: icon(name, ""),
+            text: viewer.locale.text(key),
+            hint: String::new(),
+        })
         .filter(|hit| fits(&hit.text, words))
         .take(if words.is_empty() { 4 } else { 6 })
         .collect();
@@ -179,7 +203,12 @@ fn actions(viewer: &Viewer, words: &str) -> Option<Group> {
         .objects
         .iter()
         .filter(|object| viewer.may_create(object.name))
-        .map(|object| Hit { href: format!("/{}/new", object.plural), icon: icon("plus", ""), text: viewer.locale.text(&format!("{}-new", object.name)), hint: String::new() })
+        .map(|object| Hit {
+            href: format!("/{}/new", object.plural),
+            icon: icon("plus", ""),
+            text: viewer.locale.text(&format!("{}-new", object.name)),
+            hint: String::new(),
+        })
         .filter(|hit| fits(&hit.text, words))
         .take(if words.is_empty() { 4 } else { 6 })
         .collect();

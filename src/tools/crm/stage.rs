@@ -31,11 +31,15 @@ pub async fn move_to(tx: &mut Tx, actor: &Actor, deal: Uuid, version: Option<i64
     for (criterion, note) in &wish.evidence {
         evidence::put(tx, actor, &OPPORTUNITY, deal, *criterion, note).await?;
     }
-    let mut draft: Draft = command::read_inputs(&OPPORTUNITY, &actor.viewer, &wish.inputs, Some(&before), Source::Form)?;
+    let mut draft: Draft =
+        command::read_inputs(&OPPORTUNITY, &actor.viewer, &wish.inputs, Some(&before), Source::Form)?;
     if actor.viewer.config.stage(wish.stage).is_none() {
         return Err(Error::field("stage", "invalid-stage"));
     }
     draft.set("stage", Cell::Id(wish.stage));
-    draft.reason = wish.reason.map(|reason| reason.trim().chars().take(500).collect::<String>()).filter(|reason| !reason.is_empty());
+    draft.reason = wish
+        .reason
+        .map(|reason| reason.trim().chars().take(500).collect::<String>())
+        .filter(|reason| !reason.is_empty());
     command::update_loaded(tx, actor, &OPPORTUNITY, &before, version, draft).await
 }

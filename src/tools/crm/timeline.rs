@@ -36,7 +36,14 @@ pub struct Timeline {
 }
 
 /// The timeline of a record that the caller has shown to be visible.
-pub async fn of_record(session: &mut Session, viewer: &Viewer, object: &'static Object, id: Uuid, before: Option<i64>, today: Day) -> Result<Timeline> {
+pub async fn of_record(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    id: Uuid,
+    before: Option<i64>,
+    today: Day,
+) -> Result<Timeline> {
     let mut entries = activities(session, viewer, object, id, before).await?;
     entries.extend(events(session, viewer, object, id, before).await?);
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
@@ -92,7 +99,13 @@ fn link_column(object: &Object) -> Option<&'static str> {
     }
 }
 
-async fn activities(session: &mut Session, viewer: &Viewer, object: &'static Object, id: Uuid, before: Option<i64>) -> Result<Vec<Entry>> {
+async fn activities(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    id: Uuid,
+    before: Option<i64>,
+) -> Result<Vec<Entry>> {
     let Some(column) = link_column(object) else { return Ok(Vec::new()) };
     let mut statement = Sql::new(format!(
         "SELECT t.id, t.kind, t.subject, t.body, t.happened_at, t.minutes, t.outcome, p.name, c.name, o.name, t.contact_id, t.opportunity_id
@@ -118,20 +131,39 @@ async fn activities(session: &mut Session, viewer: &Viewer, object: &'static Obj
             let said = locale.text(&format!("timeline-{kind}"));
             let mut line = format!("<b>{}</b> {said}", escape(text(7)));
             if !text(8).is_empty() {
-                line.push_str(&format!(" <a href=\"/contacts/{}\">{}</a>", cells[10].id().unwrap_or_default(), escape(text(8))));
+                line.push_str(&format!(
+                    " <a href=\"/contacts/{}\">{}</a>",
+                    cells[10].id().unwrap_or_default(),
+                    escape(text(8))
+                ));
             }
             if object.name != "opportunity" && !text(9).is_empty() {
-                line.push_str(&format!(" · <a href=\"/opportunities/{}\">{}</a>", cells[11].id().unwrap_or_default(), escape(text(9))));
+                line.push_str(&format!(
+                    " · <a href=\"/opportunities/{}\">{}</a>",
+                    cells[11].id().unwrap_or_default(),
+                    escape(text(9))
+                ));
             }
             if let Some(minutes) = cells[5].int() {
-                line.push_str(&format!(" · {}", locale.text_with("timeline-minutes", &[("count", &minutes.to_string())])));
+                line.push_str(&format!(
+                    " · {}",
+                    locale.text_with("timeline-minutes", &[("count", &minutes.to_string())])
+                ));
             }
-            let mut body = format!("<p><a class=\"event-title\" href=\"/activities/{}\">{}</a></p>", cells[0].id().unwrap_or_default(), escape(text(2)));
+            let mut body = format!(
+                "<p><a class=\"event-title\" href=\"/activities/{}\">{}</a></p>",
+                cells[0].id().unwrap_or_default(),
+                escape(text(2))
+            );
             if !text(3).is_empty() {
                 body.push_str(&format!("<p>{}</p>", escape(text(3)).replace('\n', "<br>")));
             }
             if !text(6).is_empty() {
-                body.push_str(&format!("<p class=\"dim small\">{}: {}</p>", locale.text("activity-outcome"), escape(text(6))));
+                body.push_str(&format!(
+                    "<p class=\"dim small\">{}: {}</p>",
+                    locale.text("activity-outcome"),
+                    escape(text(6))
+                ));
             }
             let icon_name = match kind.as_str() {
                 "call" => "phone",
@@ -147,7 +179,13 @@ async fn activities(session: &mut Session, viewer: &Viewer, object: &'static Obj
 }
 
 /// Events of the record itself; for an account also those of what hangs on it, each seen with its own scope.
-async fn events(session: &mut Session, viewer: &Viewer, object: &'static Object, id: Uuid, before: Option<i64>) -> Result<Vec<Entry>> {
+async fn events(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    id: Uuid,
+    before: Option<i64>,
+) -> Result<Vec<Entry>> {
     let mut statement = Sql::new(
         "SELECT e.id, e.at, p.name, e.via, e.kind, e.subject_type, e.subject_id, e.changes, e.reason, o.name, c.name
            FROM event e LEFT JOIN person p ON p.id = e.actor_id
@@ -155,7 +193,10 @@ async fn events(session: &mut Session, viewer: &Viewer, object: &'static Object,
            LEFT JOIN contact c ON c.id = e.subject_id AND e.subject_type = 'contact' WHERE ",
     );
     if object.name == "account" {
-        statement.push("e.account_id = ").bind(id).push(" AND e.subject_type IN ('account', 'contact', 'opportunity') AND (e.subject_type = 'account'");
+        statement
+            .push("e.account_id = ")
+            .bind(id)
+            .push(" AND e.subject_type IN ('account', 'contact', 'opportunity') AND (e.subject_type = 'account'");
         for (kind, alias) in [("contact", "vc"), ("opportunity", "vo")] {
             let Some(other) = REGISTRY.get(kind) else { continue };
             statement.push(&format!(" OR (e.subject_type = '{kind}' AND e.subject_id IN (SELECT {alias}.id FROM {kind} {alias} WHERE {alias}.account_id = ")).bind(id);
@@ -200,7 +241,10 @@ fn event_entry(viewer: &Viewer, page_of: &'static Object, cells: &[store::Cell])
     if shown.len() == 1 {
         line.push_str(&format!(" {}", shown[0]));
     } else if !shown.is_empty() {
-        body = format!("<ul class=\"changes\">{}</ul>", shown.iter().map(|line| format!("<li>{line}</li>")).collect::<String>());
+        body = format!(
+            "<ul class=\"changes\">{}</ul>",
+            shown.iter().map(|line| format!("<li>{line}</li>")).collect::<String>()
+        );
     }
     if !text(8).is_empty() {
         body.push_str(&format!("<p>{}: {}</p>", locale.text("timeline-reason"), escape(text(8))));
@@ -222,7 +266,9 @@ fn change_line(viewer: &Viewer, object: &'static Object, change: &Change) -> Opt
     let show = |json: &serde_json::Value| {
         let cell = value::from_raw_json(field, json);
         let text = match (field.kind, &cell) {
-            (Kind::Ref("stage"), store::Cell::Id(id)) => config.stage(*id).map_or_else(|| "—".into(), |stage| stage.name.clone()),
+            (Kind::Ref("stage"), store::Cell::Id(id)) => {
+                config.stage(*id).map_or_else(|| "—".into(), |stage| stage.name.clone())
+            }
             (Kind::Ref(_), store::Cell::Id(_)) => String::new(),
             _ => value::shown(object, field, &cell, None, &config.base_currency, locale, &config.zone),
         };
@@ -234,6 +280,9 @@ fn change_line(viewer: &Viewer, object: &'static Object, change: &Change) -> Opt
         (true, true) => label,
         (true, false) => format!("{label} <span class=\"change\"><ins>{new}</ins></span>"),
         (false, true) => format!("{label} <span class=\"change\"><del>{old}</del></span>"),
-        _ => format!("{label} <span class=\"change\"><del>{old}</del>{}<ins>{new}</ins></span>", icon("arrow-right", "icon-s")),
+        _ => format!(
+            "{label} <span class=\"change\"><del>{old}</del>{}<ins>{new}</ins></span>",
+            icon("arrow-right", "icon-s")
+        ),
     })
 }

@@ -1,0 +1,160 @@
+//! Which column is probably which field: by the field's key, its label in either language, and the names that other
+//! programs and people give it.
+
+use std::collections::BTreeMap;
+
+use super::model::{Column, Mapping};
+use crate::shell::i18n::Locale;
+use crate::shell::record::{Field, Kind, Object, Write};
+
+/// Field key → names in use elsewhere, already folded.
+const SYNONYMS: &[(&str, &[&str])] = &[
+    ("name", &["fullname", "accountname", "companyname", "contactname", "leadname", "opportunityname", "dealname", "productname", "title", "名称", "客户名称", "公司名称", "企业名称", "姓名", "联系人姓名", "联系人", "商机名称", "产品名称"]),
+    ("subject", &["title", "topic", "task", "summary", "主题", "标题", "任务", "内容"]),
+    ("company", &["companyname", "account", "organization", "organisation", "公司", "公司名称", "单位", "企业"]),
+    ("account", &["accountname", "company", "companyname", "customer", "organization", "organisation", "客户", "客户名称", "公司", "公司名称", "所属客户"]),
+    ("industry", &["sector", "branch", "行业", "所属行业"]),
+    ("employees", &["numberofemployees", "headcount", "employeecount", "员工数", "人数", "人员规模"]),
+    ("annual_revenue", &["revenue", "turnover", "sales", "年收入", "年营业额", "营业收入"]),
+    ("founded_year", &["yearestablished", "founded", "yearfounded", "成立年份", "成立时间"]),
+    ("country", &["officelocation", "billingcountry", "mailingcountry", "国家"]),
+    ("province", &["state", "region", "billingstate", "省", "省份"]),
+    ("city", &["town", "billingcity", "mailingcity", "城市", "市"]),
+    ("address", &["street", "billingstreet", "mailingstreet", "streetaddress", "地址", "详细地址"]),
+    ("website", &["url", "web", "homepage", "domain", "companydomainname", "官网", "网址", "网站"]),
+    ("credit_code", &["unifiedsocialcreditcode", "taxid", "taxnumber", "统一社会信用代码", "信用代码", "税号"]),
+    ("parent", &["parentaccount", "subsidiaryof", "parentcompany", "上级客户", "上级公司", "母公司"]),
+    ("owner", &["accountowner", "opportunityowner", "leadowner", "contactowner", "salesagent", "salesrep", "assignedto", "owneremail", "负责人", "所有人", "销售", "业务员", "跟进人"]),
+    ("external_id", &["id", "externalid", "recordid", "opportunityid", "accountid", "contactid", "leadid", "编号", "外部编号", "客户编号"]),
+    ("email", &["mail", "emailaddress", "邮箱", "电子邮箱", "电子邮件"]),
+    ("mobile", &["mobilephone", "cell", "cellphone", "手机", "手机号", "手机号码", "移动电话"]),
+    ("phone", &["telephone", "phonenumber", "tel", "businessphone", "电话", "联系电话", "座机", "固定电话"]),
+    ("wechat", &["wechatid", "weixin", "微信", "微信号"]),
+    ("job_title", &["title", "position", "role", "jobrole", "职位", "职务", "岗位"]),
+    ("department", &["dept", "部门"]),
+    ("buying_role", &["contactrole", "决策角色", "角色"]),
+    ("stage", &["dealstage", "opportunitystage", "salesstage", "phase", "阶段", "销售阶段", "商机阶段"]),
+    ("amount", &["value", "dealvalue", "dealamount", "closevalue", "price", "金额", "商机金额", "预计金额", "合同金额"]),
+    ("estimated_amount", &["amount", "value", "budget", "金额", "预计金额", "预算"]),
+    ("currency", &["currencycode", "currencyisocode", "币种", "货币"]),
+    ("close_date", &["expectedclosedate", "closingdate", "expectedclose", "预计成交日期", "预计成交日", "预计签约日期"]),
+    ("closed_on", &["dateclosed", "actualclosedate", "成交日期", "赢单日期", "结束日期"]),
+    ("created_on", &["createdate", "createddate", "createdat", "engagedate", "datecreated", "创建日期", "创建时间"]),
+    ("probability", &["winprobability", "likelihood", "赢率", "成功率"]),
+    ("source", &["leadsource", "origin", "channel", "来源", "线索来源", "客户来源", "渠道"]),
+    ("status", &["leadstatus", "state", "状态"]),
+    ("description", &["notes", "note", "comments", "remark", "remarks", "备注", "描述", "说明"]),
+    ("body", &["notes", "note", "description", "content", "text", "内容", "备注", "跟进内容"]),
+    ("next_step", &["nextaction", "nextactivity", "下一步"]),
+    ("code", &["sku", "productcode", "itemcode", "product", "产品编码", "产品编号", "编码"]),
+    ("family", &["series", "productfamily", "category", "产品系列", "系列", "分类"]),
+    ("list_price", &["price", "salesprice", "unitprice", "标准价", "单价", "价格"]),
+    ("unit", &["uom", "单位"]),
+    ("due_date", &["due", "deadline", "duedate", "截止日期", "到期日"]),
+    ("happened_at", &["date", "time", "datetime", "activitydate", "日期", "时间", "跟进时间"]),
+    ("kind", &["type", "activitytype", "类型", "跟进方式"]),
+    ("duration_minutes", &["duration", "minutes", "时长"]),
+    ("product", &["item", "productname", "产品", "产品名称"]),
+    ("manager", &["reportsto", "supervisor", "上级", "直属上级", "经理"]),
+];
+
+/// Lower case without spaces and signs: "E-Mail Address" and "email_address" are the same.
+fn folded(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect()
+}
+
+/// The fields a file may fill.
+pub fn fields(object: &'static Object) -> impl Iterator<Item = &'static Field> {
+    object.fields.iter().filter(|field| field.write != Write::Never)
+}
+
+/// How well a heading names a field; 0: not at all.
+fn fit(object: &Object, field: &Field, heading: &str) -> u8 {
+    if heading == folded(field.key) {
+        return 4;
+    }
+    if Locale::ALL.iter().any(|locale| folded(&locale.text(&object.label_key(field))) == heading) {
+        return 3;
+    }
+    let known = SYNONYMS.iter().find(|(key, _)| *key == field.key).map_or(&[][..], |(_, names)| names);
+    match known.iter().position(|name| *name == heading) {
+        Some(0..=2) => 2,
+        Some(_) => 1,
+        None => 0,
+    }
+}
+
+/// Fills the columns that say nothing yet.
+pub fn columns(object: &'static Object, headers: &[String], columns: &mut BTreeMap<String, Column>) {
+    let mut taken: Vec<String> = columns.values().map(|column| column.field.clone()).collect();
+    let mut fits: Vec<(u8, usize, &'static Field)> = Vec::new();
+    for (at, header) in headers.iter().enumerate().filter(|(_, header)| !columns.contains_key(*header)) {
+        let heading = folded(header);
+        for field in fields(object) {
+            match fit(object, field, &heading) {
+                0 => {}
+                fit => fits.push((fit, at, field)),
+            }
+        }
+    }
+    // The best fit first, so that "Company" goes to the field of that name before it goes to a synonym.
+    fits.sort_by_key(|(fit, at, _)| (std::cmp::Reverse(*fit), *at));
+    for (_, at, field) in fits {
+        if !columns.contains_key(&headers[at]) && !taken.iter().any(|key| key == field.key) {
+            taken.push(field.key.to_owned());
+            columns.insert(headers[at].clone(), Column { field: field.key.into(), ..Column::default() });
+        }
+    }
+    for header in headers {
+        columns.entry(header.clone()).or_default();
+    }
+}
+
+/// The fields that can tell which record a row belongs to.
+pub fn may_be_key(field: &Field) -> bool {
+    !field.is_virtual()
+        && matches!(field.key, "name" | "external_id" | "email" | "code" | "credit_code" | "mobile" | "phone" | "subject")
+        && !matches!(field.kind, Kind::Ref(_))
+}
+
+/// What probably tells records apart: an id of the other program, an address, a code, at last the name.
+pub fn key(object: &Object, mapping: &Mapping) -> Option<String> {
+    let mapped = |key: &str| mapping.columns.values().any(|column| column.field == key);
+    let by_name = matches!(object.name, "account" | "product");
+    ["external_id", "credit_code", "code", "email"]
+        .into_iter()
+        .chain(by_name.then_some("name"))
+        .find(|key| object.field(key).is_some() && mapped(key))
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::crm::REGISTRY;
+
+    #[test]
+    fn headings_of_other_programs_in_both_languages_are_recognised() {
+        let guess = |object: &str, headers: &[&str]| {
+            let headers: Vec<String> = headers.iter().map(|header| (*header).to_owned()).collect();
+            let mut found = BTreeMap::new();
+            columns(REGISTRY.get(object).unwrap(), &headers, &mut found);
+            headers.iter().map(|header| found[header].field.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            guess("account", &["Company Name", "Sector", "Number of employees", "Parent Account", "Favourite colour"]),
+            ["name", "industry", "employees", "parent", ""]
+        );
+        assert_eq!(guess("contact", &["姓名", "公司名称", "手机号", "E-Mail"]), ["name", "account", "mobile", "email"]);
+        assert_eq!(guess("lead", &["Name", "Company", "Title"]), ["name", "company", "job_title"]);
+    }
+
+    #[test]
+    fn no_field_is_given_to_two_columns() {
+        let headers = ["Name".to_owned(), "Account name".to_owned()];
+        let mut found = BTreeMap::new();
+        columns(REGISTRY.get("account").unwrap(), &headers, &mut found);
+        assert_eq!(found["Name"].field, "name");
+        assert_eq!(found["Account name"].field, "");
+    }
+}

@@ -1,0 +1,459 @@
+//! A mapping says how the columns of a file become the fields of a record. On the screen it is a form; between screens,
+//! in `trivet import --mapping` and in `demo/mappings` it is TOML:
+//!
+//! ```toml
+//! object = "opportunity"
+//! key = "external_id"          # a field: how a row finds the record it belongs to; without it every row is a new record
+//! on_match = "update"          # update | skip | create
+//! date_order = "mdy"           # ymd | mdy | dmy, for dates that do not begin with the year
+//! shift_days = 0               # added to every date
+//! [columns.deal_stage]
+//! field = "stage"              # "": not imported
+//! replace = { Won = "赢单" }   # whole cells, before anything else
+//! scale = "7"                  # numbers are multiplied
+//! [defaults]                   # for new records, where the cell is empty or there is no column
+//! name = "{account} · {product}"
+//! ```
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use store::Day;
+
+use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::record::{Field, Kind, Object, Registry, Write};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mapping {
+    pub object: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    #[serde(default)]
+    pub on_match: OnMatch,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date_order: Option<DateOrder>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shift_days: i64,
+    /// How the file is read; what is not said is detected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
+    #[serde(default)]
+    pub columns: BTreeMap<String, Column>,
+    #[serde(default)]
+    pub defaults: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// Empty: the column is not imported.
+    #[serde(default)]
+    pub field: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub replace: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date_order: Option<DateOrder>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnMatch {
+    #[default]
+    Update,
+    Skip,
+    Create,
+}
+
+impl OnMatch {
+    pub const ALL: [OnMatch; 3] = [OnMatch::Update, OnMatch::Skip, OnMatch::Create];
+    pub fn key(self) -> &'static str {
+        match self {
+            OnMatch::Update => "update",
+            OnMatch::Skip => "skip",
+            OnMatch::Create => "create",
+        }
+    }
+    pub fn parse(text: &str) -> Option<OnMatch> {
+        OnMatch::ALL.into_iter().find(|choice| choice.key() == text)
+    }
+}
+
+/// How a date is written that does not begin with the year: 3/1/2017 is in March or in January.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DateOrder {
+    Ymd,
+    Mdy,
+    Dmy,
+}
+
+impl DateOrder {
+    pub const ALL: [DateOrder; 3] = [DateOrder::Ymd, DateOrder::Mdy, DateOrder::Dmy];
+    pub fn key(self) -> &'static str {
+        match self {
+            DateOrder::Ymd => "ymd",
+            DateOrder::Mdy => "mdy",
+            DateOrder::Dmy => "dmy",
+        }
+    }
+    pub fn parse(text: &str) -> Option<DateOrder> {
+        DateOrder::ALL.into_iter().find(|order| order.key() == text)
+    }
+}
+
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
+impl Mapping {
+    pub fn new(object: &Object) -> Mapping {
+        Mapping {
+            object: object.name.into(),
+            key: None,
+            on_match: OnMatch::default(),
+            date_order: None,
+            shift_days: 0,
+            encoding: None,
+            delimiter: None,
+            sheet: None,
+            columns: BTreeMap::new(),
+            defaults: BTreeMap::new(),
+        }
+    }
+
+    /// Errors: what is no TOML of a mapping, with the place.
+    pub fn parse(text: &str) -> Result<Mapping> {
+        toml::from_str(text).map_err(|error| {
+            Error::Invalid(vec![FieldError::new("mapping", "import-mapping-unreadable").with("cause", error.message())])
+        })
+    }
+
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a mapping is plain text and tables")
+    }
+
+    pub fn options(&self) -> paper::sheet::Options {
+        paper::sheet::Options {
+            encoding: self.encoding.as_deref().and_then(paper::sheet::Encoding::parse),
+            delimiter: self.delimiter,
+            sheet: self.sheet.clone(),
+        }
+    }
+
+    /// Fits the mapping to a file's headings.
+    ///
+    /// Errors: every name that does not exist, every field that two columns claim, a key that no column fills.
+    pub fn plan(&self, registry: &Registry, headers: &[String]) -> Result<Plan> {
+        let mut errors = Vec::new();
+        let wrong = |field: &str, key: &str, value: &str| FieldError::new(field, key).with("value", value);
+        let object = registry
+            .get(&self.object)
+            .ok_or_else(|| Error::Invalid(vec![wrong("object", "import-unknown-object", &self.object)]))?;
+        let mut columns: Vec<PlannedColumn> = headers.iter().map(|_| PlannedColumn::default()).collect();
+        let mut taken: Vec<&str> = Vec::new();
+        for (name, column) in &self.columns {
+            let Some(at) = headers.iter().position(|header| header == name) else {
+                if !column.field.is_empty() {
+                    errors.push(wrong(name, "import-no-such-column", name));
+                }
+                continue;
+            };
+            let planned = &mut columns[at];
+            planned.replace = column.replace.clone();
+            planned.order = column.date_order.or(self.date_order);
+            if let Some(scale) = &column.scale {
+                match scale.trim().parse() {
+                    Ok(factor) => planned.scale = Some(factor),
+                    Err(_) => errors.push(wrong(name, "import-scale-no-number", scale)),
+                }
+            }
+            if column.field.is_empty() {
+                continue;
+            }
+            match object.field(&column.field).filter(|field| field.write != Write::Never) {
+                None => errors.push(wrong(name, "import-unknown-field", &column.field)),
+                Some(field) if taken.contains(&field.key) => {
+                    errors.push(wrong(name, "import-field-twice", field.key));
+                }
+                Some(field) => {
+                    taken.push(field.key);
+                    planned.field = Some(field);
+                }
+            }
+        }
+        let mut defaults = Vec::new();
+        for (key, text) in &self.defaults {
+            match object.field(key).filter(|field| field.write != Write::Never) {
+                None => errors.push(wrong(key, "import-unknown-field", key)),
+                Some(field) => match Template::parse(text, headers) {
+                    Ok(template) => defaults.push((field, template)),
+                    Err(column) => errors.push(wrong(key, "import-no-such-column", &column)),
+                },
+            }
+        }
+        let key = self.key.as_deref().filter(|key| !key.is_empty());
+        let key_field = key.and_then(|key| object.field(key)).filter(|field| !field.is_virtual());
+        match (key, key_field) {
+            (Some(key), None) => errors.push(wrong("key", "import-unknown-field", key)),
+            (Some(key), Some(field)) if !taken.contains(&field.key) => {
+                errors.push(wrong("key", "import-key-unmapped", key))
+            }
+            _ => {}
+        }
+        if taken.is_empty() && errors.is_empty() {
+            errors.push(FieldError::new("mapping", "import-nothing-mapped"));
+        }
+        if !errors.is_empty() {
+            return Err(Error::Invalid(errors));
+        }
+        Ok(Plan { object, columns, defaults, key: key_field, on_match: self.on_match, shift_days: self.shift_days })
+    }
+}
+
+/// A mapping that fits a file.
+#[derive(Debug)]
+pub struct Plan {
+    pub object: &'static Object,
+    columns: Vec<PlannedColumn>,
+    defaults: Vec<(&'static Field, Template)>,
+    pub key: Option<&'static Field>,
+    pub on_match: OnMatch,
+    shift_days: i64,
+}
+
+impl std::fmt::Debug for Object {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.name)
+    }
+}
+
+#[derive(Debug, Default)]
+struct PlannedColumn {
+    field: Option<&'static Field>,
+    replace: BTreeMap<String, String>,
+    scale: Option<Decimal>,
+    order: Option<DateOrder>,
+}
+
+/// A row as texts by field, still to be resolved and checked.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Inputs {
+    /// What the file says; empty cells say nothing.
+    pub given: BTreeMap<String, String>,
+    /// What a new record gets where the file says nothing.
+    pub defaults: BTreeMap<String, String>,
+}
+
+impl Plan {
+    /// Which field a column fills.
+    pub fn field_of(&self, column: usize) -> Option<&'static Field> {
+        self.columns.get(column)?.field
+    }
+
+    /// The column that fills a field.
+    pub fn column_of(&self, key: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.field.is_some_and(|field| field.key == key))
+    }
+
+    /// Replaces, shifts and scales a row. Never fails: what can't be read as a date or number stays as it is, and is
+    /// refused where fields are read.
+    pub fn inputs(&self, cells: &[String]) -> Inputs {
+        let replaced: Vec<&str> = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(at, column)| {
+                let cell = cells.get(at).map_or("", |cell| cell.trim());
+                column.replace.get(cell).map_or(cell, |to| to.trim())
+            })
+            .collect();
+        let mut inputs = Inputs::default();
+        for (column, cell) in self.columns.iter().zip(&replaced) {
+            let Some(field) = column.field.filter(|_| !cell.is_empty()) else { continue };
+            let text = match field.kind {
+                Kind::Date | Kind::Instant => dated(cell, column.order, self.shift_days),
+                _ => column.scale.and_then(|factor| scaled(cell, factor)).unwrap_or_else(|| (*cell).to_owned()),
+            };
+            inputs.given.insert(field.key.to_owned(), text);
+        }
+        for (field, template) in &self.defaults {
+            if !inputs.given.contains_key(field.key) {
+                let text = template.fill(&replaced);
+                if !text.is_empty() {
+                    inputs.defaults.insert(field.key.to_owned(), text);
+                }
+            }
+        }
+        inputs
+    }
+}
+
+/// Text with `{column}` in it.
+#[derive(Debug)]
+struct Template(Vec<Part>);
+
+#[derive(Debug)]
+enum Part {
+    Text(String),
+    Column(usize),
+}
+
+impl Template {
+    fn parse(text: &str, headers: &[String]) -> Result<Template, String> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let Some((name, after)) = after.split_once('}') else { break };
+            let at = headers.iter().position(|header| header == name).ok_or_else(|| name.to_owned())?;
+            parts.push(Part::Text(before.to_owned()));
+            parts.push(Part::Column(at));
+            rest = after;
+        }
+        parts.push(Part::Text(rest.to_owned()));
+        Ok(Template(parts))
+    }
+
+    fn fill(&self, cells: &[&str]) -> String {
+        let text: String = self
+            .0
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => text.as_str(),
+                Part::Column(at) => cells[*at],
+            })
+            .collect();
+        // "{account} · {product}" without an account is the product alone.
+        text.split(" · ").map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+    }
+}
+
+fn scaled(cell: &str, factor: Decimal) -> Option<String> {
+    let number: Decimal = cell.replace([',', '，', ' '], "").parse().ok()?;
+    Some(number.checked_mul(factor)?.normalize().to_string())
+}
+
+/// A date as `2026-11-24`, with what follows it (a time of day), moved by some days. What is no date stays as it is.
+fn dated(cell: &str, order: Option<DateOrder>, shift: i64) -> String {
+    let (date, time) = match cell.split_once(['T', ' ']) {
+        Some((date, time)) => (date, time.trim()),
+        None => (cell, ""),
+    };
+    let Some(day) = parse_day(date, order) else { return cell.to_owned() };
+    let day = day.plus(shift);
+    if time.is_empty() { day.to_string() } else { format!("{day} {time}") }
+}
+
+fn parse_day(text: &str, order: Option<DateOrder>) -> Option<Day> {
+    let text = text.trim_end_matches(['日', '号']).replace(['年', '月', '/', '.'], "-");
+    let compact = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<&str> = if compact { vec![&text[..4], &text[4..6], &text[6..]] } else { text.split('-').collect() };
+    let [first, second, third] = parts.as_slice() else { return None };
+    let number = |part: &str| part.parse::<i16>().ok().filter(|number| *number >= 0);
+    let (year, month, day) = match order {
+        _ if first.len() == 4 => (first, second, third),
+        Some(DateOrder::Mdy) => (third, first, second),
+        Some(DateOrder::Dmy) => (third, second, first),
+        _ => return None,
+    };
+    let year = match (year.len(), number(year)?) {
+        (2, short) => 2000 + short,
+        (4, year) => year,
+        _ => return None,
+    };
+    let date = jiff::civil::Date::new(year, number(month)? as i8, number(day)? as i8).ok()?;
+    (1900..=2999).contains(&year).then(|| Day::of(date))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::crm::REGISTRY;
+
+    fn plan(toml: &str, headers: &[&str]) -> Result<Plan> {
+        let headers: Vec<String> = headers.iter().map(|header| (*header).to_owned()).collect();
+        Mapping::parse(toml)?.plan(&REGISTRY, &headers)
+    }
+
+    fn row(plan: &Plan, cells: &[&str]) -> Inputs {
+        plan.inputs(&cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>())
+    }
+
+    const DEALS: &str = r#"
+        object = "opportunity"
+        key = "external_id"
+        date_order = "mdy"
+        shift_days = 10
+        [columns.id]
+        field = "external_id"
+        [columns.account]
+        field = "account"
+        replace = { Acme = "Acme Corporation" }
+        [columns.product]
+        field = "product"
+        [columns.closed]
+        field = "closed_on"
+        [columns.value]
+        field = "amount"
+        scale = "7"
+        replace = { 0 = "" }
+        [defaults]
+        name = "{account} · {product}"
+        currency = "USD"
+    "#;
+
+    #[test]
+    fn cells_are_replaced_then_shifted_and_scaled_and_names_are_put_together() {
+        let plan = plan(DEALS, &["id", "account", "product", "closed", "value"]).unwrap();
+        let inputs = row(&plan, &["1", " Acme ", "GTX", "3/1/2017", "1,054"]);
+        assert_eq!(inputs.given["account"], "Acme Corporation");
+        assert_eq!(inputs.given["closed_on"], "2017-03-11");
+        assert_eq!(inputs.given["amount"], "7378");
+        assert_eq!(inputs.defaults["name"], "Acme Corporation · GTX");
+        let without = row(&plan, &["1", "", "GTX", "", "0"]);
+        assert_eq!(without.defaults["name"], "GTX");
+        assert!(!without.given.contains_key("amount") && !without.given.contains_key("closed_on"));
+    }
+
+    #[test]
+    fn a_mapping_that_does_not_fit_names_every_fault() {
+        let Err(Error::Invalid(errors)) = plan(DEALS, &["id", "product", "closed"]) else { panic!("it fits") };
+        let named: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(named, ["account", "value", "name"]);
+    }
+
+    #[test]
+    fn two_columns_cannot_fill_one_field() {
+        let twice = "object = 'account'\n[columns.a]\nfield = 'name'\n[columns.b]\nfield = 'name'";
+        assert!(matches!(plan(twice, &["a", "b"]), Err(Error::Invalid(_))));
+    }
+
+    #[test]
+    fn dates_are_read_as_they_are_written() {
+        for (text, order, expected) in [
+            ("2026-11-24", None, Some("2026-11-24")),
+            ("2026/1/4", None, Some("2026-01-04")),
+            ("2026年1月4日", None, Some("2026-01-04")),
+            ("20260104", None, Some("2026-01-04")),
+            ("04.01.2026", Some(DateOrder::Dmy), Some("2026-01-04")),
+            ("1/4/26", Some(DateOrder::Mdy), Some("2026-01-04")),
+            ("1/4/2026", None, None),
+            ("2026-02-30", None, None),
+        ] {
+            assert_eq!(parse_day(text, order).map(|day| day.to_string()).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mapping_survives_being_written_and_read_again() {
+        let mapping = Mapping::parse(DEALS).unwrap();
+        assert_eq!(Mapping::parse(&mapping.to_toml()).unwrap(), mapping);
+    }
+}

@@ -1,0 +1,291 @@
+//! Imports, their rows and saved mappings. An import belongs to who made it: every read names the owner.
+
+use store::{Instant, Session, Tx, Uuid, new_id, sql};
+
+use super::model::Mapping;
+use crate::shell::app::App;
+use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::record::Object;
+use crate::shell::viewer::Viewer;
+
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Import {
+    pub id: Uuid,
+    pub version: i64,
+    pub object: String,
+    pub name: String,
+    pub file_id: Uuid,
+    pub mapping: String,
+    pub state: String,
+    pub job_id: Option<Uuid>,
+    pub rows_total: i64,
+    pub created: i64,
+    pub updated: i64,
+    pub skipped: i64,
+    pub failed: i64,
+    pub owner_id: Uuid,
+    pub created_at: Instant,
+    pub finished_at: Option<Instant>,
+    pub undone_at: Option<Instant>,
+}
+
+const COLUMNS: &str = "id, version, object, name, file_id, mapping, state, job_id, rows_total, created, updated, skipped, failed, owner_id, created_at, finished_at, undone_at";
+
+impl Import {
+    pub fn mapping(&self) -> Result<Mapping> {
+        Mapping::parse(&self.mapping)
+    }
+}
+
+/// A file that lies in `app.files`, with its row.
+pub struct Stored {
+    pub id: Uuid,
+    pub name: String,
+    pub size: i64,
+    pub sha256: String,
+}
+
+pub async fn insert(
+    tx: &mut Tx,
+    app: &App,
+    owner: Uuid,
+    object: &Object,
+    file: &Stored,
+    mapping: &Mapping,
+    rows: i64,
+) -> Result<Uuid> {
+    let now = app.clock.now();
+    tx.execute(sql!(
+        "INSERT INTO stored_file (id, name, media_type, size, sha256, created_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        file.id,
+        &file.name,
+        "application/octet-stream",
+        file.size,
+        &file.sha256,
+        owner,
+        now
+    ))
+    .await?;
+    let id = new_id(&app.clock);
+    tx.execute(sql!(
+        "INSERT INTO import (id, version, object, name, file_id, mapping, state, rows_total, created, updated, skipped, failed, owner_id, created_at)
+         VALUES ($1, 1, $2, $3, $4, $5, 'mapping', $6, 0, 0, 0, 0, $7, $8)",
+        id,
+        object.name,
+        &file.name,
+        file.id,
+        mapping.to_toml(),
+        rows,
+        owner,
+        now
+    ))
+    .await?;
+    Ok(id)
+}
+
+/// For the engine, which acts as the owner.
+pub async fn load(session: &mut Session, id: Uuid) -> Result<Import> {
+    session.optional(sql!(format!("SELECT {COLUMNS} FROM import WHERE id = $1"), id)).await?.ok_or(Error::NotFound)
+}
+
+pub async fn find(session: &mut Session, viewer: &Viewer, id: Uuid) -> Result<Import> {
+    session
+        .optional(sql!(format!("SELECT {COLUMNS} FROM import WHERE id = $1 AND owner_id = $2"), id, viewer.person))
+        .await?
+        .ok_or(Error::NotFound)
+}
+
+pub async fn of_viewer(session: &mut Session, viewer: &Viewer, limit: i64) -> Result<Vec<Import>> {
+    Ok(session
+        .all(sql!(
+            format!("SELECT {COLUMNS} FROM import WHERE owner_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2"),
+            viewer.person,
+            limit
+        ))
+        .await?)
+}
+
+/// Keeps what the mapping page said. Only as long as nothing runs.
+pub async fn save_mapping_of(tx: &mut Tx, import: &Import, mapping: &Mapping, rows: i64) -> Result<()> {
+    let touched = tx
+        .execute(sql!(
+            "UPDATE import SET mapping = $2, rows_total = $3, version = version + 1, state = 'mapping' WHERE id = $1 AND state IN ('mapping', 'checked')",
+            import.id,
+            mapping.to_toml(),
+            rows
+        ))
+        .await?;
+    if touched == 0 { Err(Error::Refused { status: 409, key: "import-already-runs" }) } else { Ok(()) }
+}
+
+/// What a job works on: which import, and whether it only checks.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Payload {
+    pub import: Uuid,
+    #[serde(default)]
+    pub dry: bool,
+}
+
+/// Queues the check, the import itself or its undo, all in the caller's transaction; only from a state that allows it.
+pub async fn enqueue(tx: &mut Tx, app: &App, import: &Import, work: Work) -> Result<Uuid> {
+    let (kind, from, to) = match work {
+        Work::Check => ("import", "'mapping', 'checked'", "checking"),
+        Work::Run => ("import", "'mapping', 'checked'", "running"),
+        Work::Undo => ("import-undo", "'done', 'cancelled', 'failed'", "undoing"),
+    };
+    let payload = Payload { import: import.id, dry: work == Work::Check };
+    let payload = serde_json::to_string(&payload).expect("a payload is plain JSON");
+    let job = store::job::enqueue(tx, &app.clock, kind, &payload, Some(import.owner_id)).await?;
+    let touched = tx
+        .execute(sql!(
+            format!(
+                "UPDATE import SET state = $2, job_id = $3, version = version + 1 WHERE id = $1 AND state IN ({from})"
+            ),
+            import.id,
+            to,
+            job
+        ))
+        .await?;
+    if touched == 0 { Err(Error::Refused { status: 409, key: "import-already-runs" }) } else { Ok(job) }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    Check,
+    Run,
+    Undo,
+}
+
+/// The counts as they stand, in the transaction of the chunk.
+pub async fn set_counts(tx: &mut Tx, import: &Import) -> Result<()> {
+    tx.execute(sql!(
+        "UPDATE import SET created = $2, updated = $3, skipped = $4, failed = $5 WHERE id = $1",
+        import.id,
+        import.created,
+        import.updated,
+        import.skipped,
+        import.failed
+    ))
+    .await?;
+    Ok(())
+}
+
+pub async fn set_state(tx: &mut Tx, import: Uuid, state: &str, now: Instant) -> Result<()> {
+    tx.execute(sql!(
+        "UPDATE import SET state = $2, finished_at = $3, version = version + 1 WHERE id = $1",
+        import,
+        state,
+        now
+    ))
+    .await?;
+    Ok(())
+}
+
+/// A row that was kept: refused, or waiting for a record further down.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct KeptRow {
+    pub row_number: i64,
+    pub cells: Option<String>,
+    pub errors: Option<String>,
+}
+
+impl KeptRow {
+    pub fn cells(&self) -> Vec<String> {
+        self.cells.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
+    pub fn errors(&self) -> Vec<FieldError> {
+        self.errors.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
+}
+
+pub async fn rows(session: &mut Session, import: Uuid, action: &str, after: i64, limit: i64) -> Result<Vec<KeptRow>> {
+    Ok(session
+        .all(sql!(
+            "SELECT row_number, cells, errors FROM import_row WHERE import_id = $1 AND action = $2 AND row_number > $3 ORDER BY row_number LIMIT $4",
+            import,
+            action,
+            after,
+            limit
+        ))
+        .await?)
+}
+
+pub async fn keep_row(
+    tx: &mut Tx,
+    import: Uuid,
+    number: i64,
+    action: &str,
+    cells: &[String],
+    errors: &[FieldError],
+) -> Result<()> {
+    tx.execute(sql!(
+        "INSERT INTO import_row (import_id, row_number, action, cells, errors) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (import_id, row_number) DO UPDATE SET action = EXCLUDED.action, cells = EXCLUDED.cells, errors = EXCLUDED.errors",
+        import,
+        number,
+        action,
+        serde_json::to_string(cells).expect("cells are texts"),
+        serde_json::to_string(errors).expect("errors are texts")
+    ))
+    .await?;
+    Ok(())
+}
+
+/// A row that changed a record; undo looks its version up.
+pub async fn note_updates(tx: &mut Tx, import: Uuid, rows: &[(i64, Uuid, i64)]) -> Result<()> {
+    for batch in store::batches(rows) {
+        let mut statement =
+            store::Sql::new("INSERT INTO import_row (import_id, row_number, action, record_id, version) VALUES ");
+        for (index, (number, record, version)) in batch.iter().enumerate() {
+            statement.push(if index == 0 { "(" } else { ", (" }).bind(import).push(", ").bind(*number);
+            statement.push(", 'updated', ").bind(*record).push(", ").bind(*version).push(")");
+        }
+        statement.push(" ON CONFLICT (import_id, row_number) DO UPDATE SET action = EXCLUDED.action, record_id = EXCLUDED.record_id, version = EXCLUDED.version, cells = NULL, errors = NULL");
+        tx.execute(statement).await?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct SavedMapping {
+    pub id: Uuid,
+    pub name: String,
+    pub object: String,
+    pub mapping: String,
+}
+
+pub async fn saved_mappings(session: &mut Session, viewer: &Viewer) -> Result<Vec<SavedMapping>> {
+    Ok(session
+        .all(sql!(
+            "SELECT id, name, object, mapping FROM import_mapping WHERE owner_id = $1 ORDER BY object, name, id",
+            viewer.person
+        ))
+        .await?)
+}
+
+pub async fn save_mapping(tx: &mut Tx, app: &App, viewer: &Viewer, name: &str, mapping: &Mapping) -> Result<()> {
+    tx.execute(sql!(
+        "DELETE FROM import_mapping WHERE owner_id = $1 AND object = $2 AND name = $3",
+        viewer.person,
+        &mapping.object,
+        name
+    ))
+    .await?;
+    tx.execute(sql!(
+        "INSERT INTO import_mapping (id, version, name, object, mapping, owner_id, created_at) VALUES ($1, 1, $2, $3, $4, $5, $6)",
+        new_id(&app.clock),
+        name,
+        &mapping.object,
+        mapping.to_toml(),
+        viewer.person,
+        app.clock.now()
+    ))
+    .await?;
+    Ok(())
+}
+
+pub async fn delete_mapping(tx: &mut Tx, viewer: &Viewer, id: Uuid) -> Result<()> {
+    let touched =
+        tx.execute(sql!("DELETE FROM import_mapping WHERE id = $1 AND owner_id = $2", id, viewer.person)).await?;
+    if touched == 0 { Err(Error::NotFound) } else { Ok(()) }
+}

@@ -1,0 +1,233 @@
+//! Takes a whole import back: records that it made go to the trash, records that it changed get their old values, as
+//! far as nobody has touched them since. What has been touched stays as it is and is reported.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+use store::job::{self, Job};
+use store::{Tx, Uuid, event, sql};
+
+use super::engine::{Ended, fail, payload_of};
+use super::sql::{self as rows_sql, Import};
+use crate::shell::app::App;
+use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::record::command::{self, Known};
+use crate::shell::record::{Actor, Draft, Object, Write, value};
+use crate::shell::viewer::Viewer;
+
+/// Records in one transaction.
+const CHUNK: i64 = 100;
+
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Place {
+    /// First what was changed, then what was made.
+    made: bool,
+    after: Uuid,
+    done: i64,
+    kept: i64,
+}
+
+/// Runs an undo job to its end.
+pub async fn run(app: &App, job: &Job) -> Result<Ended> {
+    let outcome = all(app, job).await;
+    if outcome.is_err() {
+        fail(app, job).await?;
+    }
+    outcome
+}
+
+async fn all(app: &App, job: &Job) -> Result<Ended> {
+    let import = rows_sql::load(&mut app.db.read().await?, payload_of(job)?.import).await?;
+    let object = app.registry.get(&import.object).ok_or(Error::NotFound)?;
+    let mut cursor = job.cursor.clone();
+    let mut place: Place = cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    loop {
+        let viewer = Viewer::of_person(app, import.owner_id).await?;
+        let mut actor = app.actor(&viewer, "import");
+        actor.import = Some(import.id);
+        let mut refused: HashSet<Uuid> = HashSet::new();
+        let (mut tx, next) = loop {
+            let mut tx = app.db.write().await?;
+            if !job::is_ours(&mut tx, job.id, cursor.as_deref()).await? {
+                return Ok(Ended::Lost);
+            }
+            match chunk(&mut tx, &actor, &import, object, place, &refused).await? {
+                Chunk::Done(next) => break (tx, next),
+                // What can't be written is rolled back with its chunk and left alone in the next try.
+                Chunk::Refused(record) => refused.insert(record),
+            };
+        };
+        let ended = next.is_none() && place.made;
+        place = next.unwrap_or(Place { made: true, after: Uuid::nil(), ..place });
+        let text = serde_json::to_string(&place).expect("a place is plain JSON");
+        let total = Some((import.created + import.updated).max(place.done));
+        let now = app.clock.now();
+        let goes_on = job::progress(&mut tx, job.id, now, place.done, total, &text).await?;
+        if ended {
+            rows_sql::set_state(&mut tx, import.id, "undone", now).await?;
+            tx.execute(sql!("UPDATE import SET undone_at = $2 WHERE id = $1", import.id, now)).await?;
+        } else if !goes_on {
+            rows_sql::set_state(&mut tx, import.id, "done", now).await?;
+        }
+        tx.commit().await?;
+        cursor = Some(text);
+        match (ended, goes_on) {
+            (true, _) => return Ok(Ended::Done),
+            (_, false) => return Ok(Ended::Cancelled),
+            _ => tokio::task::yield_now().await,
+        }
+    }
+}
+
+enum Chunk {
+    /// `None`: there are no more records of this sort.
+    Done(Option<Place>),
+    Refused(Uuid),
+}
+
+async fn chunk(
+    tx: &mut Tx,
+    actor: &Actor,
+    import: &Import,
+    object: &'static Object,
+    mut place: Place,
+    refused: &HashSet<Uuid>,
+) -> Result<Chunk> {
+    let records: Vec<(Uuid,)> = if place.made {
+        let made = format!(
+            "SELECT id FROM {} WHERE import_id = $1 AND deleted_at IS NULL AND id > $2 ORDER BY id LIMIT $3",
+            object.table
+        );
+        tx.all(sql!(made, import.id, place.after, CHUNK)).await?
+    } else {
+        const CHANGED: &str = "
+            SELECT DISTINCT record_id FROM import_row
+             WHERE import_id = $1 AND action = 'updated' AND record_id > $2 ORDER BY record_id LIMIT $3";
+        tx.all(sql!(CHANGED, import.id, place.after, CHUNK)).await?
+    };
+    if records.is_empty() {
+        return Ok(Chunk::Done(None));
+    }
+    for (record,) in records {
+        place.after = record;
+        let outcome = if refused.contains(&record) {
+            Outcome::Kept("import-kept-refused")
+        } else if place.made {
+            trash(tx, actor, import, object, record).await?
+        } else {
+            restore(tx, actor, import, object, record).await?
+        };
+        match outcome {
+            Outcome::Undone => place.done += 1,
+            Outcome::NotOurs => {}
+            Outcome::Refused => return Ok(Chunk::Refused(record)),
+            Outcome::Kept(reason) => {
+                place.done += 1;
+                place.kept += 1;
+                keep(tx, import, record, place.kept, reason).await?;
+            }
+        }
+    }
+    Ok(Chunk::Done(Some(place)))
+}
+
+enum Outcome {
+    Undone,
+    /// Was made by this import as well: it goes to the trash with the others.
+    NotOurs,
+    Kept(&'static str),
+    /// Refused after something was written: the chunk must be rolled back.
+    Refused,
+}
+
+async fn keep(tx: &mut Tx, import: &Import, record: Uuid, count: i64, reason: &str) -> Result<()> {
+    let errors = serde_json::to_string(&[FieldError::new("", reason)]).expect("errors are texts");
+    // Rows of the file count up from 1; what an undo keeps counts down.
+    tx.execute(sql!(
+        "INSERT INTO import_row (import_id, row_number, action, record_id, errors) VALUES ($1, $2, 'kept', $3, $4)
+         ON CONFLICT (import_id, row_number) DO UPDATE SET record_id = EXCLUDED.record_id, errors = EXCLUDED.errors",
+        import.id,
+        -count,
+        record,
+        errors
+    ))
+    .await?;
+    Ok(())
+}
+
+/// The versions that the import gave a record, ascending.
+async fn versions_of(tx: &mut Tx, import: &Import, record: Uuid) -> Result<Vec<i64>> {
+    let versions: Vec<(i64,)> = tx
+        .all(sql!(
+            "SELECT version FROM import_row WHERE import_id = $1 AND record_id = $2 AND action = 'updated' ORDER BY version",
+            import.id,
+            record
+        ))
+        .await?;
+    Ok(versions.into_iter().map(|(version,)| version).collect())
+}
+
+fn without_gap(versions: &[i64]) -> bool {
+    versions.windows(2).all(|pair| pair[1] == pair[0] + 1)
+}
+
+async fn trash(tx: &mut Tx, actor: &Actor, import: &Import, object: &'static Object, record: Uuid) -> Result<Outcome> {
+    let before = match command::load_for_write(tx, actor, object, record).await {
+        Ok(before) => before,
+        Err(Error::NotFound | Error::Forbidden) => return Ok(Outcome::Kept("import-kept-not-yours")),
+        Err(error) => return Err(error),
+    };
+    if before.version != 1 {
+        let mut versions = vec![1];
+        versions.extend(versions_of(tx, import, record).await?);
+        if !without_gap(&versions) || versions.last() != Some(&before.version) {
+            return Ok(Outcome::Kept("import-kept-changed"));
+        }
+    }
+    command::set_deleted(tx, actor, object, record, true).await?;
+    Ok(Outcome::Undone)
+}
+
+async fn restore(
+    tx: &mut Tx,
+    actor: &Actor,
+    import: &Import,
+    object: &'static Object,
+    record: Uuid,
+) -> Result<Outcome> {
+    let before = match command::load_for_write(tx, actor, object, record).await {
+        Ok(before) => before,
+        Err(Error::NotFound | Error::Forbidden) => return Ok(Outcome::Kept("import-kept-not-yours")),
+        Err(error) => return Err(error),
+    };
+    if before.id_of("import") == Some(import.id) {
+        return Ok(Outcome::NotOurs);
+    }
+    let versions = versions_of(tx, import, record).await?;
+    let (Some(first), Some(last)) = (versions.first(), versions.last()) else { return Ok(Outcome::NotOurs) };
+    if before.version != *last || !without_gap(&versions) {
+        return Ok(Outcome::Kept("import-kept-changed"));
+    }
+    let events = event::of_subject(tx, object.name, record, first - 1, 500).await?;
+    // Newest first: the last value that is put in is the oldest.
+    let mut old: BTreeMap<&'static str, store::Cell> = BTreeMap::new();
+    for change in events.iter().flat_map(|event| event.changes()) {
+        if let Some(field) = object.field(&change.field).filter(|field| field.write != Write::Never) {
+            old.insert(field.key, value::from_raw_json(field, &change.old));
+        }
+    }
+    let mut draft = Draft::default();
+    for (key, cell) in old {
+        draft.set(key, cell);
+    }
+    match command::prepare_change(tx, actor, object, &before, None, draft, &mut Known::default()).await {
+        Ok(None) => Ok(Outcome::Undone),
+        Ok(Some(draft)) => match command::write_change(tx, actor, object, &before, &draft).await {
+            Ok(_) => Ok(Outcome::Undone),
+            Err(Error::Invalid(_) | Error::Refused { .. }) => Ok(Outcome::Refused),
+            Err(error) => Err(error),
+        },
+        Err(Error::Invalid(_)) => Ok(Outcome::Kept("import-kept-refused")),
+        Err(error) => Err(error),
+    }
+}
