@@ -26,10 +26,13 @@ pub use uuid::Uuid;
 
 /// A fresh row id: UUIDv7, made from the clock so that ids sort by time.
 pub fn new_id(clock: &Clock) -> Uuid {
-    let micros = clock.now().0;
-    let stamp =
-        uuid::Timestamp::from_unix(uuid::NoContext, (micros / 1_000_000) as u64, ((micros % 1_000_000) * 1000) as u32);
-    if clock.is_real() { Uuid::now_v7() } else { Uuid::new_v7(stamp) }
+    if clock.is_real() {
+        return Uuid::now_v7();
+    }
+    // A frozen clock moves by single microseconds: they stand right behind the millisecond, so that order is kept.
+    let micros = clock.now().0.max(0) as u64;
+    let (seconds, nanos) = (micros / 1_000_000, (micros % 1_000_000) as u32 * 1000);
+    Uuid::new_v7(uuid::Timestamp::from_unix_time(seconds, nanos, u128::from(micros % 1000), 12))
 }
 
 #[derive(Debug, thiserror::Error)]

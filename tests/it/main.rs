@@ -1,0 +1,3 @@
+//! One binary for all integration tests: linking once is much quicker than linking each file.
+
+mod kit;
