@@ -166,17 +166,18 @@ pub async fn count(
     Ok(session.value::<i64>(statement).await?.unwrap_or(0))
 }
 
-/// `FROM … WHERE …` of a query for statements that group or add up; begins with `select` (which may name `t`).
+/// `FROM … WHERE …` of a query for statements that group or add up; begins with `select` (which may name `t` and bind).
 pub fn aggregate(
     engine: store::Engine,
-    select: &str,
+    select: impl Into<Sql>,
     viewer: &Viewer,
     registry: &Registry,
     object: &'static Object,
     query: &ListQuery,
     today: Day,
 ) -> Result<Sql> {
-    let mut statement = Sql::new(format!("{select} FROM {} t", object.table));
+    let mut statement: Sql = select.into();
+    statement.push(&format!(" FROM {} t", object.table));
     push_where(&mut statement, engine, viewer, registry, object, &ListQuery { after: None, ..query.clone() }, today)?;
     Ok(statement)
 }

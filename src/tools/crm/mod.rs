@@ -6,9 +6,12 @@
 
 mod account;
 mod activity;
+pub mod analysis;
 mod board;
+mod calendar;
 mod deal_pages;
 pub mod evidence;
+mod home;
 pub mod items;
 mod lead;
 pub mod objects;
@@ -16,6 +19,8 @@ mod opportunity;
 mod record_page;
 mod search;
 pub mod stage;
+pub mod standing;
+mod tasks;
 mod timeline;
 mod visibility;
 
@@ -30,7 +35,11 @@ pub fn routes() -> Routes {
         .get("/palette", Policy::SignedIn, search::palette)
         .get("/search", Policy::SignedIn, search::page)
         .post("/views/{id}/removal", Policy::SignedIn, records::delete_view)
-        .merge(deal_pages::routes());
+        .merge(deal_pages::routes())
+        .merge(home::routes())
+        .merge(tasks::routes())
+        .merge(calendar::routes())
+        .merge(analysis::routes());
     for object in REGISTRY.objects.iter().copied() {
         routes = routes.merge(records::routes(object));
         if object.name != "person" {
