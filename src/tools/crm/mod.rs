@@ -43,9 +43,11 @@ pub fn routes() -> Routes {
     for object in REGISTRY.objects.iter().copied() {
         routes = routes.merge(records::routes(object));
         if object.name != "person" {
-            routes = routes.get(&format!("/{}/{{id}}", object.plural), Policy::Read(object.name), move |app, viewer, asked, id| {
-                record_page::show(object, app, viewer, asked, id)
-            });
+            routes = routes.get(
+                &format!("/{}/{{id}}", object.plural),
+                Policy::Read(object.name),
+                move |app, viewer, asked, id| record_page::show(object, app, viewer, asked, id),
+            );
         }
     }
     routes
