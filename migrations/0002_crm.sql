@@ -237,6 +237,8 @@ CREATE TABLE stage_change (
 );
 CREATE INDEX stage_change_by_opportunity ON stage_change (opportunity_id, at);
 CREATE INDEX stage_change_by_stage ON stage_change (to_stage_id, at);
+-- How far each deal came, from the index alone.
+CREATE INDEX stage_change_reach ON stage_change (opportunity_id, to_stage_id);
 
 CREATE TABLE evidence (
     opportunity_id {id} NOT NULL REFERENCES opportunity (id),

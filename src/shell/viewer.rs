@@ -62,7 +62,10 @@ impl Viewer {
 
     /// The fields of an object that exist for this viewer.
     pub fn projection<'a>(&'a self, object: &'static Object) -> impl Iterator<Item = &'static Field> + 'a {
-        object.fields.iter().filter(move |field| !self.rules().is_hidden(&self.roles, object.name, field.key))
+        let hidden = |object: &str, key: &str| self.rules().is_hidden(&self.roles, object, key);
+        object.fields.iter().filter(move |field| {
+            !hidden(object.name, field.key) && !field.reads.iter().any(|(object, key)| hidden(object, key))
+        })
     }
 
     pub fn sees(&self, object: &'static Object, key: &str) -> bool {

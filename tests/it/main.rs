@@ -1,3 +1,4 @@
 //! One binary for all integration tests: linking once is much quicker than linking each file.
 
+mod analysis;
 mod kit;

@@ -2,11 +2,12 @@
 //! its OpenAPI description all read these descriptions; nothing is listed twice.
 
 use futures_util::future::BoxFuture;
-use store::{Sql, Tx, Uuid};
+use store::{Day, Sql, Tx, Uuid};
 
 use super::{Actor, Draft, Loaded};
 use crate::shell::access::{Right, Scope};
 use crate::shell::error::Result;
+use crate::shell::viewer::Viewer;
 
 /// A kind of record: `account`, `opportunity`, …
 pub struct Object {
@@ -79,6 +80,9 @@ pub enum Found {
     ByPrivateNumber,
 }
 
+/// Appends an SQL expression on the row `t`: a value that no column holds, as this viewer sees it today.
+pub type Expression = fn(&mut Sql, &Viewer, Day);
+
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
     pub key: &'static str,
@@ -96,6 +100,10 @@ pub struct Field {
     pub hinted: bool,
     /// Offered in the "new" form; the rest is filled in later on the record page.
     pub quick: bool,
+    /// Only filters and groups by: worked out from other rows, neither shown nor written.
+    pub expression: Option<Expression>,
+    /// Object and field that the expression gives away: hidden with them, and the first one names the choices.
+    pub reads: &'static [(&'static str, &'static str)],
 }
 
 impl Field {
@@ -112,7 +120,18 @@ impl Field {
             found: Found::No,
             hinted: false,
             quick: false,
+            expression: None,
+            reads: &[],
         }
+    }
+    /// A field that filters and groups by an expression, for instance the industry of a deal's account.
+    pub const fn filter_only(
+        key: &'static str,
+        kind: Kind,
+        expression: Expression,
+        reads: &'static [(&'static str, &'static str)],
+    ) -> Field {
+        Field { column: "", write: Write::Never, expression: Some(expression), reads, ..Field::new(key, kind) }
     }
     pub const fn column(mut self, column: &'static str) -> Field {
         self.column = column;
@@ -196,6 +215,9 @@ impl Object {
 
     /// `account-industry-technology`: the message key of a choice.
     pub fn choice_key(&self, field: &Field, choice: &str) -> String {
+        if let (Kind::Choice(_), [(object, key), ..]) = (field.kind, field.reads) {
+            return format!("{object}-{}-{}", key.replace('_', "-"), choice.replace('_', "-"));
+        }
         format!("{}-{}-{}", self.name, field.key.replace('_', "-"), choice.replace('_', "-"))
     }
 }

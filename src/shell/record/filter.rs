@@ -144,7 +144,16 @@ impl Filter {
         registry: &Registry,
         today: Day,
     ) -> Result<()> {
-        let column = format!("t.{}", self.field.column);
+        let column = match self.field.expression {
+            // The text may stand several times in the statement; its arguments are bound once.
+            Some(push) => {
+                let mut expression = Sql { text: "(".into(), args: std::mem::take(&mut statement.args) };
+                push(&mut expression, viewer, today);
+                statement.args = expression.args;
+                format!("{})", expression.text)
+            }
+            None => format!("t.{}", self.field.column),
+        };
         match self.op {
             Op::Empty => {
                 statement.push(&format!("{column} IS NULL"));
@@ -183,27 +192,25 @@ impl Filter {
             statement.push(&format!("({column} IS NULL OR NOT "));
         }
         statement.push("(");
-        for (index, value) in self.values.iter().enumerate() {
-            if index > 0 {
-                statement.push(" OR ");
-            }
-            let own = matches!(self.field.kind, Kind::Ref("person"));
+        let of_person = matches!(self.field.kind, Kind::Ref("person"));
+        let mut values = Vec::new();
+        for value in &self.values {
             match value.as_str() {
-                "me" if own => {
-                    statement.push(&format!("{column} = ")).bind(viewer.person);
-                }
-                "team" if own => {
+                "me" if of_person => values.push(store::Arg::from(viewer.person)),
+                "team" if of_person => {
                     statement
                         .push(&format!("{column} IN (SELECT person_id FROM person_below WHERE manager_id = "))
                         .bind(viewer.person)
-                        .push(")");
+                        .push(") OR ");
                 }
-                text => {
-                    let cell = self.read(object, viewer, text)?;
-                    statement.push(&format!("{column} = ")).bind(argument(self.field, &cell));
-                }
+                text => values.push(argument(self.field, &self.read(object, viewer, text)?)),
             }
         }
+        match values.as_slice() {
+            [] => statement.push("FALSE"),
+            [value] => statement.push(&format!("{column} = ")).bind(value.clone()),
+            _ => statement.push(&format!("{column} IN (")).bind_list(values).push(")"),
+        };
         statement.push(if negated { "))" } else { ")" });
         Ok(())
     }

@@ -16,7 +16,9 @@ use std::collections::BTreeMap;
 
 use store::{Arg, Cell, Clock, Day, Instant, Uuid};
 
-pub use field::{Field, Found, Kind, Object, Target, Write, nothing_after, nothing_to_prepare, plain_target};
+pub use field::{
+    Expression, Field, Found, Kind, Object, Target, Write, nothing_after, nothing_to_prepare, plain_target,
+};
 
 use crate::shell::error::{Error, Result};
 use crate::shell::viewer::Viewer;

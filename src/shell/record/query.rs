@@ -29,6 +29,22 @@ pub struct ListQuery {
     pub trash: bool,
 }
 
+impl ListQuery {
+    /// Every record of these filters (`field:operator:value`), in the order of titles.
+    pub fn of_filters(viewer: &Viewer, object: &'static Object, filters: &[String]) -> Result<ListQuery> {
+        Ok(ListQuery {
+            fields: Vec::new(),
+            filters: filters.iter().map(|text| Filter::parse(object, viewer, text)).collect::<Result<_>>()?,
+            words: None,
+            sort: object.title_field(),
+            descending: false,
+            after: None,
+            limit: 0,
+            trash: false,
+        })
+    }
+}
+
 /// The last row of a page: the value it sorts by, and its id.
 #[derive(Debug, Clone)]
 pub struct Cursor {
@@ -170,19 +186,34 @@ pub async fn count(
     Ok(session.value::<i64>(statement).await?.unwrap_or(0))
 }
 
-/// `FROM … WHERE …` of a query for statements that group or add up; begins with `select` (which may name `t`).
+/// `FROM … WHERE …` of a query for statements that group or add up; begins with `select` (which may name `t` and bind).
 pub fn aggregate(
     engine: store::Engine,
-    select: &str,
+    select: impl Into<Sql>,
     viewer: &Viewer,
     registry: &Registry,
     object: &'static Object,
     query: &ListQuery,
     today: Day,
 ) -> Result<Sql> {
-    let mut statement = Sql::new(format!("{select} FROM {} t", object.table));
+    let mut statement: Sql = select.into();
+    statement.push(&format!(" FROM {} t", object.table));
     push_where(&mut statement, engine, viewer, registry, object, &ListQuery { after: None, ..query.clone() }, today)?;
     Ok(statement)
+}
+
+/// [`aggregate`] with filters as the address bar writes them, so that a figure and the list it links to agree.
+pub fn aggregate_over(
+    engine: store::Engine,
+    select: impl Into<Sql>,
+    viewer: &Viewer,
+    registry: &Registry,
+    object: &'static Object,
+    filters: &[String],
+    today: Day,
+) -> Result<Sql> {
+    let query = ListQuery::of_filters(viewer, object, filters)?;
+    aggregate(engine, select, viewer, registry, object, &query, today)
 }
 
 /// One record with the fields of the viewer's projection; 404 when it is not there or not theirs to see.

@@ -6,10 +6,13 @@
 
 mod account;
 mod activity;
+pub mod analysis;
 pub mod api;
 mod board;
+mod calendar;
 mod deal_pages;
 pub mod evidence;
+mod home;
 pub mod items;
 mod lead;
 pub mod objects;
@@ -17,6 +20,8 @@ mod opportunity;
 mod record_page;
 mod search;
 pub mod stage;
+pub mod standing;
+mod tasks;
 mod timeline;
 mod visibility;
 
@@ -31,7 +36,11 @@ pub fn routes() -> Routes {
         .get("/palette", Policy::SignedIn, search::palette)
         .get("/search", Policy::SignedIn, search::page)
         .post("/views/{id}/removal", Policy::SignedIn, records::delete_view)
-        .merge(deal_pages::routes());
+        .merge(deal_pages::routes())
+        .merge(home::routes())
+        .merge(tasks::routes())
+        .merge(calendar::routes())
+        .merge(analysis::routes());
     for object in REGISTRY.objects.iter().copied() {
         routes = routes.merge(records::routes(object));
         if object.name != "person" {

@@ -4,7 +4,7 @@
 use crate::shell::record::{Field, Found, Kind, Object, Registry, nothing_after};
 use crate::system::people;
 
-use super::{account, activity, lead, opportunity, visibility};
+use super::{account, activity, lead, opportunity, standing, visibility};
 
 pub static REGISTRY: Registry =
     Registry { objects: &[&LEAD, &ACCOUNT, &CONTACT, &OPPORTUNITY, &ACTIVITY, &TASK, &PRODUCT, &PERSON] };
@@ -216,6 +216,15 @@ pub static OPPORTUNITY: Object = Object {
         // For deals taken over: the day on which the stage was entered, and the open stage they were closed from.
         Field::new("moved_on", Kind::Date).virtual_input(),
         Field::new("reached_stage", Kind::Ref("stage")).virtual_input().on_create(),
+        Field::filter_only(
+            "segment",
+            Kind::Choice(INDUSTRIES),
+            standing::segment,
+            &[("account", "industry"), ("opportunity", "account")],
+        ),
+        Field::filter_only("furthest_stage", Kind::Ref("stage"), standing::furthest_stage, &[("opportunity", "stage")]),
+        Field::filter_only("waiting_stage", Kind::Ref("stage"), standing::waiting_stage, &[("opportunity", "stage")]),
+        Field::filter_only("at_risk", Kind::Bool, standing::at_risk, standing::RISK_READS),
         external_id(),
         owner_field(),
         Field::new("description", Kind::LongText).found(Found::ByText),

@@ -1,0 +1,267 @@
+//! The grouped statements of the analysis. Each takes the filters as the texts that its figures' links carry, goes through the
+//! viewer's scope, and returns groups, never deals.
+
+use std::collections::BTreeMap;
+
+use solver::statistics::quantile;
+use store::{Cell, Cells, Day, Session, Sql, Uuid};
+
+use super::ask::Dimension;
+use crate::shell::access::Right;
+use crate::shell::error::Result;
+use crate::shell::record::Registry;
+use crate::shell::record::query;
+use crate::shell::viewer::Viewer;
+use crate::tools::crm::objects::OPPORTUNITY;
+use crate::tools::crm::{standing, visibility};
+
+/// The amount times its probability, to the minor unit; whole first, so that the largest amounts don't overflow.
+pub const WEIGHTED: &str = "(t.amount_base / 100 * t.probability + t.amount_base % 100 * t.probability / 100)";
+
+/// Through whose eyes, and which deals at all.
+pub struct Lens<'a> {
+    pub viewer: &'a Viewer,
+    pub registry: &'a Registry,
+    pub today: Day,
+    pub filters: Vec<String>,
+}
+
+impl Lens<'_> {
+    /// The common filters and some more, as a link carries them.
+    pub fn with(&self, more: &[String]) -> Vec<String> {
+        self.filters.iter().chain(more).cloned().collect()
+    }
+
+    /// `select` over the deals of these filters, without GROUP BY.
+    pub fn over(&self, session: &Session, select: Sql, more: &[String]) -> Result<Sql> {
+        let (viewer, registry) = (self.viewer, self.registry);
+        query::aggregate_over(session.engine(), select, viewer, registry, &OPPORTUNITY, &self.with(more), self.today)
+    }
+
+    fn push_dimension(&self, select: &mut Sql, dimension: Dimension) {
+        match dimension {
+            Dimension::Owner => {
+                select.push("t.owner_id");
+            }
+            Dimension::Source => {
+                select.push("t.source");
+            }
+            Dimension::Segment => {
+                select.push("(");
+                standing::segment(select, self.viewer, self.today);
+                select.push(")");
+            }
+        }
+    }
+}
+
+/// Which span of days a day lies in: −1 before the first, else the index of the last that has begun.
+fn bucket(column: &str, spans: &[(Day, Day)]) -> String {
+    let mut text = String::from("CAST(CASE");
+    for (index, (first, _)) in spans.iter().enumerate() {
+        text.push_str(&format!(" WHEN {column} < {} THEN {}", first.0, index as i64 - 1));
+    }
+    text.push_str(&format!(" ELSE {} END AS BIGINT)", spans.len() as i64 - 1));
+    if spans.is_empty() { "CAST(0 AS BIGINT)".into() } else { text }
+}
+
+/// Open deals of one stage and one month of expected close.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct OpenGroup {
+    pub stage_id: Uuid,
+    pub bucket: i64,
+    pub count: i64,
+    pub amount: i64,
+    pub weighted: i64,
+}
+
+pub async fn open_by_month(session: &mut Session, lens: &Lens<'_>, months: &[(Day, Day)]) -> Result<Vec<OpenGroup>> {
+    let select = format!(
+        "SELECT t.stage_id, {} AS bucket, COUNT(*) AS count, CAST(COALESCE(SUM(t.amount_base), 0) AS BIGINT) AS amount,
+                CAST(COALESCE(SUM({WEIGHTED}), 0) AS BIGINT) AS weighted",
+        bucket("t.close_day", months)
+    );
+    let mut statement = lens.over(session, Sql::new(select), &["state:is:open".into()])?;
+    statement.push(" GROUP BY 1, 2");
+    Ok(session.all(statement).await?)
+}
+
+/// Closed deals of one month, and why they were lost.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ClosedGroup {
+    pub kind: String,
+    pub bucket: i64,
+    pub reason: Option<String>,
+    pub count: i64,
+    pub amount: i64,
+}
+
+pub async fn closed_by_month(
+    session: &mut Session,
+    lens: &Lens<'_>,
+    closed: &[String],
+    months: &[(Day, Day)],
+) -> Result<Vec<ClosedGroup>> {
+    let select = format!(
+        "SELECT t.stage_kind AS kind, {} AS bucket, CASE WHEN t.stage_kind = 'lost' THEN t.lost_reason END AS reason,
+                COUNT(*) AS count, CAST(COALESCE(SUM(t.amount_base), 0) AS BIGINT) AS amount",
+        bucket("t.closed_day", months)
+    );
+    let mut statement = lens.over(session, Sql::new(select), closed)?;
+    statement.push(" GROUP BY 1, 2, 3");
+    Ok(session.all(statement).await?)
+}
+
+/// Deals by how far they came.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ReachGroup {
+    pub furthest: Option<Uuid>,
+    pub kind: String,
+    pub count: i64,
+}
+
+pub async fn reached(session: &mut Session, lens: &Lens<'_>, cohort: &[String]) -> Result<Vec<ReachGroup>> {
+    let mut select = Sql::new("SELECT x.furthest, x.kind, COUNT(*) AS count FROM (SELECT ");
+    standing::furthest_stage(&mut select, lens.viewer, lens.today);
+    select.push(" AS furthest, t.stage_kind AS kind");
+    let mut statement = lens.over(session, select, cohort)?;
+    statement.push(") x GROUP BY x.furthest, x.kind");
+    Ok(session.all(statement).await?)
+}
+
+/// What a group of deals (a person's, a segment's, all) comes to.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    pub open: Sum,
+    pub won: Sum,
+    pub lost: Sum,
+    /// Days from creation to winning: lower quartile, median, upper quartile.
+    pub cycle: Option<[f64; 3]>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sum {
+    pub count: i64,
+    pub amount: i64,
+}
+
+impl Outcome {
+    pub fn closed(&self) -> solver::statistics::Tally {
+        solver::statistics::Tally::new(self.won.count, self.won.count + self.lost.count)
+    }
+
+    pub fn average(&self) -> Option<i64> {
+        (self.won.count > 0).then(|| (self.won.amount as f64 / self.won.count as f64).round() as i64)
+    }
+
+    /// Open deals × win rate × average won deal ÷ days of a cycle: what the pipeline brings in per day, in minor units.
+    /// `None` while one of the parts rests on too little.
+    pub fn velocity(&self) -> Option<f64> {
+        let tally = self.closed();
+        let rate = tally.rate().filter(|_| tally.is_enough())?;
+        let [_, median, _] = self.cycle?;
+        Some(self.open.count as f64 * rate * self.average()? as f64 / median.max(1.0))
+    }
+}
+
+/// One row per group and kind for the sums, and the rows at which the quartiles lie.
+const RANKED: &str = "SELECT x.g, x.kind, x.n, x.amount, x.place, x.days FROM (
+    SELECT y.g, y.kind, y.days, COUNT(*) OVER (PARTITION BY y.g, y.kind) AS n,
+           CAST(SUM(y.amount) OVER (PARTITION BY y.g, y.kind) AS BIGINT) AS amount,
+           ROW_NUMBER() OVER (PARTITION BY y.g, y.kind ORDER BY y.days) AS place
+      FROM (SELECT ";
+const PICKED: &str = ") y) x
+     WHERE x.place = 1 OR (x.kind = 'won' AND x.place IN ((x.n - 1) / 4 + 1, (x.n - 1) / 4 + 2, (x.n - 1) / 2 + 1,
+           (x.n - 1) / 2 + 2, (x.n - 1) * 3 / 4 + 1, (x.n - 1) * 3 / 4 + 2))";
+
+/// Outcomes by a dimension, or (`None`) of everything under the key `Null`. Open deals are those of today, closed ones those
+/// between the days.
+pub async fn outcomes(
+    session: &mut Session,
+    lens: &Lens<'_>,
+    dimension: Option<Dimension>,
+    days: Option<(Day, Day)>,
+) -> Result<Vec<(Cell, Outcome)>> {
+    let mut select = Sql::new(RANKED);
+    match dimension {
+        Some(dimension) => lens.push_dimension(&mut select, dimension),
+        None => {
+            select.push("CAST(NULL AS TEXT)");
+        }
+    }
+    select.push(
+        " AS g, t.stage_kind AS kind, COALESCE(t.closed_day - t.created_day, 0) AS days, t.amount_base AS amount",
+    );
+    let mut statement = lens.over(session, select, &[])?;
+    if let Some((first, last)) = days {
+        statement
+            .push(" AND (t.stage_kind = 'open' OR t.closed_day BETWEEN ")
+            .bind(first)
+            .push(" AND ")
+            .bind(last)
+            .push(")");
+    }
+    statement.push(PICKED);
+    let mut groups: Vec<(Cell, Outcome, BTreeMap<i64, f64>)> = Vec::new();
+    for Cells(cells) in session.all::<Cells>(statement).await? {
+        let [group, kind, count, amount, place, days] = cells.as_slice() else { continue };
+        let at = match groups.iter().position(|(key, ..)| key == group) {
+            Some(at) => at,
+            None => {
+                groups.push((group.clone(), Outcome::default(), BTreeMap::new()));
+                groups.len() - 1
+            }
+        };
+        let (_, outcome, places) = &mut groups[at];
+        let sum = Sum { count: count.int().unwrap_or(0), amount: amount.int().unwrap_or(0) };
+        match kind.text() {
+            Some("won") => {
+                outcome.won = sum;
+                places.insert(place.int().unwrap_or(0), days.int().unwrap_or(0) as f64);
+            }
+            Some("lost") => outcome.lost = sum,
+            _ => outcome.open = sum,
+        }
+    }
+    Ok(groups
+        .into_iter()
+        .map(|(key, mut outcome, places)| {
+            let part = |numerator| quantile(outcome.won.count, numerator, 4, |place| places.get(&place).copied());
+            outcome.cycle = part(1).zip(part(2)).zip(part(3)).map(|((low, middle), high)| [low, middle, high]);
+            (key, outcome)
+        })
+        .collect())
+}
+
+/// Everybody who owns a deal that the viewer sees, in the order of names.
+pub async fn owners(session: &mut Session, viewer: &Viewer) -> Result<Vec<(Uuid, String)>> {
+    let mut statement = Sql::new(
+        "SELECT p.id, p.name FROM person p WHERE p.id IN (SELECT t.owner_id FROM opportunity t WHERE t.deleted_at IS NULL AND ",
+    );
+    visibility::opportunity(&mut statement, &viewer.scope, Right::Read, "t");
+    statement.push(") ORDER BY p.name_key, p.id");
+    Ok(session.all(statement).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn velocity_is_what_the_parts_say() {
+        let outcome = Outcome {
+            open: Sum { count: 10, amount: 0 },
+            won: Sum { count: 5, amount: 50_000 },
+            lost: Sum { count: 5, amount: 0 },
+            cycle: Some([10.0, 20.0, 30.0]),
+        };
+        assert_eq!(outcome.velocity(), Some(10.0 * 0.5 * 10_000.0 / 20.0));
+        assert_eq!(Outcome { lost: Sum { count: 1, amount: 0 }, ..outcome }.velocity(), None);
+    }
+
+    #[test]
+    fn buckets_leave_no_gap() {
+        let spans = [(Day(10), Day(19)), (Day(20), Day(29))];
+        assert_eq!(bucket("d", &spans), "CAST(CASE WHEN d < 10 THEN -1 WHEN d < 20 THEN 0 ELSE 1 END AS BIGINT)");
+    }
+}

@@ -1,0 +1,10 @@
+//! The calendar: tasks by due date, activities by the day they happened, expected close dates of open deals. A month as a grid,
+//! on phones as an agenda. A click on a day begins a task on it.
+
+mod pages;
+
+use crate::shell::routes::{Policy, Routes};
+
+pub fn routes() -> Routes {
+    Routes::new().get("/calendar", Policy::Read("task"), pages::show)
+}

@@ -1,0 +1,99 @@
+//! How a deal stands, worked out from other rows: its segment, how far it came, whether it is at risk. Lists filter by these
+//! and the analysis groups by the same expressions, so that a bar and the list behind it can't disagree.
+
+use store::{Day, Instant, Sql};
+
+use super::visibility;
+use crate::shell::access::{Level, Right};
+use crate::shell::viewer::Viewer;
+
+/// Nothing happened on the deal for this many days: it is quiet.
+pub const QUIET_DAYS: i64 = 30;
+/// A deal is stuck when it has been in its stage for half as long again as the stage expects.
+const STUCK_HALVES: i64 = 3;
+
+/// The industry of the account, when the viewer may see the account.
+pub fn segment(statement: &mut Sql, viewer: &Viewer, _: Day) {
+    statement.push("SELECT sa.industry FROM account sa WHERE sa.id = t.account_id AND sa.deleted_at IS NULL AND ");
+    visibility::account(statement, &viewer.scope, Right::Read, "sa");
+}
+
+/// The furthest stage the deal was ever in: the won one for a won deal, else the last open one of its history. A deal
+/// that went back, or was lost, keeps how far it came.
+pub fn furthest_stage(statement: &mut Sql, _: &Viewer, _: Day) {
+    statement.push(
+        "CASE WHEN t.stage_kind = 'won' THEN t.stage_id ELSE COALESCE(
+            (SELECT fc.to_stage_id FROM stage_change fc JOIN stage fs ON fs.id = fc.to_stage_id
+              WHERE fc.opportunity_id = t.id AND fs.kind = 'open' AND fs.pipeline_id = t.pipeline_id
+              ORDER BY fs.position DESC LIMIT 1),
+            CASE WHEN t.stage_kind = 'open' THEN t.stage_id END) END",
+    );
+}
+
+/// The furthest stage of a deal that is still open: whether it gets further is not known yet.
+pub fn waiting_stage(statement: &mut Sql, viewer: &Viewer, today: Day) {
+    statement.push("CASE WHEN t.stage_kind = 'open' THEN ");
+    furthest_stage(statement, viewer, today);
+    statement.push(" END");
+}
+
+pub const RISK_READS: &[(&str, &str)] =
+    &[("opportunity", "close_date"), ("opportunity", "next_step"), ("opportunity", "stage")];
+
+/// Why a deal is at risk, in the order in which it is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Risk {
+    /// The expected close date has passed.
+    Overdue,
+    NoNextStep,
+    /// Much longer in its stage than the stage expects.
+    Stuck,
+    /// Nothing happened for [`QUIET_DAYS`].
+    Quiet,
+}
+
+impl Risk {
+    pub const ALL: [Risk; 4] = [Risk::Overdue, Risk::NoNextStep, Risk::Stuck, Risk::Quiet];
+
+    pub fn key(self) -> &'static str {
+        match self {
+            Risk::Overdue => "overdue",
+            Risk::NoNextStep => "no-next-step",
+            Risk::Stuck => "stuck",
+            Risk::Quiet => "quiet",
+        }
+    }
+
+    /// Appends the condition on the open deal `t`.
+    pub fn push(self, statement: &mut Sql, viewer: &Viewer, today: Day) {
+        let start = |day: Day| Instant::start_of(day, &viewer.config.zone).0;
+        match self {
+            Risk::Overdue => statement.push(&format!("t.close_day < {}", today.0)),
+            Risk::NoNextStep => statement.push("(t.next_step IS NULL OR t.next_step = '')"),
+            Risk::Stuck => statement.push(&format!(
+                "EXISTS (SELECT rs.id FROM stage rs WHERE rs.id = t.stage_id AND rs.expected_days IS NOT NULL
+                    AND t.stage_since + rs.expected_days * {} < {})",
+                STUCK_HALVES * 43_200_000_000,
+                start(today)
+            )),
+            // Who may not read activities is not told that there are none.
+            Risk::Quiet if viewer.scope.level("activity", Right::Read) == Level::None => statement.push("FALSE"),
+            Risk::Quiet => statement.push(&format!(
+                "(t.created_day <= {} AND NOT EXISTS (SELECT rv.id FROM activity rv
+                    WHERE rv.opportunity_id = t.id AND rv.deleted_at IS NULL AND rv.happened_at >= {}))",
+                today.0 - QUIET_DAYS,
+                start(today.plus(-QUIET_DAYS))
+            )),
+        };
+    }
+}
+
+/// An open deal with at least one [`Risk`].
+pub fn at_risk(statement: &mut Sql, viewer: &Viewer, today: Day) {
+    statement.push("t.stage_kind = 'open' AND (");
+    for (index, risk) in Risk::ALL.into_iter().enumerate() {
+        statement.push(if index > 0 { " OR " } else { "" });
+        risk.push(statement, viewer, today);
+    }
+    statement.push(")");
+}

@@ -1,0 +1,258 @@
+//! Analysis, home and calendar: what they show is what is there, and every figure has exactly its rows behind it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use store::{Day, Uuid};
+use testkit::{Engine, Person, Role, TestApp, on, on_both};
+use trivet::shell::list::{Asks, settle};
+use trivet::shell::record::command::{self, Source};
+use trivet::shell::record::query;
+
+/// A team of two sellers, one beside it, and deals in every stage, industry and source.
+pub struct World {
+    pub manager: Person,
+    pub lin: Person,
+    pub tom: Person,
+    pub outsider: Person,
+}
+
+/// A deal as a file from elsewhere tells it: with the days of the past.
+pub async fn deal(app: &TestApp, owner: &Person, fields: &[(&str, String)]) -> Uuid {
+    let mut actor = app.actor(owner).await;
+    actor.import = Some(store::new_id(&app.clock));
+    let object = app.object("opportunity");
+    let inputs: BTreeMap<String, String> = fields.iter().map(|(key, text)| ((*key).to_owned(), text.clone())).collect();
+    let draft =
+        command::read_inputs(object, &actor.viewer, &inputs, None, Source::Import).expect("the deal is readable");
+    let mut tx = app.db.write().await.expect("the database can be written");
+    let id = command::create(&mut tx, &actor, object, draft).await.expect("the deal can be made");
+    tx.commit().await.expect("the database can be written");
+    id
+}
+
+pub async fn world(app: &TestApp) -> World {
+    let manager = app.person("Mei Zhang").role(Role::Manager).create().await;
+    let lin = app.person("Lin Yan").manager(&manager).create().await;
+    let tom = app.person("Tom Becker").manager(&manager).create().await;
+    let outsider = app.person("Olga Out").create().await;
+    let stages = ["Prospecting", "Engaging", "Proposal", "Negotiation"];
+    let mut ids = Vec::new();
+    for stage in stages {
+        ids.push(app.stage(stage).await);
+    }
+    let (won, lost) = (app.stage("Won").await, app.stage("Lost").await);
+    let industries = ["retail", "medical", "software", ""];
+    let sources = ["website", "referral", ""];
+    let mut accounts = BTreeMap::new();
+    for (owner, person) in [&lin, &tom, &outsider].into_iter().enumerate() {
+        for (at, industry) in industries.iter().enumerate() {
+            let name = format!("Account {owner}{at}");
+            let id = app.create("account", person, &[("name", &name), ("industry", industry)]).await;
+            accounts.insert((owner, at), id);
+        }
+    }
+    let today = Day::parse("2026-11-24").expect("a day");
+    for number in 0..75i64 {
+        let who = (number % 3) as usize;
+        let owner = [&lin, &tom, &outsider][who];
+        let created = today.plus(-20 - number * 7);
+        let reached = ids[(number % 4) as usize];
+        let mut fields = vec![
+            ("name", format!("Deal {number}")),
+            ("account", accounts[&(who, (number / 3 % 4) as usize)].to_string()),
+            ("amount", (1000 * (number + 1)).to_string()),
+            ("created_on", created.to_string()),
+            ("source", sources[(number / 2 % 3) as usize].to_owned()),
+            ("close_date", today.plus(number * 11 - 90).to_string()),
+        ];
+        match number % 5 {
+            0 | 1 => fields.push(("stage", reached.to_string())),
+            closed => {
+                fields.push(("stage", if closed == 4 { lost } else { won }.to_string()));
+                fields.push(("reached_stage", reached.to_string()));
+                fields.push(("closed_on", created.plus(10 + number).min(today).to_string()));
+                if closed == 4 && number % 2 == 0 {
+                    fields.push(("lost_reason", "price".into()));
+                }
+            }
+        }
+        deal(app, owner, &fields).await;
+    }
+    World { manager, lin, tom, outsider }
+}
+
+/// Links with the number of rows that the page says are behind them.
+fn counted(body: &str) -> Vec<(String, i64)> {
+    let mut found = Vec::new();
+    for part in body.split("<a ").skip(1) {
+        let tag = part.split('>').next().unwrap_or("");
+        let attribute = |name: &str| {
+            let from = tag.split(&format!("{name}=\"")).nth(1)?;
+            Some(from.split('"').next()?.replace("&amp;", "&"))
+        };
+        if let (Some(href), Some(count)) = (attribute("href"), attribute("data-count")) {
+            found.push((href, count.parse().expect("a count is a number")));
+        }
+    }
+    found
+}
+
+/// How many rows the list at this address has for the person.
+async fn rows_behind(app: &TestApp, person: &Person, href: &str) -> i64 {
+    let (path, query) = href.split_once('?').expect("a list has filters");
+    let object = app.registry.by_plural(path.trim_start_matches('/')).expect("it is a list");
+    let viewer = app.viewer(person).await;
+    let today = viewer.config.today(app.clock.now());
+    let settled = settle(&viewer, object, Asks::parse(query), &[]).unwrap_or_else(|error| panic!("{href}: {error:?}"));
+    let mut session = app.db.read().await.expect("the database can be read");
+    query::count(&mut session, &viewer, app.registry, object, &settled.query, today, 100_000)
+        .await
+        .expect("it can be counted")
+}
+
+async fn check_links(app: &TestApp, person: &Person, path: &str, at_least: usize) {
+    let page = app.get(person, path).await;
+    assert_eq!(page.status, 200, "{path}: {}", page.body);
+    assert!(page.statements <= 12, "{path}: {} statements", page.statements);
+    let links: BTreeSet<(String, i64)> = counted(&page.body).into_iter().collect();
+    assert!(links.len() >= at_least, "{path} for {}: only {} figures", person.name, links.len());
+    for (href, count) in &links {
+        assert_eq!(rows_behind(app, person, href).await, *count, "{path} for {}: {href}", person.name);
+    }
+    // What one can click in a chart is also in its table.
+    let hrefs: BTreeSet<&str> = links.iter().map(|(href, _)| href.as_str()).collect();
+    for part in page.body.split("\"hrefs\":[").skip(1) {
+        for href in part.split(']').next().unwrap_or("").split(',').map(|text| text.trim_matches('"')) {
+            assert!(hrefs.contains(href), "{path}: {href} is only in a chart");
+        }
+    }
+}
+
+#[test]
+fn every_figure_has_exactly_its_rows_behind_it() {
+    on_both(async |app| {
+        let world = world(app).await;
+        let partner = app.person("Pia Partner").role(Role::Partner).create().await;
+        for person in [&world.manager, &world.lin, &partner] {
+            for path in [
+                "/analysis",
+                "/analysis?period=all&by=segment",
+                "/analysis?period=last-quarter&by=source",
+                "/analysis?period=days&from=2026-03-10&to=2026-09-20",
+                "/analysis?period=year&source=referral&owner=team",
+                "/analysis?period=all&segment=none",
+            ] {
+                check_links(app, person, path, 15).await;
+            }
+            check_links(app, person, "/", 4).await;
+        }
+    });
+}
+
+#[test]
+fn nobody_counts_deals_they_may_not_see() {
+    on_both(async |app| {
+        let world = world(app).await;
+        let page = app.get(&world.lin, "/analysis?period=all").await;
+        let open = counted(&page.body).into_iter().find(|(href, _)| href.ends_with("f=state%3Ais%3Aopen"));
+        assert_eq!(open.map(|(_, count)| count), Some(10));
+        assert!(!page.has("Tom Becker") && !page.has("Olga Out"), "other owners are named");
+        let team = app.get(&world.manager, "/").await;
+        assert!(team.has("Tom Becker") && !team.has("Olga Out"), "the team is not the company");
+        let hr = app.person("Hana").role(Role::Hr).create().await;
+        assert_eq!(app.get(&hr, "/analysis").await.status, 404);
+        assert_eq!(app.get(&hr, "/").await.status, 200);
+        let _ = (&world.tom, &world.outsider);
+    });
+}
+
+#[test]
+fn a_hidden_field_leaves_the_analysis() {
+    on(Engine::Sqlite, async |app| {
+        let world = world(app).await;
+        app.execute("INSERT INTO hidden_field (object, field, role) VALUES ('account', 'industry', 'seller'), ('opportunity', 'amount', 'seller')").await;
+        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        let page = app.get(&world.lin, "/analysis?period=all").await;
+        assert_eq!(page.status, 200);
+        assert!(!page.has("Win rate by industry") && page.has("Win rate by source"));
+        assert!(!page.has("¥"), "amounts are hidden but shown");
+        assert_eq!(app.get(&world.lin, "/analysis?segment=retail").await.status, 422);
+        assert_eq!(app.get(&world.lin, "/opportunities?f=segment:is:retail").await.status, 422);
+        assert!(!app.get(&world.lin, "/").await.has("¥"));
+    });
+}
+
+#[test]
+fn what_is_asked_wrongly_is_named() {
+    on(Engine::Sqlite, async |app| {
+        let lin = app.person("Lin").create().await;
+        for path in [
+            "/analysis?period=yesterday",
+            "/analysis?period=days&from=2026-02-30&to=2026-03-01",
+            "/analysis?period=days&from=2026-03-02&to=2026-03-01",
+            "/analysis?owner=nobody",
+            "/analysis?by=colour",
+            "/calendar?month=2026-13",
+        ] {
+            assert_eq!(app.get(&lin, path).await.status, 422, "{path}");
+        }
+        for path in ["/analysis", "/", "/calendar", "/calendar?month=2026-12&who=team"] {
+            assert_eq!(app.get(&lin, path).await.status, 200, "{path}");
+        }
+    });
+}
+
+#[test]
+fn a_task_is_ticked_off_and_opened_again() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").create().await;
+        let tom = app.person("Tom").create().await;
+        let task = app.task(&lin, "Call Gao Lei", "2026-11-20").await;
+        let home = app.get(&lin, "/").await;
+        assert!(home.has("Call Gao Lei") && home.has("4 days late"), "{}", home.body);
+        assert!(app.get(&lin, "/calendar").await.has("Call Gao Lei"));
+        let done = format!("/tasks/{task}/done");
+        assert_eq!(app.post_form(&tom, &done, &[]).await.status, 404);
+        let answer = app.post_form(&lin, &done, &[("back", "/")]).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (303, "/"));
+        assert!(!app.get(&lin, "/").await.has("Call Gao Lei"));
+        let answer = app.post_form(&lin, &format!("/tasks/{task}/reopen"), &[("back", "//evil.test")]).await;
+        assert_eq!(answer.location(), format!("/tasks/{task}"));
+        assert!(app.get(&lin, "/").await.has("Call Gao Lei"));
+        let events: Option<i64> =
+            app.value("SELECT COUNT(*) FROM event WHERE subject_type = 'task' AND kind = 'updated'").await;
+        assert_eq!(events, Some(2));
+    });
+}
+
+#[test]
+fn the_calendar_shows_what_falls_into_the_month() {
+    on_both(async |app| {
+        let boss = app.person("Mei").role(Role::Manager).create().await;
+        let lin = app.person("Lin Yan").manager(&boss).create().await;
+        let account = app.account(&lin, "Acme").await;
+        app.opportunity(&lin, "Rollout", account).await;
+        app.task(&lin, "Christmas card", "2026-12-20").await;
+        app.activity(&lin, "First call", account).await;
+        let december = app.get(&lin, "/calendar?month=2026-12").await;
+        assert!(december.has("Christmas card") && december.has("Rollout") && !december.has("First call"));
+        assert!(december.has("/tasks/new?due_date=2026-12-24"));
+        assert!(december.statements <= 8, "{} statements", december.statements);
+        assert!(app.get(&lin, "/calendar").await.has("First call"));
+        assert!(!app.get(&boss, "/calendar?month=2026-12").await.has("Christmas card"));
+        assert!(app.get(&boss, "/calendar?month=2026-12&who=team").await.has("Christmas card"));
+    });
+}
+
+#[test]
+fn everybody_finds_something_on_the_home_page() {
+    on(Engine::Sqlite, async |app| {
+        for role in Role::ALL {
+            let person = app.person(&format!("Person {}", role.key())).role(role).create().await;
+            let page = app.get(&person, "/").await;
+            assert_eq!(page.status, 200, "{role:?}");
+            assert!(page.has("<section"), "{role:?} sees an empty page");
+            assert!(page.statements <= 12, "{role:?}: {} statements", page.statements);
+        }
+    });
+}
