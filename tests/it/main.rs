@@ -1,3 +1,5 @@
 //! One binary for all integration tests: linking once is much quicker than linking each file.
 
 mod kit;
+mod record;
+mod store;
