@@ -7,8 +7,10 @@ use store::backup::{self, Manifest};
 use store::file::Files;
 use store::{Clock, Db};
 
+use crate::app;
+use crate::shell::error::Error;
+use crate::shell::i18n::Locale;
 use crate::shell::record::reindex;
-use crate::{app, cli};
 
 /// Writes an archive; the database keeps the schema it has.
 pub async fn write(url: &str, data: &Path, archive: &Path) -> Result<Manifest, String> {
@@ -35,7 +37,7 @@ pub async fn restore(url: &str, data: &Path, archive: &Path) -> Result<Manifest,
     std::fs::create_dir_all(data).map_err(|error| format!("{}: {error}", data.display()))?;
     let manifest =
         backup::restore(archive, url, &files, app::MIGRATIONS).await.map_err(|error| error.to_string())?;
-    let opened = app::open(url, data, Clock::system(), false).await.map_err(cli::say)?;
+    let opened = app::open(url, data, Clock::system(), false).await.map_err(say)?;
     let ready = async {
         if !manifest.has_search_index || opened.db.engine() == store::Engine::Postgres {
             reindex::everything(&opened).await?;
@@ -44,9 +46,25 @@ pub async fn restore(url: &str, data: &Path, archive: &Path) -> Result<Manifest,
         let mut tx = opened.db.write().await?;
         tx.execute("DELETE FROM session").await?;
         tx.commit().await?;
-        Ok(())
+        Ok::<(), Error>(())
     };
-    let ready = ready.await.map_err(cli::say);
+    let ready = ready.await.map_err(say);
     opened.db.close().await;
     ready.map(|()| manifest)
+}
+
+fn say(error: Error) -> String {
+    format!("{} ({error:?})", Locale::En.text(error.key()))
+}
+
+/// What an archive holds, in one line.
+pub fn described(manifest: &Manifest) -> String {
+    let rows: i64 = manifest.rows.values().sum();
+    let files = manifest.parts.len().saturating_sub(1);
+    let missing = match manifest.missing_files.len() {
+        0 => String::new(),
+        missing => format!(", {missing} uploaded files were missing when it was made"),
+    };
+    let (schema, engine) = (manifest.schema, &manifest.engine);
+    format!("{rows} rows and {files} files at schema {schema}, from {engine}{missing}")
 }

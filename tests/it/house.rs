@@ -18,8 +18,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tools::crm", &["shell", "system"]),
     ("demo", &["shell", "system", "tools::crm"]),
     ("app", &["shell", "system", "tools::crm"]),
-    ("cli", &["shell", "system", "tools::crm", "demo", "app"]),
-    ("main", &["cli"]),
+    ("cli_backup", &["shell", "app"]),
+    ("cli", &["shell", "system", "tools::crm", "demo", "app", "cli_backup"]),
 ];
 
 /// Arrows that point up and are known: each with the reason why it stays.
@@ -130,7 +130,7 @@ fn slices_call_each_other_only_along_the_arrows() {
     let mut wrong = Vec::new();
     for (path, text) in files("src", ".rs") {
         let room = room_of(&path);
-        if room == "lib" || path.ends_with("src/tools/mod.rs") {
+        if matches!(room.as_str(), "lib" | "main") || path.ends_with("src/tools/mod.rs") {
             continue;
         }
         let Some((_, allowed)) = ARROWS.iter().find(|(from, _)| *from == room) else {

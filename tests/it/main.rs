@@ -1,5 +1,8 @@
 //! One binary for all integration tests: linking once is much quicker than linking each file.
 
+mod backup;
+mod house;
 mod kit;
 mod record;
 mod store;
+mod upgrade;

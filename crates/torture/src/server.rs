@@ -88,7 +88,7 @@ impl Server {
             .map_err(|error| error.to_string())?;
         let child = Command::new(program)
             .arg("serve")
-            .args(["--listen", &address.to_string()])
+            .args(["--listen", &address.to_string(), "--api-per-minute", "1000000"])
             .arg("--data")
             .arg(data)
             .args(["--database-url", url])
