@@ -1,14 +1,14 @@
 //! The command line. Every command works on both databases and writes plain, readable lines.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use store::Clock;
 use tokio::net::TcpListener;
 
-use crate::app;
 use crate::demo::{self, Edition};
+use crate::{app, cli_backup};
 use crate::shell::access::Role;
 use crate::shell::api::document::Description;
 use crate::shell::app::App;
@@ -110,6 +110,18 @@ enum Command {
     },
     /// Print the OpenAPI document of the JSON API
     Openapi,
+    /// Write database and files into one archive; the server may run meanwhile
+    Backup {
+        /// Where to; must not exist
+        file: PathBuf,
+    },
+    /// Bring an archive back into an empty place, on either database
+    Restore {
+        file: PathBuf,
+        /// Only look whether the archive is whole
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 pub fn say(error: Error) -> String {
@@ -157,6 +169,8 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
         }
         Command::Doctor => doctor(&cli.place).await,
         Command::Demo { locale, listen, no_serve } => demo(cli.place, &locale, listen, no_serve).await,
+        Command::Backup { file } => backup(&cli.place, &file).await,
+        Command::Restore { file, check } => restore(&cli.place, &file, check).await,
         Command::Setup { name, locale, currency, zone, fiscal_start_month, calendar, admin_email, admin_password } => {
             let organization = setup::Organization {
                 name,
@@ -208,6 +222,23 @@ async fn serve_app(app: App, listen: SocketAddr) -> Result<(), String> {
         println!("There is no organisation yet. Open http://{listen}/setup and enter this code: {}", app.setup_code);
     }
     app::serve(app, listener).await.map_err(|error| error.to_string())
+}
+
+async fn backup(place: &Place, file: &Path) -> Result<(), String> {
+    let manifest = cli_backup::write(&place.url(), &place.folder(), file).await?;
+    println!("{}: {}", file.display(), cli_backup::described(&manifest));
+    Ok(())
+}
+
+async fn restore(place: &Place, file: &Path, only_check: bool) -> Result<(), String> {
+    if only_check {
+        let manifest = cli_backup::check(file).await?;
+        println!("{} is whole: {}", file.display(), cli_backup::described(&manifest));
+        return Ok(());
+    }
+    let manifest = cli_backup::restore(&place.url(), &place.folder(), file).await?;
+    println!("{} is restored: {}. Everybody signs in anew.", file.display(), cli_backup::described(&manifest));
+    Ok(())
 }
 
 async fn doctor(place: &Place) -> Result<(), String> {

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod cli_backup;
 pub mod demo;
 pub mod shell;
 pub mod system;

@@ -1,4 +1,9 @@
 //! One binary for all integration tests: linking once is much quicker than linking each file.
 
 mod analysis;
+mod backup;
+mod house;
 mod kit;
+mod record;
+mod store;
+mod upgrade;

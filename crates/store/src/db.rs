@@ -57,9 +57,32 @@ struct WriterState {
     connection: SqliteConnection,
     /// A `BEGIN IMMEDIATE` is open and may hold finished members that wait for the shared `COMMIT`.
     open: bool,
-    /// The last member went away without commit; its savepoint must be rolled back before anything else.
-    abandoned: bool,
-    members: Vec<oneshot::Sender<bool>>,
+    /// The last member went away without commit; its savepoint must be rolled back before anything else. What it met
+    /// (`Failed`: nothing special) is what the group is told if that proves impossible.
+    abandoned: Option<Fate>,
+    members: Vec<oneshot::Sender<Fate>>,
+}
+
+/// What became of a finished member of a group.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fate {
+    Stored,
+    StorageFull,
+    Failed,
+}
+
+impl Fate {
+    fn of(error: &StoreError) -> Fate {
+        if error.is_storage_full() { Fate::StorageFull } else { Fate::Failed }
+    }
+
+    fn outcome(self) -> Result<()> {
+        match self {
+            Fate::Stored => Ok(()),
+            Fate::StorageFull => Err(StoreError::Io(std::io::ErrorKind::StorageFull.into())),
+            Fate::Failed => Err(StoreError::Invalid("the write could not be stored".into())),
+        }
+    }
 }
 
 /// How many transactions share one `COMMIT` at most.
@@ -69,7 +92,10 @@ impl Db {
     /// Opens `sqlite:path/to/file.db`, `sqlite://…` or `postgres://…`. SQLite files are created when missing.
     pub async fn open(url: &str) -> Result<Db> {
         let pool = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(600).disable_statement_logging();
+            let options = PgConnectOptions::from_str(url)?
+                .application_name("trivet")
+                .statement_cache_capacity(600)
+                .disable_statement_logging();
             let pool = PgPoolOptions::new()
                 .max_connections(connections_for_postgres())
                 .acquire_timeout(Duration::from_secs(8))
@@ -90,7 +116,7 @@ impl Db {
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .connect_lazy_with(options.read_only(true).create_if_missing(false));
-            let state = WriterState { connection, open: false, abandoned: false, members: Vec::new() };
+            let state = WriterState { connection, open: false, abandoned: None, members: Vec::new() };
             let writer = Writer { state: Arc::new(Mutex::new(state)), waiting: AtomicUsize::new(0) };
             Pool::Sqlite { readers, writer: Arc::new(writer), path: path.into() }
         };
@@ -123,27 +149,27 @@ impl Db {
             Pool::Sqlite { readers, .. } => Inner::SqliteRead(readers.acquire().await?),
             Pool::Postgres(pool) => Inner::PgRead(pool.acquire().await?),
         };
-        Ok(Session { inner, statements: self.statements.clone(), poisoned: false })
+        Ok(Session { inner, statements: self.statements.clone(), poisoned: None })
     }
 
     /// A transaction for writing. Dropped without [`Tx::commit`], it leaves nothing behind.
     pub async fn write(&self) -> Result<Tx> {
         match &self.pool {
             Pool::Sqlite { writer, .. } => {
-                let place = Place::queue(writer.clone());
-                let mut guard = place.take().await;
-                // A failure here must not leave the members before us waiting for a commit that never comes.
-                if let Err(error) = guard.begin_member().await {
-                    guard.fail_group().await;
-                    return Err(error);
-                }
-                let session =
-                    Session { inner: Inner::SqliteWrite(guard), statements: self.statements.clone(), poisoned: false };
-                Ok(Tx { session: Some(session), writer: Some(writer.clone()) })
+                let guard = Place::queue(writer.clone()).take().await;
+                let (statements, writer) = (self.statements.clone(), writer.clone());
+                to_the_end(async move {
+                    let inner = Inner::SqliteWrite(guard);
+                    let session = Session { inner, statements, poisoned: None };
+                    let mut tx = Tx { session: Some(session), writer: Some(writer) };
+                    tx.begin().await?;
+                    Ok(tx)
+                })
+                .await
             }
             Pool::Postgres(pool) => {
                 let inner = Inner::PgWrite(pool.begin().await?);
-                let session = Session { inner, statements: self.statements.clone(), poisoned: false };
+                let session = Session { inner, statements: self.statements.clone(), poisoned: None };
                 Ok(Tx { session: Some(session), writer: None })
             }
         }
@@ -204,6 +230,15 @@ async fn raw(connection: &mut SqliteConnection, text: &'static str) -> Result<()
     Ok(())
 }
 
+/// Steps in which the writer's state and its connection must stay in agreement: they go on when the client that asked for
+/// them goes away in the middle (its handler is then dropped at whatever it waits for).
+async fn to_the_end<T: Send + 'static>(steps: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    match tokio::spawn(steps).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(StoreError::Invalid("the write was broken off".into())),
+    }
+}
+
 /// A place in the writers' queue. Given up early (a client that went away), it makes sure that a group which
 /// counted on it still gets its commit.
 struct Place {
@@ -259,13 +294,10 @@ impl WriterState {
     }
 
     async fn settle_abandoned(&mut self) {
-        if !std::mem::take(&mut self.abandoned) {
-            return;
-        }
-        let undone = raw(&mut self.connection, "ROLLBACK TO member").await.is_ok()
-            && raw(&mut self.connection, "RELEASE member").await.is_ok();
-        if !undone {
-            self.fail_group().await;
+        let Some(met) = self.abandoned.take() else { return };
+        // This fails when the engine has rolled everything back by itself: then the whole group is lost.
+        if raw(&mut self.connection, "ROLLBACK TO member; RELEASE member").await.is_err() {
+            self.fail_group(met).await;
         }
     }
 
@@ -277,23 +309,23 @@ impl WriterState {
             Ok(()) => {
                 self.open = false;
                 for member in self.members.drain(..) {
-                    let _ = member.send(true);
+                    let _ = member.send(Fate::Stored);
                 }
                 Ok(())
             }
             Err(error) => {
-                self.fail_group().await;
+                self.fail_group(Fate::of(&error)).await;
                 Err(error)
             }
         }
     }
 
     /// The engine gave the whole group up (disk full, I/O error): nobody was told "done" yet, so all are told "failed".
-    async fn fail_group(&mut self) {
+    async fn fail_group(&mut self, fate: Fate) {
         let _ = raw(&mut self.connection, "ROLLBACK").await;
         self.open = false;
         for member in self.members.drain(..) {
-            let _ = member.send(false);
+            let _ = member.send(fate);
         }
     }
 }
@@ -302,7 +334,7 @@ impl WriterState {
 pub struct Session {
     inner: Inner,
     statements: Arc<AtomicU64>,
-    poisoned: bool,
+    poisoned: Option<Fate>,
 }
 
 enum Inner {
@@ -412,7 +444,7 @@ impl Session {
     }
 
     fn refuse_if_poisoned(&self) -> Result<()> {
-        if self.poisoned {
+        if self.poisoned.is_some() {
             return Err(StoreError::Invalid("the transaction has already failed".into()));
         }
         Ok(())
@@ -423,9 +455,9 @@ impl Session {
     fn watch<T>(&mut self, outcome: Result<T, sqlx::Error>) -> Result<T> {
         let outcome = outcome.map_err(StoreError::from);
         if let Err(error) = &outcome
-            && (error.is_storage_full() || error.is_unavailable())
+            && (error.is_storage_full() || error.is_unavailable() || error.ends_transaction())
         {
-            self.poisoned = true;
+            self.poisoned = Some(Fate::of(error));
         }
         outcome
     }
@@ -438,42 +470,57 @@ pub struct Tx {
 }
 
 impl Tx {
+    /// Joins or opens the group.
+    async fn begin(&mut self) -> Result<()> {
+        let Some(Session { inner: Inner::SqliteWrite(guard), .. }) = &mut self.session else { return Ok(()) };
+        if let Err(error) = guard.begin_member().await {
+            // A failure here must not leave the members before us waiting for a commit that never comes.
+            guard.fail_group(Fate::of(&error)).await;
+            self.writer = None;
+            return Err(error);
+        }
+        Ok(())
+    }
+
     /// Makes it durable. Returns only when it is on disk.
     pub async fn commit(mut self) -> Result<()> {
+        // What is refused here is rolled back by `drop`.
+        self.refuse_if_poisoned()?;
         let session = self.session.take().expect("a transaction holds its session until it ends");
-        session.refuse_if_poisoned().inspect_err(|_| self.writer = None)?;
         match session.inner {
             Inner::PgWrite(transaction) => Ok(transaction.commit().await?),
-            Inner::SqliteWrite(mut guard) => {
+            Inner::SqliteWrite(guard) => {
                 let writer = self.writer.take().expect("a SQLite transaction knows its writer");
-                if let Err(error) = raw(&mut guard.connection, "RELEASE member").await {
-                    guard.fail_group().await;
-                    return Err(error);
-                }
-                let someone_waits = writer.waiting.load(Ordering::SeqCst) > 0;
-                if !someone_waits || guard.members.len() + 1 >= GROUP {
-                    return guard.commit_group().await;
-                }
-                let (tell, told) = oneshot::channel();
-                guard.members.push(tell);
-                drop(guard);
-                // A waiter that was counted may have left just before we queued; its Place flushes for us.
-                match told.await {
-                    Ok(true) => Ok(()),
-                    _ => Err(StoreError::Invalid("the write could not be stored".into())),
-                }
+                to_the_end(commit_member(guard, writer)).await
             }
             Inner::SqliteRead(_) | Inner::PgRead(_) => unreachable!("a transaction is never a reader"),
         }
     }
 }
 
+/// Ends a member: alone or as the last of its group with the `COMMIT`; else it waits for the one that comes.
+async fn commit_member(mut guard: OwnedMutexGuard<WriterState>, writer: Arc<Writer>) -> Result<()> {
+    if let Err(error) = raw(&mut guard.connection, "RELEASE member").await {
+        guard.fail_group(Fate::of(&error)).await;
+        return Err(error);
+    }
+    let someone_waits = writer.waiting.load(Ordering::SeqCst) > 0;
+    if !someone_waits || guard.members.len() + 1 >= GROUP {
+        return guard.commit_group().await;
+    }
+    let (tell, told) = oneshot::channel();
+    guard.members.push(tell);
+    drop(guard);
+    // A waiter that was counted may have left just before we queued; its Place flushes for us.
+    told.await.unwrap_or(Fate::Failed).outcome()
+}
+
 impl Drop for Tx {
     fn drop(&mut self) {
-        if let (Some(Session { inner: Inner::SqliteWrite(mut guard), .. }), Some(writer)) =
+        if let (Some(Session { inner: Inner::SqliteWrite(mut guard), poisoned, .. }), Some(writer)) =
             (self.session.take(), self.writer.take())
         {
-            guard.abandoned = true;
+            guard.abandoned = Some(poisoned.unwrap_or(Fate::Failed));
             drop(guard);
             writer.flush_soon();
         }

@@ -8,6 +8,7 @@
 //! - money is BIGINT minor units beside a currency column; aggregates are `CAST` to BIGINT or DOUBLE PRECISION.
 
 mod arg;
+pub mod backup;
 mod db;
 pub mod event;
 pub mod file;
@@ -73,10 +74,21 @@ impl StoreError {
     /// The disk (or the database's space) is full: reads go on, writes are refused until there is room.
     pub fn is_storage_full(&self) -> bool {
         match self {
-            StoreError::Sqlx(sqlx::Error::Database(error)) => matches!(error.code().as_deref(), Some("13" | "53100")),
+            StoreError::Sqlx(sqlx::Error::Database(error)) => {
+                // SQLITE_FULL, no room for the shared memory of the WAL, disk_full.
+                matches!(error.code().as_deref(), Some("13" | "4874" | "53100"))
+            }
             StoreError::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
             _ => false,
         }
+    }
+
+    /// SQLite may roll a whole transaction back by itself on these: busy, out of memory, interrupted, I/O, corrupt, full.
+    pub(crate) fn ends_transaction(&self) -> bool {
+        let StoreError::Sqlx(sqlx::Error::Database(error)) = self else { return false };
+        let Some(error) = error.try_downcast_ref::<sqlx::sqlite::SqliteError>() else { return false };
+        let code = sqlx::error::DatabaseError::code(error).and_then(|code| code.parse::<i32>().ok());
+        code.is_some_and(|code| matches!(code & 0xff, 5 | 7 | 9 | 10 | 11 | 13))
     }
 
     /// The database can't be reached right now; the same request may succeed in a moment.

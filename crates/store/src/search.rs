@@ -181,6 +181,17 @@ pub async fn remove(tx: &mut Tx, kind: &str, subject: Uuid) -> Result<()> {
     Ok(())
 }
 
+/// Forgets every word, before all are put in anew.
+pub async fn clear(tx: &mut Tx) -> Result<()> {
+    if tx.engine() == Engine::Sqlite {
+        for kind in KINDS {
+            tx.execute(format!("INSERT INTO search_{kind} (search_{kind}) VALUES ('delete-all')").as_str()).await?;
+        }
+    }
+    tx.execute("DELETE FROM search_doc").await?;
+    Ok(())
+}
+
 fn joined(words: &BTreeSet<String>) -> String {
     words.iter().filter(|word| !word.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ")
 }

@@ -11,6 +11,7 @@ use tower::ServiceExt;
 use trivet::shell::access::Role;
 use trivet::shell::app::App;
 use trivet::shell::error::Result;
+use trivet::shell::record::query::{self, ListQuery};
 use trivet::shell::record::{Actor, Object, command};
 use trivet::shell::viewer::{SESSION_COOKIE, Viewer, hash_token, new_token};
 
@@ -43,7 +44,11 @@ pub struct Person {
 
 impl TestApp {
     pub async fn new(engine: Engine) -> TestApp {
-        let database = Database::set_up(engine).await;
+        TestApp::of(Database::set_up(engine).await).await
+    }
+
+    /// On a database that has an organisation and the kit's administrator already.
+    pub async fn of(database: Database) -> TestApp {
         let app = trivet::app::open(&database.url(), database.folder.path(), Clock::frozen(start()), false)
             .await
             .expect("the test application opens");
@@ -161,6 +166,25 @@ impl TestApp {
         let config = self.app.config(0).await.expect("the settings are there");
         let stage = config.pipelines[0].stages.iter().find(|stage| stage.name == name);
         stage.unwrap_or_else(|| panic!("there is no stage {name:?}")).id
+    }
+
+    /// How many records of a kind the person finds by these words.
+    pub async fn search(&self, person: &Person, object: &str, words: &str) -> i64 {
+        let viewer = self.viewer(person).await;
+        let object = self.object(object);
+        let query = ListQuery {
+            fields: vec![object.title_field()],
+            filters: Vec::new(),
+            words: Some(words.into()),
+            sort: object.title_field(),
+            descending: false,
+            after: None,
+            limit: 1000,
+            trash: false,
+        };
+        let today = viewer.config.today(self.app.clock.now());
+        let mut session = self.app.db.read().await.expect("the database can be read");
+        query::count(&mut session, &viewer, self.app.registry, object, &query, today, 1000).await.expect("a search runs")
     }
 
     /// The first column of the first row, for looking behind the scenes.

@@ -447,7 +447,7 @@ fn account_of(object: &'static Object, id: Uuid, draft: &Draft, before: Option<&
     if object.name == "account" { Some(id) } else { draft.after(before, "account").id() }
 }
 
-async fn put_words(
+pub(super) async fn put_words(
     tx: &mut Tx,
     object: &'static Object,
     draft: &Draft,

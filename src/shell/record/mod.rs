@@ -9,6 +9,7 @@ pub mod command;
 mod field;
 pub mod filter;
 pub mod query;
+pub mod reindex;
 pub mod share;
 pub mod value;
 

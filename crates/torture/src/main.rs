@@ -1,0 +1,47 @@
+//! Tests that need a real server and are hard on it.
+//!
+//! `torture crash`: clients write while the server is killed again and again; nothing acknowledged may be lost, nothing may
+//! be half there (docs: Q1 of the test plan).
+//! `torture backup`: clients write while archives are made; every archive, restored, is sound and holds whatever was
+//! acknowledged before it began (Q4).
+
+mod backup;
+mod check;
+mod client;
+mod crash;
+mod server;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "torture", about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Kill the server under load
+    Crash(crash::Arguments),
+    /// Make and restore archives under load
+    Backup(backup::Arguments),
+}
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be built");
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            Command::Crash(arguments) => crash::run(arguments).await,
+            Command::Backup(arguments) => backup::run(arguments).await,
+        }
+    });
+    match outcome {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("FAILED: {failure}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
