@@ -1,6 +1,7 @@
 //! The command line. Every command works on both databases and writes plain, readable lines.
 
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
@@ -8,17 +9,21 @@ use store::Clock;
 use tokio::net::TcpListener;
 
 use crate::demo::{self, Edition};
-use crate::{app, cli_backup};
 use crate::shell::access::Role;
 use crate::shell::api::document::Description;
 use crate::shell::app::App;
 use crate::shell::calendar::Calendar;
 use crate::shell::error::Error;
+use crate::shell::export::{Export, FileFormat};
 use crate::shell::i18n::Locale;
 use crate::shell::limit::API_PER_MINUTE;
+use crate::shell::list::{self, Asks};
+use crate::shell::viewer::Viewer;
 use crate::system::history::By;
+use crate::system::imports::model::Mapping;
 use crate::system::people::command_line::UserCommand;
-use crate::system::{doctor, people, setup};
+use crate::system::{doctor, imports, people, setup};
+use crate::{app, cli_backup};
 
 /// The sales system a B2B company runs on.
 #[derive(Parser)]
@@ -87,6 +92,39 @@ enum Command {
         /// Only load the data
         #[arg(long)]
         no_serve: bool,
+    },
+    /// Import a CSV or XLSX file as a person of the house; rows that fail are written beside it
+    Import {
+        file: PathBuf,
+        /// A mapping as TOML: which column is which field (demo/mappings holds examples)
+        #[arg(long)]
+        mapping: PathBuf,
+        /// E-mail of the person whose rights count
+        #[arg(long = "as")]
+        person: String,
+        /// Check every row, write nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Export records as a person of the house
+    Export {
+        /// accounts, contacts, leads, opportunities, …
+        object: String,
+        /// E-mail of the person whose rights count
+        #[arg(long = "as")]
+        person: String,
+        /// csv or xlsx
+        #[arg(long, default_value = "csv")]
+        format: String,
+        /// As in the address bar, like stage:is:… or amount:min:1000; may be repeated
+        #[arg(long)]
+        filter: Vec<String>,
+        /// Field keys, comma-separated
+        #[arg(long)]
+        columns: Option<String>,
+        /// Without it: standard output
+        #[arg(long)]
+        output: Option<PathBuf>,
     },
     /// Create the organisation and its first administrator
     Setup {
@@ -168,6 +206,18 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
             Ok(())
         }
         Command::Doctor => doctor(&cli.place).await,
+        Command::Import { file, mapping, person, dry_run } => {
+            let app = cli.place.open(false).await?;
+            let outcome = import(&app, &file, &mapping, &person, dry_run).await;
+            app.db.close().await;
+            outcome
+        }
+        Command::Export { object, person, format, filter, columns, output } => {
+            let app = cli.place.open(false).await?;
+            let outcome = export(&app, &object, &person, &format, &filter, columns, output).await;
+            app.db.close().await;
+            outcome
+        }
         Command::Demo { locale, listen, no_serve } => demo(cli.place, &locale, listen, no_serve).await,
         Command::Backup { file } => backup(&cli.place, &file).await,
         Command::Restore { file, check } => restore(&cli.place, &file, check).await,
@@ -251,6 +301,93 @@ async fn doctor(place: &Place) -> Result<(), String> {
         }
     }
     if troubled == 0 { Ok(()) } else { Err(format!("{troubled} of the things above need attention")) }
+}
+
+/// The person behind an e-mail address.
+async fn person(app: &App, email: &str) -> Result<Viewer, String> {
+    let mut session = app.db.read().await.map_err(|error| error.to_string())?;
+    let found: Option<store::Uuid> = session
+        .value(store::sql!("SELECT id FROM person WHERE email = $1 AND deleted_at IS NULL", email.to_lowercase()))
+        .await
+        .map_err(|error| error.to_string())?;
+    drop(session);
+    let found = found.ok_or_else(|| format!("--as: nobody here has the address {email}"))?;
+    match Viewer::of_person(app, found).await {
+        Err(Error::SignIn) => Err(format!("--as: {email} is not active")),
+        other => other.map_err(say),
+    }
+}
+
+async fn import(app: &App, file: &Path, mapping: &Path, email: &str, dry_run: bool) -> Result<(), String> {
+    let viewer = person(app, email).await?;
+    let text = std::fs::read_to_string(mapping).map_err(|error| format!("{}: {error}", mapping.display()))?;
+    let mapping = Mapping::parse(&text).map_err(say)?;
+    let mut line = demo::load::Line::new(&file.file_name().unwrap_or_default().to_string_lossy());
+    let import = imports::run_here(app, &viewer, file, &mapping, dry_run, |import| {
+        line.show(import.created + import.updated + import.skipped + import.failed, import.rows_total);
+    })
+    .await
+    .map_err(say)?;
+    line.end(&import);
+    if dry_run {
+        println!("Nothing was written.");
+    }
+    if import.failed > 0 {
+        let beside = file.with_extension("errors.csv");
+        let out = std::fs::File::create(&beside).map_err(|error| format!("{}: {error}", beside.display()))?;
+        imports::write_failed(app, &viewer, &import, std::io::BufWriter::new(out)).await.map_err(say)?;
+        println!("{} rows failed; they are in {} with the reason.", import.failed, beside.display());
+    }
+    Ok(())
+}
+
+async fn export(
+    app: &App,
+    plural: &str,
+    email: &str,
+    format: &str,
+    filters: &[String],
+    columns: Option<String>,
+    output: Option<PathBuf>,
+) -> Result<(), String> {
+    let viewer = person(app, email).await?;
+    let object = app.registry.by_plural(plural).map_err(|_| {
+        let known: Vec<&str> = app.registry.objects.iter().map(|object| object.plural).collect();
+        format!("{plural}: there is {}", known.join(", "))
+    })?;
+    if !viewer.scope.access(object.name).export {
+        return Err(format!("{email} may not export {plural}"));
+    }
+    let asks = Asks {
+        filters: filters.to_vec(),
+        columns: columns.unwrap_or_default(),
+        view: "none".into(),
+        ..Asks::default()
+    };
+    let asked = asks.to_query();
+    let export = Export {
+        object,
+        query: list::settle(&viewer, object, asks, &[]).map_err(say)?.query,
+        viewer,
+        only: Vec::new(),
+        format: FileFormat::parse(format).ok_or("--format: csv or xlsx")?,
+        via: "cli",
+        asked,
+    };
+    match output {
+        Some(path) => {
+            let mut file =
+                tokio::fs::File::create(&path).await.map_err(|error| format!("{}: {error}", path.display()))?;
+            let rows = export.write(app, &mut file).await.map_err(say)?;
+            eprintln!("{rows} records in {}", path.display());
+        }
+        None => {
+            let out = std::io::stdout().as_fd().try_clone_to_owned().map_err(|error| error.to_string())?;
+            let mut out = tokio::fs::File::from_std(std::fs::File::from(out));
+            export.write(app, &mut out).await.map_err(say)?;
+        }
+    }
+    Ok(())
 }
 
 /// Loads the demo company into its own folder, or finds it there, and serves.

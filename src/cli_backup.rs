@@ -35,8 +35,7 @@ pub async fn check(archive: &Path) -> Result<Manifest, String> {
 pub async fn restore(url: &str, data: &Path, archive: &Path) -> Result<Manifest, String> {
     let files = Files::new(data.join("files"));
     std::fs::create_dir_all(data).map_err(|error| format!("{}: {error}", data.display()))?;
-    let manifest =
-        backup::restore(archive, url, &files, app::MIGRATIONS).await.map_err(|error| error.to_string())?;
+    let manifest = backup::restore(archive, url, &files, app::MIGRATIONS).await.map_err(|error| error.to_string())?;
     let opened = app::open(url, data, Clock::system(), false).await.map_err(say)?;
     let ready = async {
         if !manifest.has_search_index || opened.db.engine() == store::Engine::Postgres {

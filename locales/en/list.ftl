@@ -97,3 +97,4 @@ conflict-text = { $name } saved this record while you were editing. Choose what 
 conflict-original = Before
 conflict-theirs = Theirs
 conflict-mine = Yours
+list-delete-view = Delete this view

@@ -97,3 +97,4 @@ conflict-text = { $name } 在您编辑期间保存了该记录，请选择保留
 conflict-original = 原值
 conflict-theirs = 对方的
 conflict-mine = 您的
+list-delete-view = 删除该视图

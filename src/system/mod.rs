@@ -20,6 +20,7 @@ pub fn routes() -> Routes {
     Routes::new()
         .merge(setup::page::routes())
         .merge(sign_in::routes())
+        .merge(imports::routes())
         .merge(me::routes())
         .merge(people::routes())
         .merge(settings::routes())

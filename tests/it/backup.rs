@@ -39,8 +39,10 @@ async fn content(db: &store::Db, tables: impl Iterator<Item = &String>) -> BTree
     let mut content = BTreeMap::new();
     let mut session = db.read().await.expect("the database can be read");
     for table in tables.filter(|table| !["session", "schema_migration"].contains(&table.as_str())) {
-        let rows: Vec<Cells> =
-            session.all(format!("SELECT * FROM \"{table}\"").as_str()).await.unwrap_or_else(|error| panic!("{table}: {error}"));
+        let rows: Vec<Cells> = session
+            .all(format!("SELECT * FROM \"{table}\"").as_str())
+            .await
+            .unwrap_or_else(|error| panic!("{table}: {error}"));
         let mut rows: Vec<String> = rows.into_iter().map(|Cells(cells)| format!("{cells:?}")).collect();
         rows.sort();
         content.insert(table.clone(), rows);
@@ -114,7 +116,13 @@ fn a_restore_never_overwrites() {
         let empty = Database::empty(app.db.engine()).await;
         let server = empty.open().await;
         server.migrate(MIGRATIONS).await.expect("the schema can be made");
-        server.read().await.expect("a reader").value::<i64>("SELECT COUNT(*) FROM organization").await.expect("a count");
+        server
+            .read()
+            .await
+            .expect("a reader")
+            .value::<i64>("SELECT COUNT(*) FROM organization")
+            .await
+            .expect("a count");
         let refused = command::restore(&empty.url(), empty.folder.path(), &archive).await.expect_err("it is refused");
         assert!(refused.contains("a server has this database open"), "{refused}");
         server.close().await;
@@ -207,7 +215,11 @@ fn every_flipped_bit_and_every_cut_is_noticed() {
             }
         }
         assert_eq!(noticed, 1000);
-        for other in [&b""[..], b"x", b"PK\x05\x06 not an archive of ours, but long enough to hold a digest at its very end, or is it"] {
+        for other in [
+            &b""[..],
+            b"x",
+            b"PK\x05\x06 not an archive of ours, but long enough to hold a digest at its very end, or is it",
+        ] {
             fs::write(&damaged, other).expect("the copy can be written");
             assert!(backup::check(&damaged).await.is_err());
         }
@@ -225,7 +237,8 @@ fn a_backup_under_load_holds_what_was_acknowledged_before_and_nothing_half() {
     on_both_empty(async |database| {
         let db = database.open().await;
         db.migrate(PROBE).await.expect("the probe table can be made");
-        let (next, stored, stop) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (next, stored, stop) =
+            (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(0)), Arc::new(AtomicBool::new(false)));
         let slowest = Arc::new(AtomicI64::new(0));
         let writers: Vec<_> = (0..16)
             .map(|_| {
@@ -238,7 +251,9 @@ fn a_backup_under_load_holds_what_was_acknowledged_before_and_nothing_half() {
                         let mut tx = db.write().await.expect("a transaction begins");
                         // Two rows or none.
                         for half in 0..2 {
-                            tx.execute(sql!("INSERT INTO probe (id, half) VALUES ($1, $2)", id + half, half)).await.expect("a row");
+                            tx.execute(sql!("INSERT INTO probe (id, half) VALUES ($1, $2)", id + half, half))
+                                .await
+                                .expect("a row");
                         }
                         tx.commit().await.expect("the commit succeeds");
                         stored.fetch_add(2, Ordering::SeqCst);
@@ -253,7 +268,8 @@ fn a_backup_under_load_holds_what_was_acknowledged_before_and_nothing_half() {
             tokio::time::sleep(std::time::Duration::from_millis(30)).await;
             let before = stored.load(Ordering::SeqCst);
             let archive = folder.path().join(format!("{round}.trivet"));
-            let manifest = backup::create(&db, &files, PROBE, store::Instant(0), &archive).await.expect("a backup can be made");
+            let manifest =
+                backup::create(&db, &files, PROBE, store::Instant(0), &archive).await.expect("a backup can be made");
             assert!(manifest.rows["probe"] >= before, "{} of {before}", manifest.rows["probe"]);
             assert_eq!(manifest.rows["probe"] % 2, 0, "half a transaction");
             // A restore runs integrity_check and foreign_key_check itself.

@@ -152,9 +152,9 @@ fn the_drawing_has_no_circle() {
     let arrows: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
     fn reaches(arrows: &BTreeMap<&str, &[&str]>, from: &str, to: &str, depth: usize) -> bool {
         depth < 30
-            && arrows.get(from).is_some_and(|next| {
-                next.iter().any(|next| *next == to || reaches(arrows, next, to, depth + 1))
-            })
+            && arrows
+                .get(from)
+                .is_some_and(|next| next.iter().any(|next| *next == to || reaches(arrows, next, to, depth + 1)))
     }
     for room in arrows.keys() {
         assert!(!reaches(&arrows, room, room, 0), "{room} reaches itself");
@@ -246,9 +246,10 @@ fn both_languages_hold_the_same_messages_with_the_same_arguments() {
         }
     }
     wrong.extend(
-        chinese.iter().filter(|(key, _)| !english.contains_key(*key)).map(|(key, (file, _))| {
-            format!("{file}: {key} is missing in English")
-        }),
+        chinese
+            .iter()
+            .filter(|(key, _)| !english.contains_key(*key))
+            .map(|(key, (file, _))| format!("{file}: {key} is missing in English")),
     );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // What the program itself reads is the same.
@@ -260,7 +261,8 @@ fn both_languages_hold_the_same_messages_with_the_same_arguments() {
 #[test]
 fn chinese_messages_are_chinese() {
     // The same in both languages on purpose.
-    let same = |text: &str| !text.chars().any(|c| c.is_alphabetic()) || text.chars().filter(|c| c.is_alphabetic()).count() < 4;
+    let same =
+        |text: &str| !text.chars().any(|c| c.is_alphabetic()) || text.chars().filter(|c| c.is_alphabetic()).count() < 4;
     let (english, chinese) = (messages(Locale::En), messages(Locale::Zh));
     let copied: Vec<&String> = english
         .iter()
@@ -391,7 +393,9 @@ fn own_text(template: &str) -> String {
                     let next = characters.get(index + 1).map(|(_, c)| *c);
                     match (c, next) {
                         ('{', Some('{' | '%')) => depth += 1,
-                        ('}', _) if index > 0 && matches!(characters[index - 1].1, '}' | '%') && depth > 0 => depth -= 1,
+                        ('}', _) if index > 0 && matches!(characters[index - 1].1, '}' | '%') && depth > 0 => {
+                            depth -= 1
+                        }
                         ('"', _) if depth == 0 => quoted = if quoted.is_some() { None } else { Some('"') },
                         ('>', _) if depth == 0 && quoted.is_none() => {
                             end = at + 1;
@@ -430,22 +434,31 @@ fn templates_hold_no_words_colours_or_code_of_their_own() {
         for (number, line) in text.lines().enumerate() {
             let mut complain = |what: &str| wrong.push(format!("{path}:{}: {what}", number + 1));
             // Hiragana to the end of the CJK blocks, and full-width forms.
-            if line.chars().any(|c| matches!(c, '\u{3040}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}')) {
+            if line
+                .chars()
+                .any(|c| matches!(c, '\u{3040}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}'))
+            {
                 complain("Chinese text");
             }
-            for attribute in [" style=", " onclick=", " onchange=", " onsubmit=", " oninput=", " onload=", "<style", "javascript:"] {
+            for attribute in
+                [" style=", " onclick=", " onchange=", " onsubmit=", " oninput=", " onload=", "<style", "javascript:"]
+            {
                 if line.contains(attribute) {
                     complain(attribute);
                 }
             }
-            if line.contains("<script") && !line.contains("<script src=") && !line.contains("type=\"application/json\"") {
+            if line.contains("<script") && !line.contains("<script src=") && !line.contains("type=\"application/json\"")
+            {
                 complain("an inline script");
             }
             for (at, _) in line.match_indices('#') {
                 let digits = line[at + 1..].chars().take_while(char::is_ascii_hexdigit).count();
                 let after = line[at + 1..].chars().nth(digits);
                 let is_reference = line[..at].ends_with(['&', '{']) || line[..at].ends_with("href=\"");
-                if matches!(digits, 3 | 6 | 8) && !is_reference && !after.is_some_and(|c| c.is_alphanumeric() || c == '-') {
+                if matches!(digits, 3 | 6 | 8)
+                    && !is_reference
+                    && !after.is_some_and(|c| c.is_alphanumeric() || c == '-')
+                {
                     complain("a colour");
                 }
             }

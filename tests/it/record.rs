@@ -23,18 +23,25 @@ async fn world(app: &TestApp) -> World {
     }
     let seller = app.person("林燕").manager(&people[&Role::Manager]).create().await;
     let mut account = None;
-    for (index, name) in ["上海云帆科技有限公司", "Acme Corporation", "Émile & Söhne"].into_iter().enumerate() {
+    for (index, name) in ["上海云帆科技有限公司", "Acme Corporation", "Émile & Söhne"].into_iter().enumerate()
+    {
         let employees = (index * 10).to_string();
         let fields = [("name", name), ("employees", &employees), ("phone", "+86 138-0013-8000"), ("city", "Shanghai")];
         let id = app.create("account", &seller, &fields).await;
-        let fields = [("name", "王芳"), ("account", &id.to_string()), ("mobile", "13912345678"), ("email", "wang.fang@example.com")];
+        let fields = [
+            ("name", "王芳"),
+            ("account", &id.to_string()),
+            ("mobile", "13912345678"),
+            ("email", "wang.fang@example.com"),
+        ];
         let contact = app.create("contact", &seller, &fields).await.to_string();
         let deal = app.opportunity(&seller, &format!("{name} CRM"), id).await.to_string();
         let lead = app.create("lead", &seller, &[("name", "Zhao Lei"), ("company", name)]).await.to_string();
         let both = [("opportunity", deal.as_str()), ("contact", contact.as_str())];
         app.create("activity", &seller, &[&[("kind", "call"), ("subject", "First call")][..], &both].concat()).await;
         app.create("activity", &seller, &[("kind", "note"), ("subject", "Note"), ("lead", &lead)]).await;
-        app.create("task", &seller, &[&[("subject", "Call back"), ("due_date", "2026-11-25")][..], &both].concat()).await;
+        app.create("task", &seller, &[&[("subject", "Call back"), ("due_date", "2026-11-25")][..], &both].concat())
+            .await;
         account = Some(id);
     }
     for code in ["A-1", "B-2"] {
@@ -109,7 +116,8 @@ async fn walk(app: &TestApp, viewer: &Viewer, object: &'static Object, mut query
         found.extend(page.rows.iter().map(|row| row.id));
         let Some(next) = page.next else { return found };
         // As it goes through the address bar.
-        query.after = Some(Cursor::parse(query.sort, &next.to_text()).unwrap_or_else(|error| panic!("{asked}: {error:?}")));
+        query.after =
+            Some(Cursor::parse(query.sort, &next.to_text()).unwrap_or_else(|error| panic!("{asked}: {error:?}")));
         assert!(found.len() < 10_000, "{asked}: the pages never end");
     }
 }
@@ -120,7 +128,9 @@ fn every_list_that_can_be_asked_for_runs() {
         let world = world(app).await;
         let id = world.account.to_string();
         let mut ran = 0;
-        for (role, person) in world.people.iter().map(|(role, person)| (Some(*role), person)).chain([(None, &world.seller)]) {
+        for (role, person) in
+            world.people.iter().map(|(role, person)| (Some(*role), person)).chain([(None, &world.seller)])
+        {
             let viewer = app.viewer(person).await;
             for object in app.registry.objects {
                 let sorts = sorts(object, &viewer);
@@ -140,7 +150,8 @@ fn every_list_that_can_be_asked_for_runs() {
                             let mut query = ListQuery { sort, descending, limit: 1, ..plain_list(object, &viewer) };
                             if !text.is_empty() {
                                 query.filters = vec![
-                                    Filter::parse(object, &viewer, text).unwrap_or_else(|error| panic!("{text}: {error:?}")),
+                                    Filter::parse(object, &viewer, text)
+                                        .unwrap_or_else(|error| panic!("{text}: {error:?}")),
                                 ];
                             }
                             walk(app, &viewer, object, query).await;
@@ -167,17 +178,21 @@ fn counts_ids_exports_and_the_trash_agree_with_the_list() {
                     let listed = walk(app, &viewer, object, query.clone()).await;
                     let mut session = app.db.read().await.expect("the database can be read");
                     let (session, registry) = (&mut session, app.registry);
-                    let counted = query::count(session, &viewer, registry, object, &query, today, 1000).await.expect("a count");
+                    let counted =
+                        query::count(session, &viewer, registry, object, &query, today, 1000).await.expect("a count");
                     assert_eq!(counted, listed.len() as i64, "{} {words:?}", object.name);
                     let ids = query::ids(session, &viewer, registry, object, &query, today, 1000).await.expect("ids");
                     assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), listed.iter().copied().collect());
-                    let all = query::everything(session.engine(), &viewer, registry, object, &query, today).expect("an export");
+                    let all = query::everything(session.engine(), &viewer, registry, object, &query, &[], today)
+                        .expect("an export");
                     let rows: Vec<store::Cells> = session.all(all).await.expect("an export runs");
                     let exported: Vec<Uuid> =
                         rows.into_iter().map(|cells| query::exported_row(&viewer, &query.fields, cells).id).collect();
                     assert_eq!(exported, listed, "{} {words:?}", object.name);
                     for id in listed {
-                        query::find(session, &viewer, registry, object, id).await.expect("what is listed can be opened");
+                        query::find(session, &viewer, registry, object, id)
+                            .await
+                            .expect("what is listed can be opened");
                     }
                 }
                 let trash = ListQuery { trash: true, ..plain_list(object, &viewer) };
@@ -227,7 +242,12 @@ fn pages_show_every_row_exactly_once_with_empty_and_equal_values() {
                         let query = ListQuery { sort, descending, limit, ..plain_list(object, &viewer) };
                         let ids = walk(app, &viewer, object, query).await;
                         let once: BTreeSet<Uuid> = ids.iter().copied().collect();
-                        assert_eq!((ids.len(), once.len()), (40, 40), "{name} by {} {descending} in pages of {limit}", sort.key);
+                        assert_eq!(
+                            (ids.len(), once.len()),
+                            (40, 40),
+                            "{name} by {} {descending} in pages of {limit}",
+                            sort.key
+                        );
                         let whole = reference.get_or_insert_with(|| ids.clone());
                         assert_eq!(*whole, ids, "{name} by {} {descending} in pages of {limit}", sort.key);
                     }
@@ -242,7 +262,8 @@ fn both_engines_sort_names_alike() {
     let orders = std::sync::Mutex::new(Vec::new());
     on_both(async |app| {
         let partner = app.person("Partner").role(Role::Partner).create().await;
-        for name in ["北京", "上海", "Acme", "acme b", "Émile", "_x", "Zeta", "zebra", "云帆", "a-b", "a b", "ab"] {
+        for name in ["北京", "上海", "Acme", "acme b", "Émile", "_x", "Zeta", "zebra", "云帆", "a-b", "a b", "ab"]
+        {
             app.account(&partner, name).await;
         }
         let viewer = app.viewer(&partner).await;
@@ -250,7 +271,8 @@ fn both_engines_sort_names_alike() {
         let ids = walk(app, &viewer, object, plain_list(object, &viewer)).await;
         let mut names: Vec<String> = Vec::new();
         for id in ids {
-            names.push(app.value(store::sql!("SELECT name FROM account WHERE id = $1", id)).await.expect("it is there"));
+            names
+                .push(app.value(store::sql!("SELECT name FROM account WHERE id = $1", id)).await.expect("it is there"));
         }
         orders.lock().expect("no panic").push(names);
     });
@@ -288,10 +310,14 @@ fn search_finds_by_pair_sound_initials_and_prefix_and_phones_only_where_they_may
         let ask = async |person: &Person, kind: &str, words: &str| {
             let viewer = app.viewer(person).await;
             let object = app.object(kind);
-            walk(app, &viewer, object, ListQuery { words: Some(words.into()), ..plain_list(object, &viewer) }).await.len()
+            walk(app, &viewer, object, ListQuery { words: Some(words.into()), ..plain_list(object, &viewer) })
+                .await
+                .len()
         };
         let partner = &world.people[&Role::Partner];
-        for words in ["云帆", "云帆科技", "上海云帆科技有限公司", "yunfan", "yunfankeji", "yfkj", "YFKJ", "shyf", "海云"] {
+        for words in
+            ["云帆", "云帆科技", "上海云帆科技有限公司", "yunfan", "yunfankeji", "yfkj", "YFKJ", "shyf", "海云"]
+        {
             assert_eq!(ask(partner, "account", words).await, 1, "{words}");
         }
         for words in ["acme", "ACM", "corp", "acme corp", "emile", "émile", "Söhne", "sohne"] {
@@ -319,7 +345,9 @@ fn search_finds_by_pair_sound_initials_and_prefix_and_phones_only_where_they_may
             ask(partner, "task", words).await;
         }
         // A renamed record is found by its new name only; one in the trash not at all.
-        app.try_update("account", partner, world.account, None, &[("name", "Neue Firma")]).await.expect("it is changed");
+        app.try_update("account", partner, world.account, None, &[("name", "Neue Firma")])
+            .await
+            .expect("it is changed");
         assert_eq!(ask(partner, "account", "emile").await, 0);
         assert_eq!(ask(partner, "account", "neue").await, 1);
     });

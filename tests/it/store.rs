@@ -123,9 +123,14 @@ fn every_acknowledged_write_is_there_and_nothing_of_the_others() {
                     for _ in 0..30 {
                         let id = next.fetch_add(1, Ordering::SeqCst);
                         let mut tx = db.write().await.expect("a transaction begins");
-                        tx.execute(sql!("INSERT INTO probe (id, writer, filler) VALUES ($1, $2, $3)", id, seed as i64, "x"))
-                            .await
-                            .expect("the row goes in");
+                        tx.execute(sql!(
+                            "INSERT INTO probe (id, writer, filler) VALUES ($1, $2, $3)",
+                            id,
+                            seed as i64,
+                            "x"
+                        ))
+                        .await
+                        .expect("the row goes in");
                         match dice.roll(5) {
                             // Dropped without commit.
                             0 => refused.push(id),
@@ -287,7 +292,8 @@ fn full_storage_refuses_writes_keeps_reads_and_recovers() {
                     let filler = if id % 4 == 0 { filler } else { "small".to_owned() };
                     let outcome = async {
                         let mut tx = db.write().await?;
-                        tx.execute(sql!("INSERT INTO probe (id, writer, filler) VALUES ($1, 0, $2)", id, filler)).await?;
+                        tx.execute(sql!("INSERT INTO probe (id, writer, filler) VALUES ($1, 0, $2)", id, filler))
+                            .await?;
                         tx.commit().await
                     };
                     match outcome.await {
@@ -307,7 +313,9 @@ fn full_storage_refuses_writes_keeps_reads_and_recovers() {
 
         // A transaction that met the full storage cannot be committed by mistake.
         let mut tx = db.write().await.expect("a transaction begins");
-        tx.execute(sql!("INSERT INTO probe (id, writer, filler) VALUES ($1, 0, $2)", 50, "small")).await.expect("small fits");
+        tx.execute(sql!("INSERT INTO probe (id, writer, filler) VALUES ($1, 0, $2)", 50, "small"))
+            .await
+            .expect("small fits");
         let full = tx.execute(sql!("INSERT INTO probe (id, writer, filler) VALUES ($1, 0, $2)", 51, &filler)).await;
         assert!(full.expect_err("no room").is_storage_full());
         assert!(tx.commit().await.is_err());
@@ -317,7 +325,9 @@ fn full_storage_refuses_writes_keeps_reads_and_recovers() {
         tx.value::<i64>(limit(1_000_000).as_str()).await.expect("the limit can be lifted");
         tx.commit().await.expect("the commit succeeds");
         let mut tx = db.write().await.expect("a transaction begins");
-        tx.execute(sql!("INSERT INTO probe (id, writer, filler) VALUES ($1, 0, $2)", 60, &filler)).await.expect("room again");
+        tx.execute(sql!("INSERT INTO probe (id, writer, filler) VALUES ($1, 0, $2)", 60, &filler))
+            .await
+            .expect("room again");
         tx.commit().await.expect("the commit succeeds");
         assert!(ids(&db).await.contains(&60));
     });

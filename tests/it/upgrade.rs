@@ -57,9 +57,10 @@ async fn tables(migrations: &[Migration]) -> Vec<(String, Vec<Column>)> {
     while !waiting.is_empty() {
         let before = waiting.len();
         for (name, columns) in std::mem::take(&mut waiting) {
-            let is_free = columns.iter().filter_map(|column| column.target.as_ref()).all(|target| {
-                *target == name || sorted.iter().any(|(done, _)| done == target)
-            });
+            let is_free = columns
+                .iter()
+                .filter_map(|column| column.target.as_ref())
+                .all(|target| *target == name || sorted.iter().any(|(done, _)| done == target));
             if is_free { sorted.push((name, columns)) } else { waiting.push((name, columns)) }
         }
         assert!(waiting.len() < before, "tables point to each other in a circle");
@@ -99,7 +100,9 @@ async fn dump(migrations: &[Migration]) -> Json {
 
 /// FNV-1a: enough to notice that a released migration was edited.
 fn digest(text: &str) -> String {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{hash:016x}")
 }
 
@@ -108,9 +111,14 @@ async fn load(db: &Db, dump: &Json) {
     for (name, digest_then) in known {
         let migration = MIGRATIONS.iter().find(|migration| migration.name == name);
         let migration = migration.unwrap_or_else(|| panic!("the released migration {name} is gone"));
-        assert_eq!(Some(digest(migration.text).as_str()), digest_then.as_str(), "the released migration {name} was edited: write a new one");
+        assert_eq!(
+            Some(digest(migration.text).as_str()),
+            digest_then.as_str(),
+            "the released migration {name} was edited: write a new one"
+        );
     }
-    let old: Vec<Migration> = MIGRATIONS.iter().filter(|migration| known.contains_key(migration.name)).copied().collect();
+    let old: Vec<Migration> =
+        MIGRATIONS.iter().filter(|migration| known.contains_key(migration.name)).copied().collect();
     db.migrate(&old).await.expect("the old schema can be made");
     let mut tx = db.write().await.expect("a transaction begins");
     for row in dump["rows"].as_array().expect("a dump has rows") {
@@ -163,8 +171,10 @@ async fn upgrade(database: &Database, dump: &Json, what: &str) {
         if let Some(id) = row["row"].get("id").filter(|id| id[0] == "BLOB") {
             let id: Uuid = id[1].as_str().and_then(|id| id.parse().ok()).expect("an id");
             let mut session = db.read().await.expect("the database can be read");
-            let kept: Vec<Cells> =
-                session.all(sql!(format!("SELECT id FROM \"{table}\" WHERE id = $1"), id)).await.expect("rows can be read");
+            let kept: Vec<Cells> = session
+                .all(sql!(format!("SELECT id FROM \"{table}\" WHERE id = $1"), id))
+                .await
+                .expect("rows can be read");
             assert_eq!(kept, [Cells(vec![Cell::Id(id)])], "{what}: {table}");
         }
     }
@@ -201,7 +211,8 @@ fn a_database_of_every_released_schema_is_upgraded_and_keeps_its_rows() {
     dumps.sort();
     on_both_empty(async |database| {
         for path in &dumps {
-            let dump: Json = serde_json::from_str(&fs::read_to_string(path).expect("a dump can be read")).expect("a dump is JSON");
+            let dump: Json =
+                serde_json::from_str(&fs::read_to_string(path).expect("a dump can be read")).expect("a dump is JSON");
             let own = Database::empty(database.engine).await;
             upgrade(&own, &dump, &path.display().to_string()).await;
         }

@@ -290,9 +290,8 @@ impl Raw {
         // Leaving the WAL asks for the database alone; it also brings what the WAL holds into the file.
         let text = c"PRAGMA busy_timeout = 500; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE; ROLLBACK;";
         // SAFETY: the handle is open, the text ends with NUL, no callback is given.
-        let code = unsafe {
-            sqlite::sqlite3_exec(self.0, text.as_ptr(), None, std::ptr::null_mut(), std::ptr::null_mut())
-        };
+        let code =
+            unsafe { sqlite::sqlite3_exec(self.0, text.as_ptr(), None, std::ptr::null_mut(), std::ptr::null_mut()) };
         match code & 0xff {
             sqlite::SQLITE_OK => Ok(true),
             sqlite::SQLITE_BUSY | sqlite::SQLITE_LOCKED => Ok(false),
@@ -381,7 +380,11 @@ async fn copy_table(from: &mut Session, to: &mut Session, table: &str) -> Result
         let mut statement = Sql::new(format!("INSERT INTO \"{table}\" ({names}) VALUES "));
         for (index, Cells(cells)) in batch.into_iter().enumerate() {
             statement.push(if index > 0 { ", (" } else { "(" });
-            let row = columns.iter().zip(cells).map(|(column, cell)| bound(table, column, cell)).collect::<Result<Vec<_>>>()?;
+            let row = columns
+                .iter()
+                .zip(cells)
+                .map(|(column, cell)| bound(table, column, cell))
+                .collect::<Result<Vec<_>>>()?;
             statement.bind_list(row).push(")");
         }
         to.execute(statement).await?;
@@ -573,8 +576,7 @@ fn digest_of(file: &mut File, length: u64) -> Result<String> {
 
 /// Opens an archive after its digest was found to fit.
 fn open_archive(path: &Path) -> Result<ZipArchive<BufReader<File>>> {
-    let mut file =
-        File::open(path).map_err(|error| StoreError::Invalid(format!("{}: {error}", path.display())))?;
+    let mut file = File::open(path).map_err(|error| StoreError::Invalid(format!("{}: {error}", path.display())))?;
     let length = file.metadata()?.len();
     let content = length.checked_sub(DIGEST).ok_or_else(|| damaged("it is too short"))?;
     let digest = digest_of(&mut file, content)?;

@@ -184,7 +184,9 @@ impl TestApp {
         };
         let today = viewer.config.today(self.app.clock.now());
         let mut session = self.app.db.read().await.expect("the database can be read");
-        query::count(&mut session, &viewer, self.app.registry, object, &query, today, 1000).await.expect("a search runs")
+        query::count(&mut session, &viewer, self.app.registry, object, &query, today, 1000)
+            .await
+            .expect("a search runs")
     }
 
     /// The first column of the first row, for looking behind the scenes.

@@ -70,10 +70,12 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
     let call = |arguments: Vec<String>| {
         let program = program.clone();
         async move {
-            let output = tokio::task::spawn_blocking(move || Command::new(program).args(arguments).env("RUST_LOG", "warn").output())
-                .await
-                .map_err(|error| error.to_string())?
-                .map_err(|error| error.to_string())?;
+            let output = tokio::task::spawn_blocking(move || {
+                Command::new(program).args(arguments).env("RUST_LOG", "warn").output()
+            })
+            .await
+            .map_err(|error| error.to_string())?
+            .map_err(|error| error.to_string())?;
             if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
         }
     };
@@ -86,15 +88,25 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
         let archived = archive.display().to_string();
         let began = Instant::now();
         copying.store(true, Ordering::Relaxed);
-        let made = call(words(&["backup", &archived, "--data", &data.display().to_string(), "--database-url", &url])).await;
+        let made =
+            call(words(&["backup", &archived, "--data", &data.display().to_string(), "--database-url", &url])).await;
         copying.store(false, Ordering::Relaxed);
         made?;
         let took = began.elapsed();
-        let onto = call(words(&["restore", &archived, "--data", &data.display().to_string(), "--database-url", &url])).await;
+        let onto =
+            call(words(&["restore", &archived, "--data", &data.display().to_string(), "--database-url", &url])).await;
         if onto.is_ok() {
             return Err("a restore onto a running server was not refused".into());
         }
-        call(words(&["restore", &archived, "--data", &copy.display().to_string(), "--database-url", &database_url(&copy)])).await?;
+        call(words(&[
+            "restore",
+            &archived,
+            "--data",
+            &copy.display().to_string(),
+            "--database-url",
+            &database_url(&copy),
+        ]))
+        .await?;
         let db = Db::open(&database_url(&copy)).await.map_err(|error| error.to_string())?;
         let findings = check::examine(&db).await?;
         db.close().await;
@@ -102,7 +114,11 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
         if !lost.is_empty() || !findings.faults.is_empty() {
             return Err(format!("archive {number}: lost {lost:?}, {:?}", findings.faults));
         }
-        println!("archive {number}: {} acknowledged before, {} found; made in {took:?}", before.len(), findings.found.len());
+        println!(
+            "archive {number}: {} acknowledged before, {} found; made in {took:?}",
+            before.len(),
+            findings.found.len()
+        );
         let _ = std::fs::remove_dir_all(&copy);
         let _ = std::fs::remove_file(&archive);
     }
@@ -118,6 +134,11 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
         times.sort();
         times.get(times.len() * 99 / 100).copied().unwrap_or_default()
     };
-    println!("{} archives; 99th percentile of writes: {:?}, while an archive is made {:?}", arguments.n, late(0), late(1));
+    println!(
+        "{} archives; 99th percentile of writes: {:?}, while an archive is made {:?}",
+        arguments.n,
+        late(0),
+        late(1)
+    );
     Ok(())
 }

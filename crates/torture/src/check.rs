@@ -35,10 +35,18 @@ pub async fn examine(db: &Db) -> Result<Findings, String> {
             }
             // A record without its event or its words, or those without the record, is half a transaction.
             let halves = [
-                format!("SELECT COUNT(*) FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.subject_id = t.id AND e.kind = 'created')"),
-                format!("SELECT COUNT(*) FROM event e WHERE e.subject_type = '{table}' AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.id = e.subject_id)"),
-                format!("SELECT COUNT(*) FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM search_doc d WHERE d.subject_id = t.id)"),
-                format!("SELECT COUNT(*) FROM search_doc d WHERE d.kind = '{table}' AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.id = d.subject_id)"),
+                format!(
+                    "SELECT COUNT(*) FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.subject_id = t.id AND e.kind = 'created')"
+                ),
+                format!(
+                    "SELECT COUNT(*) FROM event e WHERE e.subject_type = '{table}' AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.id = e.subject_id)"
+                ),
+                format!(
+                    "SELECT COUNT(*) FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM search_doc d WHERE d.subject_id = t.id)"
+                ),
+                format!(
+                    "SELECT COUNT(*) FROM search_doc d WHERE d.kind = '{table}' AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.id = d.subject_id)"
+                ),
             ];
             for half in &halves {
                 let count = session.value::<i64>(half.as_str()).await?.unwrap_or(0);

@@ -56,7 +56,8 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
         let clients: Vec<_> = (0..arguments.clients)
             .map(|client| {
                 let (token, address) = (token.clone(), server.address);
-                let (stop, next, acknowledged, wrong) = (stop.clone(), next.clone(), acknowledged.clone(), wrong.clone());
+                let (stop, next, acknowledged, wrong) =
+                    (stop.clone(), next.clone(), acknowledged.clone(), wrong.clone());
                 tokio::spawn(async move {
                     while !stop.load(Ordering::Relaxed) {
                         let number = next.fetch_add(1, Ordering::Relaxed);

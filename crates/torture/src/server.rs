@@ -54,7 +54,8 @@ pub async fn set_up(url: &str, data: &Path) -> Result<String, String> {
     let token = new_token();
     let written = async {
         let mut tx = app.db.write().await?;
-        let person: store::Uuid = tx.one::<(store::Uuid,)>(sql!("SELECT id FROM person WHERE email = $1", email)).await?.0;
+        let person: store::Uuid =
+            tx.one::<(store::Uuid,)>(sql!("SELECT id FROM person WHERE email = $1", email)).await?.0;
         people::write_roles(&mut tx, person, &[Role::Admin, Role::Partner]).await?;
         tx.execute(sql!(
             "INSERT INTO api_token (id, person_id, name, token_hash, scopes, created_at) VALUES ($1, $2, 'torture', $3, 'read write', $4)",
@@ -80,7 +81,12 @@ pub struct Server {
 
 impl Server {
     /// Starts the program and waits until it answers; returns also how long that took.
-    pub async fn start(program: &Path, url: &str, data: &Path, address: SocketAddr) -> Result<(Server, Duration), String> {
+    pub async fn start(
+        program: &Path,
+        url: &str,
+        data: &Path,
+        address: SocketAddr,
+    ) -> Result<(Server, Duration), String> {
         let log = std::fs::File::options()
             .create(true)
             .append(true)

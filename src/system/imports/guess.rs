@@ -9,10 +9,47 @@ use crate::shell::record::{Field, Kind, Object, Write};
 
 /// Field key → names in use elsewhere, already folded.
 const SYNONYMS: &[(&str, &[&str])] = &[
-    ("name", &["fullname", "accountname", "companyname", "contactname", "leadname", "opportunityname", "dealname", "productname", "title", "名称", "客户名称", "公司名称", "企业名称", "姓名", "联系人姓名", "联系人", "商机名称", "产品名称"]),
+    (
+        "name",
+        &[
+            "fullname",
+            "accountname",
+            "companyname",
+            "contactname",
+            "leadname",
+            "opportunityname",
+            "dealname",
+            "productname",
+            "title",
+            "名称",
+            "客户名称",
+            "公司名称",
+            "企业名称",
+            "姓名",
+            "联系人姓名",
+            "联系人",
+            "商机名称",
+            "产品名称",
+        ],
+    ),
     ("subject", &["title", "topic", "task", "summary", "主题", "标题", "任务", "内容"]),
     ("company", &["companyname", "account", "organization", "organisation", "公司", "公司名称", "单位", "企业"]),
-    ("account", &["accountname", "company", "companyname", "customer", "organization", "organisation", "客户", "客户名称", "公司", "公司名称", "所属客户"]),
+    (
+        "account",
+        &[
+            "accountname",
+            "company",
+            "companyname",
+            "customer",
+            "organization",
+            "organisation",
+            "客户",
+            "客户名称",
+            "公司",
+            "公司名称",
+            "所属客户",
+        ],
+    ),
     ("industry", &["sector", "branch", "行业", "所属行业"]),
     ("employees", &["numberofemployees", "headcount", "employeecount", "员工数", "人数", "人员规模"]),
     ("annual_revenue", &["revenue", "turnover", "sales", "年收入", "年营业额", "营业收入"]),
@@ -24,8 +61,39 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("website", &["url", "web", "homepage", "domain", "companydomainname", "官网", "网址", "网站"]),
     ("credit_code", &["unifiedsocialcreditcode", "taxid", "taxnumber", "统一社会信用代码", "信用代码", "税号"]),
     ("parent", &["parentaccount", "subsidiaryof", "parentcompany", "上级客户", "上级公司", "母公司"]),
-    ("owner", &["accountowner", "opportunityowner", "leadowner", "contactowner", "salesagent", "salesrep", "assignedto", "owneremail", "负责人", "所有人", "销售", "业务员", "跟进人"]),
-    ("external_id", &["id", "externalid", "recordid", "opportunityid", "accountid", "contactid", "leadid", "编号", "外部编号", "客户编号"]),
+    (
+        "owner",
+        &[
+            "accountowner",
+            "opportunityowner",
+            "leadowner",
+            "contactowner",
+            "salesagent",
+            "salesrep",
+            "assignedto",
+            "owneremail",
+            "负责人",
+            "所有人",
+            "销售",
+            "业务员",
+            "跟进人",
+        ],
+    ),
+    (
+        "external_id",
+        &[
+            "id",
+            "externalid",
+            "recordid",
+            "opportunityid",
+            "accountid",
+            "contactid",
+            "leadid",
+            "编号",
+            "外部编号",
+            "客户编号",
+        ],
+    ),
     ("email", &["mail", "emailaddress", "邮箱", "电子邮箱", "电子邮件"]),
     ("mobile", &["mobilephone", "cell", "cellphone", "手机", "手机号", "手机号码", "移动电话"]),
     ("phone", &["telephone", "phonenumber", "tel", "businessphone", "电话", "联系电话", "座机", "固定电话"]),
@@ -34,10 +102,16 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("department", &["dept", "部门"]),
     ("buying_role", &["contactrole", "决策角色", "角色"]),
     ("stage", &["dealstage", "opportunitystage", "salesstage", "phase", "阶段", "销售阶段", "商机阶段"]),
-    ("amount", &["value", "dealvalue", "dealamount", "closevalue", "price", "金额", "商机金额", "预计金额", "合同金额"]),
+    (
+        "amount",
+        &["value", "dealvalue", "dealamount", "closevalue", "price", "金额", "商机金额", "预计金额", "合同金额"],
+    ),
     ("estimated_amount", &["amount", "value", "budget", "金额", "预计金额", "预算"]),
     ("currency", &["currencycode", "currencyisocode", "币种", "货币"]),
-    ("close_date", &["expectedclosedate", "closingdate", "expectedclose", "预计成交日期", "预计成交日", "预计签约日期"]),
+    (
+        "close_date",
+        &["expectedclosedate", "closingdate", "expectedclose", "预计成交日期", "预计成交日", "预计签约日期"],
+    ),
     ("closed_on", &["dateclosed", "actualclosedate", "成交日期", "赢单日期", "结束日期"]),
     ("created_on", &["createdate", "createddate", "createdat", "engagedate", "datecreated", "创建日期", "创建时间"]),
     ("probability", &["winprobability", "likelihood", "赢率", "成功率"]),
@@ -113,7 +187,10 @@ pub fn columns(object: &'static Object, headers: &[String], columns: &mut BTreeM
 /// The fields that can tell which record a row belongs to.
 pub fn may_be_key(field: &Field) -> bool {
     !field.is_virtual()
-        && matches!(field.key, "name" | "external_id" | "email" | "code" | "credit_code" | "mobile" | "phone" | "subject")
+        && matches!(
+            field.key,
+            "name" | "external_id" | "email" | "code" | "credit_code" | "mobile" | "phone" | "subject"
+        )
         && !matches!(field.kind, Kind::Ref(_))
 }
 

@@ -5,7 +5,9 @@
 //! Requirements: S4, Q12, Q25, Q26.
 
 pub mod engine;
+mod guess;
 pub mod model;
+mod pages;
 mod sql;
 pub mod undo;
 
@@ -19,6 +21,7 @@ use crate::shell::error::{Error, Result};
 use crate::shell::viewer::Viewer;
 use engine::{Ended, Run, Step, sheet_error};
 use model::Mapping;
+pub use pages::routes;
 use paper::sheet::Sheet;
 pub use sql::{Import, KeptRow, Work};
 
@@ -67,6 +70,17 @@ async fn run_with(app: &App, job: &Job, progress: &mut impl FnMut(&Import)) -> R
 /// The rows that were refused, a page at a time.
 pub async fn failed_rows(app: &App, import: Uuid, after: i64, limit: i64) -> Result<Vec<KeptRow>> {
     sql::rows(&mut app.db.read().await?, import, "failed", after, limit).await
+}
+
+/// The refused rows as CSV: the file's columns, and what was wrong with each in the viewer's language.
+pub async fn write_failed(app: &App, viewer: &Viewer, import: &Import, mut to: impl std::io::Write) -> Result<()> {
+    let unwritable = |error: std::io::Error| Error::Internal(error.to_string());
+    let object = app.registry.get(&import.object).ok_or(Error::NotFound)?;
+    let mut lines = pages::ErrorLines::open(app, viewer.locale, object, import).await?;
+    while let Some(bytes) = lines.next().await? {
+        to.write_all(&bytes).map_err(unwritable)?;
+    }
+    to.flush().map_err(unwritable)
 }
 
 /// Copies a file of this machine to where uploaded files lie.

@@ -289,3 +289,36 @@ pub async fn delete_mapping(tx: &mut Tx, viewer: &Viewer, id: Uuid) -> Result<()
         tx.execute(sql!("DELETE FROM import_mapping WHERE id = $1 AND owner_id = $2", id, viewer.person)).await?;
     if touched == 0 { Err(Error::NotFound) } else { Ok(()) }
 }
+
+/// Forgets an import that never wrote anything.
+pub async fn remove(tx: &mut Tx, import: &Import) -> Result<()> {
+    let touched =
+        tx.execute(sql!("DELETE FROM import WHERE id = $1 AND state IN ('mapping', 'checked')", import.id)).await?;
+    if touched == 0 {
+        return Err(Error::Refused { status: 409, key: "import-already-runs" });
+    }
+    tx.execute(sql!("DELETE FROM import_row WHERE import_id = $1", import.id)).await?;
+    tx.execute(sql!("DELETE FROM stored_file WHERE id = $1", import.file_id)).await?;
+    Ok(())
+}
+
+/// What an undo left as it is: the record's name, if the viewer sees it, and why.
+pub async fn kept_records(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    import: Uuid,
+    limit: i64,
+) -> Result<Vec<(Option<String>, Vec<FieldError>)>> {
+    let mut statement = store::Sql::new(format!(
+        "SELECT t.{}, r.errors FROM import_row r LEFT JOIN {} t ON t.id = r.record_id AND ",
+        object.title_field().column,
+        object.table
+    ));
+    (object.visible)(&mut statement, &viewer.scope, crate::shell::access::Right::Read, "t");
+    statement.push(" WHERE r.import_id = ").bind(import);
+    statement.push(" AND r.action = 'kept' ORDER BY r.row_number DESC LIMIT ").bind(limit);
+    let rows: Vec<(Option<String>, Option<String>)> = session.all(statement).await?;
+    let errors = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    Ok(rows.into_iter().map(|(name, text)| (name, errors(text))).collect())
+}

@@ -25,7 +25,6 @@ pub struct StageStep {
     /// `done`, `here`, `ahead`
     pub place: &'static str,
     pub kind: &'static str,
-    pub criteria: usize,
 }
 
 struct Fact {
@@ -49,7 +48,6 @@ struct TaskView {
 
 struct Related {
     title: String,
-    object: &'static Object,
     new_href: Option<String>,
     all_href: String,
     labels: Vec<String>,
@@ -317,7 +315,6 @@ impl Sight<'_> {
                     "ahead"
                 },
                 kind: stage.kind.key(),
-                criteria: stage.criteria.len(),
             })
             .collect();
         let next = stages.iter().find(|stage| {
@@ -505,7 +502,6 @@ impl Sight<'_> {
                 all_href: format!("/{}?view=none&f={key}:is:{}", object.plural, self.row.id),
                 labels: fields.iter().map(|field| self.viewer.locale.text(&object.label_key(field))).collect(),
                 rows: found.rows.iter().map(|row| shows.row(&fields, row, false)).collect(),
-                object,
             });
         }
         Ok(related)
