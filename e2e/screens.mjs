@@ -15,6 +15,14 @@ const SCREENS = [
   { path: '/tasks' },
   { path: '/activities' },
   { path: '/analysis' },
+  { path: '/calendar' },
+  { path: '/products' },
+  { path: '/people' },
+  { path: '/imports' },
+  { path: '/accounts/new', name: 'account-new' },
+  { path: '/search?q=gtx', name: 'search' },
+  { path: '/me' },
+  { path: '/help' },
   { path: '/sign-in', open: true },       // seen without a session
 ]
 const LOCALES = (process.env.E2E_LOCALES ?? 'en,zh-CN').split(','), THEMES = ['light', 'dark'], WIDTHS = [1440, 390]

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use store::{Cell, Cells, Day, Session, Sql, Uuid, sql};
+use store::{Cell, Day, Session, Sql, Uuid, sql};
 
 use super::objects::{ACCOUNT, CONTACT, OPPORTUNITY, TASK};
 use super::timeline::{self, Timeline};
@@ -75,14 +75,6 @@ struct ItemView {
     amount: String,
 }
 
-struct FileView {
-    id: Uuid,
-    name: String,
-    size: String,
-    by: String,
-    at: String,
-}
-
 #[derive(askama::Template)]
 #[template(path = "tools/crm/record.html")]
 struct RecordBody<'a> {
@@ -114,8 +106,6 @@ struct RecordBody<'a> {
     evidence: Vec<EvidenceView>,
     items: Vec<ItemView>,
     items_total: String,
-    files: Vec<FileView>,
-    convert: bool,
 }
 
 /// GET /{plural}/{id}
@@ -139,7 +129,6 @@ pub async fn show(
 
     let tab = match get(&asks, "tab") {
         "related" => "related",
-        "files" => "files",
         "details" => "details",
         _ => "timeline",
     };
@@ -150,7 +139,6 @@ pub async fn show(
         Timeline { entries: Vec::new(), older: None }
     };
     let related = if tab == "related" { sight.related(&mut session).await? } else { Vec::new() };
-    let files = if tab == "files" { files(&mut session, &viewer, object, record).await? } else { Vec::new() };
     let tasks = sight.tasks(&mut session).await?;
     let is_deal = object.name == "opportunity";
     let stage = sight.cell("stage").and_then(Cell::id);
@@ -182,7 +170,6 @@ pub async fn show(
     if matches!(object.name, "account" | "contact" | "opportunity" | "lead" | "product") {
         tabs.push(("related", locale.text("tab-related")));
     }
-    tabs.push(("files", locale.text("tab-files")));
     let body = RecordBody {
         page: &page,
         object,
@@ -215,8 +202,6 @@ pub async fn show(
         evidence,
         items_total: format::money(lines.iter().map(|line| line.amount).sum(), &row.currency),
         items: lines.iter().map(|line| item_view(line, &row.currency)).collect(),
-        files,
-        convert: object.name == "lead" && may_change && sight.text("status") != "converted",
     };
     respond(&page, &body)
 }
@@ -505,32 +490,5 @@ impl Sight<'_> {
             });
         }
         Ok(related)
-    }
-}
-
-const FILES: &str = "
-    SELECT a.id, f.name, f.size, p.name, a.created_at
-      FROM attachment a JOIN stored_file f ON f.id = a.file_id LEFT JOIN person p ON p.id = a.created_by
-     WHERE a.subject_id = $1 AND a.subject_type = $2 AND a.deleted_at IS NULL ORDER BY a.created_at DESC LIMIT 100";
-
-async fn files(session: &mut Session, viewer: &Viewer, object: &'static Object, record: Uuid) -> Result<Vec<FileView>> {
-    let rows = session.all::<Cells>(sql!(FILES, record, object.name)).await?;
-    Ok(rows
-        .into_iter()
-        .map(|Cells(cells)| FileView {
-            id: cells[0].id().unwrap_or_default(),
-            name: cells[1].text().unwrap_or("").to_owned(),
-            size: size_text(cells[2].int().unwrap_or(0)),
-            by: cells[3].text().unwrap_or("").to_owned(),
-            at: format::instant(viewer.locale, store::Instant(cells[4].int().unwrap_or(0)), &viewer.config.zone),
-        })
-        .collect())
-}
-
-fn size_text(bytes: i64) -> String {
-    match bytes {
-        ..1024 => format!("{bytes} B"),
-        1024..1_048_576 => format!("{:.0} KB", bytes as f64 / 1024.0),
-        _ => format!("{:.1} MB", bytes as f64 / 1_048_576.0),
     }
 }
