@@ -126,7 +126,7 @@ pub fn parse(object: &Object, field: &Field, text: &str, reading: &Reading<'_>) 
 fn choose(object: &Object, field: &Field, choices: &[&'static str], text: &str) -> Option<&'static str> {
     let lower = text.to_lowercase();
     choices.iter().copied().find(|choice| {
-        *choice == lower
+        choice.to_lowercase() == lower
             || Locale::ALL.iter().any(|locale| locale.text(&object.choice_key(field, choice)).to_lowercase() == lower)
     })
 }
