@@ -152,6 +152,11 @@ fn excerpt(text: &str, lower: &str, words: &[String]) -> String {
     let from = lower[..at].chars().count().saturating_sub(BEFORE);
     let piece: String = text.chars().skip(from).take(LENGTH).collect();
     let more = text.chars().count() > from + LENGTH;
+    // Begins with a whole word where words are parted by spaces.
+    let piece = match piece.split_once(' ') {
+        Some((broken, rest)) if from > 0 && broken.is_ascii() => rest,
+        _ => piece.as_str(),
+    };
     format!("{}{}{}", if from > 0 { "…" } else { "" }, piece.trim(), if more { "…" } else { "" })
 }
 
@@ -168,7 +173,12 @@ fn chapter(slug: &'static str, text: &str) -> Chapter {
                 None => chapter.sections.last_mut().expect("there is always one").text.push_str(text),
             }
         }
-        if matches!(event, Event::End(_) | Event::SoftBreak | Event::HardBreak) && heading.is_none() {
+        let parts_words = match &event {
+            Event::SoftBreak | Event::HardBreak => true,
+            Event::End(end) => !matches!(end, TagEnd::Strong | TagEnd::Emphasis | TagEnd::Strikethrough | TagEnd::Link),
+            _ => false,
+        };
+        if parts_words && heading.is_none() {
             chapter.sections.last_mut().expect("there is always one").text.push(' ');
         }
         match event {
