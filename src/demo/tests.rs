@@ -134,7 +134,7 @@ fn only_fields_that_can_be_imported_are_mapped() {
         }
         "opportunity" => {
             "name external_id account stage amount currency close_date created_on closed_on next_step \
-             next_step_date source competitors lost_reason lost_note contact product owner"
+             next_step_date source competitors lost_reason lost_note contact product owner reached_stage moved_on"
         }
         "activity" => "kind subject body happened_at duration_minutes outcome account contact opportunity lead owner",
         "task" => "subject due_date priority status account contact opportunity lead owner description",

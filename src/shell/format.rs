@@ -34,7 +34,7 @@ pub fn grouped(number: i64) -> String {
         text.push('-');
     }
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -177,9 +177,9 @@ mod tests {
     #[test]
     fn money_is_shown_in_the_readers_way() {
         assert_eq!(money(123_450, "USD"), "$1,234.50");
-        assert_eq!(money(-1_200_000_00, "CNY"), "-¥1,200,000");
+        assert_eq!(money(-120_000_000, "CNY"), "-¥1,200,000");
         assert_eq!(money_compact(Locale::Zh, 128_500_000, "CNY"), "¥128.5万");
-        assert_eq!(money_compact(Locale::En, 1_280_000_00, "USD"), "$1.28M");
+        assert_eq!(money_compact(Locale::En, 128_000_000, "USD"), "$1.28M");
         assert_eq!(compact(Locale::Zh, 123_456_789_000.0), "1235亿");
     }
 }

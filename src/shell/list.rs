@@ -264,8 +264,7 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         total,
         first_page: query.after.is_some().then(|| asks.with(|_| {})),
         next_page: found.next.map(|cursor| format!("?{}&after={}", asks.to_query(), cursor.to_text())),
-        may_create: access.create && object.name != "person"
-            || (access.create && viewer.has(super::access::Role::Admin)),
+        may_create: access.create,
         may_change: access.write > super::access::Level::None && object.name != "person",
         may_export: access.export,
         trash: query.trash,

@@ -28,6 +28,6 @@ fn records_are_made_by_their_owners() {
         app.task(&lin, "Call back", "2026-11-25").await;
         app.activity(&boss, "First call", account).await;
         let events: Option<i64> = app.value("SELECT COUNT(*) FROM event WHERE kind = 'created'").await;
-        assert_eq!(events, Some(8));
+        assert_eq!(events, Some(10));
     });
 }

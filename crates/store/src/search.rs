@@ -208,9 +208,7 @@ pub fn push_match(
     debug_assert!(KINDS.contains(&kind));
     let mut terms: Vec<(String, bool)> = Vec::new();
     for run in runs(query) {
-        if !run.starts_with(is_han) {
-            terms.push((run, true));
-        } else if run.chars().count() == 1 {
+        if !run.starts_with(is_han) || run.chars().count() == 1 {
             terms.push((run, true));
         } else {
             terms.extend(pairs(&run).into_iter().map(|pair| (pair, false)));

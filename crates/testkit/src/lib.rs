@@ -16,6 +16,8 @@
 //!
 //! PostgreSQL is never skipped: [`postgres`] starts a temporary server that all test processes of this user share.
 
+#![expect(clippy::zombie_processes, reason = "the server that all test processes share is stopped by its watchdog")]
+
 pub mod app;
 pub mod database;
 pub mod postgres;

@@ -8,8 +8,8 @@ use store::{Cell, Cells, Day, Session, Sql, Uuid};
 
 use super::field::{Field, Kind, Object, plain_target};
 use super::filter::Filter;
-use super::value::{from_raw_json, raw_json};
-use super::{Loaded, Registry, argument};
+use super::value::raw_json;
+use super::{Loaded, Registry};
 use crate::shell::access::Right;
 use crate::shell::error::{Error, Result};
 use crate::shell::viewer::Viewer;
@@ -62,10 +62,11 @@ impl Cursor {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| refuse())?;
         let Ok(Json::Array(parts)) = serde_json::from_slice(&bytes) else { return Err(refuse()) };
         let [value, id] = parts.as_slice() else { return Err(refuse()) };
-        let value = if sort.sort_column == Some(sort.column) {
-            from_raw_json(sort, value)
-        } else {
-            value.as_str().map_or(Cell::Null, |text| Cell::Text(text.into()))
+        // The column that a field sorts by may be of another type than the field itself (a name sorts by its key).
+        let value = match value {
+            Json::String(text) => Cell::Text(text.clone()),
+            Json::Number(number) => number.as_i64().map_or(Cell::Null, Cell::Int),
+            _ => Cell::Null,
         };
         let id = id.as_str().and_then(|id| id.parse().ok()).ok_or_else(refuse)?;
         let fits = match &value {
@@ -384,10 +385,9 @@ fn push_where(
 /// Rows after the cursor. Empty values count as the smallest, on both engines and in both directions.
 fn push_after(statement: &mut Sql, query: &ListQuery, cursor: &Cursor) {
     let column = format!("t.{}", query.sort.sort_column.unwrap_or(query.sort.column));
-    let value = if query.sort.sort_column == Some(query.sort.column) {
-        argument(query.sort, &cursor.value)
-    } else {
-        store::Arg::Text(cursor.value.text().map(str::to_owned))
+    let value = match &cursor.value {
+        Cell::Int(value) => store::Arg::Int(Some(*value)),
+        other => store::Arg::Text(other.text().map(str::to_owned)),
     };
     match (query.descending, cursor.value.is_null()) {
         (true, false) => {

@@ -162,7 +162,8 @@ async fn store_rate(app: &App, viewer: &Viewer, sent: &Sent) -> Result<i64> {
 
 /// A positive decimal number; a comma for the point is a slip we understand only as a thousands sign, so it is refused.
 fn parse_rate(text: &str) -> Option<Decimal> {
-    let rate: Decimal = text.parse().ok()?;
+    let plain = text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let rate: Decimal = text.parse().ok().filter(|_| plain)?;
     (rate > Decimal::ZERO && rate < Decimal::from(1_000_000_000) && rate.scale() <= 12).then(|| rate.normalize())
 }
 

@@ -107,11 +107,11 @@ async fn activities(
     before: Option<i64>,
 ) -> Result<Vec<Entry>> {
     let Some(column) = link_column(object) else { return Ok(Vec::new()) };
-    let mut statement = Sql::new(format!(
+    let mut statement = Sql::new(
         "SELECT t.id, t.kind, t.subject, t.body, t.happened_at, t.minutes, t.outcome, p.name, c.name, o.name, t.contact_id, t.opportunity_id
            FROM activity t JOIN person p ON p.id = t.owner_id
            LEFT JOIN contact c ON c.id = t.contact_id AND "
-    ));
+    );
     (super::objects::CONTACT.visible)(&mut statement, &viewer.scope, Right::Read, "c");
     statement.push(" LEFT JOIN opportunity o ON o.id = t.opportunity_id AND ");
     (super::objects::OPPORTUNITY.visible)(&mut statement, &viewer.scope, Right::Read, "o");
