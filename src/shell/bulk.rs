@@ -83,16 +83,12 @@ async fn respond_preview(
 ) -> Result<Response> {
     let action = get(pairs, "action").to_owned();
     let locale = viewer.locale;
-    let mut changeable = 0;
-    if action == "export" {
-        changeable = ids.len();
+    let changeable = if action == "export" {
+        ids.len()
     } else {
         let mut session = app.db.read().await?;
-        for id in ids {
-            changeable +=
-                usize::from(query::allowed(&mut session, viewer, object, *id, super::access::Right::Write).await?);
-        }
-    }
+        query::count_allowed(&mut session, viewer, object, ids, super::access::Right::Write).await? as usize
+    };
     let usable: Vec<_> = viewer.projection(object).filter(|field| for_many(field)).collect();
     let key = match action.as_str() {
         "assign" => "owner",

@@ -141,7 +141,9 @@ pub fn settle(viewer: &Viewer, object: &'static Object, mut asks: Asks, saved: &
     asks.filters = filters.clone();
     let filters = filters.iter().map(|text| Filter::parse(object, viewer, text)).collect::<Result<Vec<_>>>()?;
     if sort.is_empty() {
-        sort = object.default_sort.to_owned();
+        // A role may be kept from the field that the list usually goes by.
+        let usual = object.default_sort.trim_start_matches('-');
+        sort = if viewer.sees(object, usual) { object.default_sort } else { object.title }.to_owned();
     }
     let (key, descending) = sort.strip_prefix('-').map_or((sort.as_str(), false), |key| (key, true));
     let sort_field = viewer

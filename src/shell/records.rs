@@ -535,17 +535,8 @@ async fn set_deleted(
 async fn pick(object: &'static Object, State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
     let words = get(&pairs(&asked.query), "q").chars().take(100).filter(|c| *c != '\0').collect::<String>();
     let title = object.title_field();
-    let mut statement = Sql::new(format!("SELECT t.id, t.{} FROM {} t", title.column, object.table));
-    let hint = match object.name {
-        "person" => Some("t.email"),
-        "account" => Some("t.city"),
-        "contact" => Some("(SELECT a.name FROM account a WHERE a.id = t.account_id)"),
-        "product" => Some("t.code"),
-        _ => None,
-    };
-    if let Some(hint) = hint {
-        statement.text = format!("SELECT t.id, t.{}, {hint} FROM {} t", title.column, object.table);
-    }
+    let hint = query::hint(&viewer, object);
+    let mut statement = Sql::new(format!("SELECT t.id, t.{}, {hint} FROM {} t", title.column, object.table));
     statement.push(" WHERE t.deleted_at IS NULL AND ");
     (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
     match object.name {
@@ -559,17 +550,7 @@ async fn pick(object: &'static Object, State(app): State<App>, viewer: Viewer, a
     }
     if !words.trim().is_empty() {
         statement.push(" AND ");
-        if !(object.searched
-            && store::search::push_match(&mut statement, app.db.engine(), object.name, "t.id", &words, false))
-        {
-            let key =
-                store::search::sort_key(words.trim()).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            let column = title.sort_column.unwrap_or(title.column);
-            statement
-                .push(&format!("(LOWER(t.{}) LIKE ", title.column))
-                .bind(format!("%{}%", words.trim().to_lowercase()));
-            statement.push(&format!(" OR t.{column} LIKE ")).bind(format!("{key}%")).push(" ESCAPE '\\')");
-        }
+        query::push_words(&mut statement, app.db.engine(), &viewer, object, &words);
     }
     statement.push(&format!(" ORDER BY t.{} LIMIT 20", title.sort_column.unwrap_or(title.column)));
     let mut session = app.db.read().await?;

@@ -2,6 +2,7 @@
 
 mod analysis;
 mod backup;
+mod hidden;
 mod house;
 mod kit;
 mod record;

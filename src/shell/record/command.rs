@@ -84,9 +84,9 @@ pub async fn prepare_new(
     if !actor.viewer.scope.access(object.name).create {
         return Err(Error::Forbidden);
     }
+    check_references(tx, actor, object, &draft, known).await?;
     (object.prepare)(tx, actor, &mut draft, None).await?;
     check_required(object, &draft, None)?;
-    check_references(tx, actor, object, &draft, known).await?;
     Ok(draft)
 }
 
@@ -243,9 +243,9 @@ pub async fn prepare_change(
     if draft.is_empty() {
         return Ok(None);
     }
+    check_references(tx, actor, object, &draft, known).await?;
     (object.prepare)(tx, actor, &mut draft, Some(before)).await?;
     check_required(object, &draft, Some(before))?;
-    check_references(tx, actor, object, &draft, known).await?;
     Ok(Some(draft))
 }
 
@@ -396,7 +396,8 @@ fn check_required(object: &'static Object, draft: &Draft, before: Option<&Loaded
     if errors.is_empty() { Ok(()) } else { Err(Error::Invalid(errors)) }
 }
 
-/// What a draft points to must exist and be visible to who points: otherwise ids could be probed.
+/// What a draft points to must exist and be visible to who points: otherwise ids could be probed. Checked before `prepare`,
+/// which reads what references point to; what `prepare` fills in follows from these.
 async fn check_references(
     tx: &mut Tx,
     actor: &Actor,
@@ -404,7 +405,7 @@ async fn check_references(
     draft: &Draft,
     known: &mut Known,
 ) -> Result<()> {
-    for field in object.fields.iter().filter(|field| !field.is_virtual()) {
+    for field in object.fields {
         let (Kind::Ref(target), Some(Cell::Id(id))) = (field.kind, draft.get(field.key)) else { continue };
         if known.contains(&(target, *id)) {
             continue;

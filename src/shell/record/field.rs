@@ -18,6 +18,8 @@ pub struct Object {
     /// The field that names a record.
     pub title: &'static str,
     pub icon: &'static str,
+    /// The field shown beside the name in search results and pickers; empty: none.
+    pub hint: &'static str,
     pub fields: &'static [Field],
     /// Sorted by this field unless asked otherwise; `-` in front: newest or largest first.
     pub default_sort: &'static str,

@@ -6,7 +6,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value as Json, json};
 use store::{Cell, Cells, Day, Session, Sql, Uuid};
 
-use super::field::{Field, Kind, Object, plain_target};
+use super::field::{Field, Found, Kind, Object, plain_target};
 use super::filter::Filter;
 use super::value::raw_json;
 use super::{Loaded, Registry};
@@ -248,6 +248,20 @@ pub async fn allowed(
     Ok(session.optional::<Cells>(statement).await?.is_some())
 }
 
+/// How many of these records the viewer may read or change, in one statement.
+pub async fn count_allowed(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    ids: &[Uuid],
+    right: Right,
+) -> Result<i64> {
+    let mut statement = Sql::new(format!("SELECT COUNT(*) FROM {} t WHERE t.id IN (", object.table));
+    statement.bind_list(ids.iter().copied()).push(") AND t.deleted_at IS NULL AND ");
+    (object.visible)(&mut statement, &viewer.scope, right, "t");
+    Ok(session.value::<i64>(statement).await?.unwrap_or(0))
+}
+
 /// The whole record inside a transaction, every field, for the commands; locked on PostgreSQL.
 pub async fn load(
     session: &mut Session,
@@ -364,22 +378,56 @@ fn push_where(
     }
     if let Some(words) = query.words.as_deref().filter(|words| !words.trim().is_empty()) {
         statement.push(" AND ");
-        let matched = object.searched
-            && store::search::push_match(statement, engine, object.name, "t.id", words, viewer.sees_private(object));
-        if !matched {
-            // Objects without an index of their own (tasks, people) are few enough to be looked through.
-            let pattern = words.trim().to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            statement
-                .push(&format!("LOWER(t.{}) LIKE ", object.title_field().column))
-                .bind(format!("%{pattern}%"))
-                .push(" ESCAPE '\\'");
-        }
+        push_words(statement, engine, viewer, object, words);
     }
     if let Some(cursor) = &query.after {
         statement.push(" AND ");
         push_after(statement, query, cursor);
     }
     Ok(())
+}
+
+/// Appends "the row `t` is found by these words". Lists, search, palette and pickers all find through it.
+///
+/// The index cannot leave single fields out. Somebody from whom a field is hidden that goes into it finds by name only, or
+/// they could feel for its content word by word.
+pub fn push_words(statement: &mut Sql, engine: store::Engine, viewer: &Viewer, object: &'static Object, words: &str) {
+    let open = |field: &&Field| matches!(field.found, Found::ByName | Found::ByText);
+    let sees_open = object.fields.iter().filter(open).all(|field| viewer.sees(object, field.key));
+    let private = viewer.sees_private(object);
+    if object.searched && sees_open && store::search::push_match(statement, engine, object.name, "t.id", words, private)
+    {
+        return;
+    }
+    // Kinds without an index of their own (tasks, people) are few enough to be looked through; names also by sound.
+    let escape = |text: String| text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let title = object.title_field();
+    statement.push(&format!("(LOWER(t.{}) LIKE ", title.column));
+    statement.bind(format!("%{}%", escape(words.trim().to_lowercase()))).push(" ESCAPE '\\'");
+    if title.sort_column == Some("name_key") {
+        let key = escape(store::search::sort_key(words.trim()));
+        statement.push(" OR t.name_key LIKE ").bind(format!("{key}%")).push(" ESCAPE '\\'");
+    }
+    statement.push(")");
+}
+
+/// The column shown beside a record's name, as SQL on the row `t`; `NULL` when there is none or it is hidden from the viewer.
+pub fn hint(viewer: &Viewer, object: &'static Object) -> String {
+    match viewer.projection(object).find(|field| field.key == object.hint) {
+        None => "NULL".into(),
+        Some(field) => match field.kind {
+            Kind::Ref(target) => plain_target(target).map_or_else(
+                || "NULL".into(),
+                |target| {
+                    format!(
+                        "(SELECT x.{} FROM {} x WHERE x.id = t.{})",
+                        target.title_column, target.table, field.column
+                    )
+                },
+            ),
+            _ => format!("t.{}", field.column),
+        },
+    }
 }
 
 /// Rows after the cursor. Empty values count as the smallest, on both engines and in both directions.

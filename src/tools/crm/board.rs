@@ -29,12 +29,12 @@ struct CardView {
     exact: String,
     close: String,
     late: bool,
-    days: i64,
+    days: Option<i64>,
     long: bool,
     owner: String,
     owner_initials: String,
     colour: u32,
-    /// `task`, `late`, `step`, `none`
+    /// `task`, `late`, `step`, `none`, `hidden`
     next: &'static str,
     next_text: String,
 }
@@ -98,6 +98,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
 
     let locale = viewer.locale;
     let money = |minor: i64| format::money_compact(locale, minor, &config.base_currency);
+    let (sees_total, sees_weighted) = sees_sums(&viewer);
     let open: Vec<_> = pipeline.stages.iter().filter(|stage| stage.kind == StageKind::Open).collect();
     let mut by_stage: std::collections::HashMap<Uuid, Vec<CardView>> = std::collections::HashMap::new();
     for (stage, card) in cards {
@@ -119,8 +120,8 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
                 name: stage.name.clone(),
                 dot: dot(stage.kind, position),
                 count: format::grouped(count),
-                total: money(total),
-                weighted: money(weighted),
+                total: if sees_total { money(total) } else { String::new() },
+                weighted: if sees_weighted { money(weighted) } else { String::new() },
                 cards,
                 more,
             }
@@ -172,10 +173,14 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
             .map(|(position, stage)| (stage.id, stage.name.clone(), dot(stage.kind, position)))
             .collect(),
         query: strip(&asked.query, ""),
-        summary: locale.text_with(
-            "board-summary",
-            &[("count", &format::grouped(count)), ("total", &money(total)), ("weighted", &money(weighted))],
-        ),
+        summary: if sees_weighted {
+            locale.text_with(
+                "board-summary",
+                &[("count", &format::grouped(count)), ("total", &money(total)), ("weighted", &money(weighted))],
+            )
+        } else {
+            locale.text_with("list-count", &[("count", &format::grouped(count))])
+        },
         may_create: viewer.may_create("opportunity"),
         may_change: viewer.scope.access("opportunity").write > crate::shell::access::Level::None,
     };
@@ -190,7 +195,13 @@ fn strip(query: &str, key: &str) -> String {
     kept.finish()
 }
 
-/// stage, count, total and weighted total in the base currency; rounded once, at the end.
+/// Whether the viewer may see totals, and weighted totals.
+fn sees_sums(viewer: &Viewer) -> (bool, bool) {
+    let total = ["amount", "amount_base"].iter().all(|key| viewer.sees(&OPPORTUNITY, key));
+    (total, total && viewer.sees(&OPPORTUNITY, "probability"))
+}
+
+/// stage, count, total and weighted total in the base currency; rounded once, at the end. Hidden sums are not added up.
 async fn sums(
     session: &mut store::Session,
     app: &App,
@@ -199,8 +210,15 @@ async fn sums(
     filter: &ListQuery,
     today: Day,
 ) -> Result<Vec<(Uuid, i64, i64, i64)>> {
-    let select = "SELECT t.stage_id, COUNT(*), CAST(SUM(t.amount_base) AS BIGINT), CAST((SUM(t.amount_base * t.probability) + 50) / 100 AS BIGINT)";
-    let mut statement = query::aggregate(session.engine(), select, viewer, app.registry, &OPPORTUNITY, filter, today)?;
+    let (total, weighted) = sees_sums(viewer);
+    let zero = "CAST(0 AS BIGINT)";
+    let select = format!(
+        "SELECT t.stage_id, COUNT(*), {}, {}",
+        if total { "CAST(SUM(t.amount_base) AS BIGINT)" } else { zero },
+        if weighted { "CAST((SUM(t.amount_base * t.probability) + 50) / 100 AS BIGINT)" } else { zero },
+    );
+    let mut statement =
+        query::aggregate(session.engine(), select.as_str(), viewer, app.registry, &OPPORTUNITY, filter, today)?;
     statement.push(" AND t.stage_kind = 'open' AND t.pipeline_id = ").bind(pipeline.id).push(" GROUP BY t.stage_id");
     Ok(session.all(statement).await?)
 }
@@ -213,10 +231,11 @@ async fn cards(
     pipeline: &Pipeline,
     filter: &ListQuery,
     today: Day,
-    shown: i64,
+    limit: i64,
 ) -> Result<Vec<(Uuid, CardView)>> {
-    const CARD: &str = "t.id, t.version, t.stage_id, t.name, a.name AS account, t.amount, t.currency, t.close_day, t.stage_since, p.name AS owner, t.next_step,
-        (SELECT MIN(k.due_day) FROM task k WHERE k.opportunity_id = t.id AND k.status = 'open' AND k.deleted_at IS NULL AND k.due_day IS NOT NULL) AS due";
+    // What is hidden from the viewer never leaves the database.
+    let shown = |key: &str, column: &'static str| if viewer.sees(&OPPORTUNITY, key) { column } else { "NULL" };
+    let order = if viewer.sees(&OPPORTUNITY, "close_date") { "t.close_day, t.id" } else { "t.id" };
     let mut statement = Sql::default();
     for (index, stage) in pipeline.stages.iter().filter(|stage| stage.kind == StageKind::Open).enumerate() {
         if index > 0 {
@@ -224,48 +243,60 @@ async fn cards(
         }
         let mut ids =
             query::aggregate(session.engine(), "SELECT t.id", viewer, app.registry, &OPPORTUNITY, filter, today)?;
-        ids.push(" AND t.stage_id = ").bind(stage.id).push(" ORDER BY t.close_day, t.id LIMIT ").bind(shown);
+        ids.push(" AND t.stage_id = ").bind(stage.id).push(&format!(" ORDER BY {order} LIMIT ")).bind(limit);
         // Places are numbered anew when a statement becomes part of another.
         statement.push("SELECT * FROM (SELECT x.id FROM (");
         append(&mut statement, ids);
         statement.push(&format!(") x) s{index}"));
     }
     let mut whole = Sql::new(format!(
-        "SELECT {CARD} FROM opportunity t JOIN person p ON p.id = t.owner_id LEFT JOIN account a ON a.id = t.account_id AND "
+        "SELECT t.id, t.version, t.stage_id, t.name, {}, {}, t.currency, {}, {}, {}, {},
+                (SELECT MIN(k.due_day) FROM task k WHERE k.opportunity_id = t.id AND k.status = 'open' AND k.deleted_at IS NULL AND ",
+        shown("account", "a.name"),
+        shown("amount", "t.amount"),
+        shown("close_date", "t.close_day"),
+        shown("stage_since", "t.stage_since"),
+        shown("owner", "p.name"),
+        shown("next_step", "t.next_step"),
     ));
+    (super::objects::TASK.visible)(&mut whole, &viewer.scope, Right::Read, "k");
+    whole.push(
+        ") FROM opportunity t JOIN person p ON p.id = t.owner_id LEFT JOIN account a ON a.id = t.account_id AND ",
+    );
     (super::objects::ACCOUNT.visible)(&mut whole, &viewer.scope, Right::Read, "a");
     whole.push(" WHERE t.id IN (");
     append(&mut whole, statement);
-    whole.push(") ORDER BY t.close_day, t.id");
+    whole.push(&format!(") ORDER BY {order}"));
     let locale = viewer.locale;
     let rows = session.all::<Cells>(whole).await?;
     Ok(rows
         .into_iter()
         .map(|Cells(cells)| {
             let text = |at: usize| cells[at].text().unwrap_or("").to_owned();
-            let int = |at: usize| cells[at].int().unwrap_or(0);
             let stage = cells[2].id().unwrap_or_default();
-            let days = (today.0 - store::Instant(int(8)).day_in(&viewer.config.zone).0).max(0);
+            let days =
+                cells[8].int().map(|since| (today.0 - store::Instant(since).day_in(&viewer.config.zone).0).max(0));
             let expected = viewer.config.stage(stage).and_then(|stage| stage.expected_days);
             let due = cells[11].int();
             let (next, next_text) = match due {
                 Some(due) if due < today.0 => ("late", locale.text("card-task-late")),
                 Some(due) => ("task", locale.text_with("card-task", &[("date", &format::date(locale, Day(due)))])),
                 None if !text(10).is_empty() => ("step", text(10)),
-                None => ("none", locale.text("card-no-next")),
+                None if viewer.sees(&OPPORTUNITY, "next_step") => ("none", locale.text("card-no-next")),
+                None => ("hidden", String::new()),
             };
             let owner = text(9);
             let card = CardView {
                 id: cells[0].id().unwrap_or_default(),
-                version: int(1),
+                version: cells[1].int().unwrap_or(0),
                 name: text(3),
                 account: text(4),
-                amount: format::money_compact(locale, int(5), &text(6)),
-                exact: format::money(int(5), &text(6)),
-                close: format::date(locale, Day(int(7))),
-                late: int(7) < today.0,
+                amount: cells[5].int().map_or_else(String::new, |minor| format::money_compact(locale, minor, &text(6))),
+                exact: cells[5].int().map_or_else(String::new, |minor| format::money(minor, &text(6))),
+                close: cells[7].int().map_or_else(String::new, |day| format::date(locale, Day(day))),
+                late: cells[7].int().is_some_and(|day| day < today.0),
                 days,
-                long: expected.is_some_and(|expected| days > expected),
+                long: days.zip(expected).is_some_and(|(days, expected)| days > expected),
                 owner_initials: initials(&owner),
                 colour: avatar_colour(&owner),
                 owner,

@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use store::{Uuid, sql};
+use store::Uuid;
 
 use super::evidence;
 use super::items::{self, Ask};
@@ -18,7 +18,7 @@ use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::form::{self, Filled, FormBody, Input};
 use crate::shell::format;
 use crate::shell::page::{Asked, Page, Toast, done, render, respond, respond_with, toast_event, trigger};
-use crate::shell::record::query;
+use crate::shell::record::{command, query};
 use crate::shell::records::{get, id, pairs};
 use crate::shell::routes::{Policy, Routes};
 use crate::shell::viewer::Viewer;
@@ -93,20 +93,14 @@ async fn move_stage(
     };
     let actor = app.actor(&viewer, "page");
     let mut tx = app.db.write().await?;
-    let before: Option<(Uuid, i64)> =
-        tx.optional(sql!("SELECT stage_id, version FROM opportunity WHERE id = $1", deal)).await?;
+    let was = command::load_for_write(&mut tx, &actor, &OPPORTUNITY, deal).await?.id_of("stage");
     let version = get(&given, "version").parse().ok();
-    let moved = async {
-        let version = move_to(&mut tx, &actor, deal, version, wish).await?;
-        Ok::<_, Error>(version)
-    }
-    .await;
-    match moved {
+    match move_to(&mut tx, &actor, deal, version, wish).await {
         Ok(version) => {
             tx.commit().await?;
             let text = viewer.locale.text_with("stage-moved", &[("stage", &target.name)]);
             let mut toast = Toast::success(text.clone());
-            if let Some((was, _)) = before.filter(|(was, _)| *was != stage) {
+            if let Some(was) = was.filter(|was| *was != stage) {
                 toast = toast.with_undo(format!("/opportunities/{deal}/stage?stage={was}&version={version}&undo=1"));
             }
             let on_board = headers

@@ -69,6 +69,7 @@ pub static ACCOUNT: Object = Object {
     table: "account",
     title: "name",
     icon: "building",
+    hint: "city",
     default_sort: "name",
     fields: &[
         name_field(),
@@ -113,6 +114,7 @@ pub static CONTACT: Object = Object {
     table: "contact",
     title: "name",
     icon: "address-book",
+    hint: "job_title",
     default_sort: "name",
     fields: &[
         name_field(),
@@ -144,6 +146,7 @@ pub static LEAD: Object = Object {
     table: "lead",
     title: "name",
     icon: "user-plus",
+    hint: "company",
     default_sort: "-created_on",
     fields: &[
         name_field(),
@@ -191,6 +194,7 @@ pub static OPPORTUNITY: Object = Object {
     table: "opportunity",
     title: "name",
     icon: "target-arrow",
+    hint: "stage",
     default_sort: "close_date",
     fields: &[
         name_field(),
@@ -255,6 +259,7 @@ pub static ACTIVITY: Object = Object {
     table: "activity",
     title: "subject",
     icon: "activity",
+    hint: "",
     default_sort: "-happened_at",
     fields: &[
         Field::new("kind", Kind::Choice(ACTIVITY_KINDS)).required().listed(),
@@ -290,6 +295,7 @@ pub static TASK: Object = Object {
     table: "task",
     title: "subject",
     icon: "checkbox",
+    hint: "",
     default_sort: "due_date",
     fields: &[
         Field::new("subject", TEXT).required().listed(),
@@ -326,6 +332,7 @@ pub static PRODUCT: Object = Object {
     table: "product",
     title: "name",
     icon: "package",
+    hint: "code",
     default_sort: "name",
     fields: &[
         name_field(),
@@ -354,6 +361,7 @@ pub static PERSON: Object = Object {
     table: "person",
     title: "name",
     icon: "users",
+    hint: "email",
     default_sort: "name",
     fields: &[
         Field::new("name", TEXT).required().listed().sorted_by("name_key"),

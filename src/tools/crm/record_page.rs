@@ -105,6 +105,8 @@ struct RecordBody<'a> {
     related: Vec<Related>,
     evidence: Vec<EvidenceView>,
     items: Vec<ItemView>,
+    /// Prices are amounts: without the right to see the amount there are no line items.
+    shows_items: bool,
     items_total: String,
 }
 
@@ -146,7 +148,8 @@ pub async fn show(
         Some(stage) if is_deal => sight.evidence(&mut session, stage).await?,
         _ => Vec::new(),
     };
-    let lines = if is_deal { items::of_deal(&mut session, record).await? } else { Vec::new() };
+    let lines =
+        if is_deal && viewer.sees(object, "amount") { items::of_deal(&mut session, record).await? } else { Vec::new() };
     let editor: Option<String> = session
         .value(sql!(
             format!("SELECT p.name FROM {} t JOIN person p ON p.id = t.updated_by WHERE t.id = $1", object.table),
@@ -200,6 +203,7 @@ pub async fn show(
             && object.name != "activity",
         related,
         evidence,
+        shows_items: is_deal && viewer.sees(object, "amount"),
         items_total: format::money(lines.iter().map(|line| line.amount).sum(), &row.currency),
         items: lines.iter().map(|line| item_view(line, &row.currency)).collect(),
     };

@@ -10,7 +10,7 @@ use crate::shell::access::{Level, Right, Role};
 use crate::shell::app::App;
 use crate::shell::error::Result;
 use crate::shell::page::{Asked, Html, Page, fragment, icon, respond};
-use crate::shell::record::Object;
+use crate::shell::record::{Object, query};
 use crate::shell::records::{get, pairs};
 use crate::shell::viewer::Viewer;
 
@@ -72,39 +72,22 @@ fn counted(viewer: &Viewer, groups: &[Group]) -> String {
     viewer.locale.text_with("search-count", &[("count", &count.to_string())])
 }
 
-/// What is shown beside a hit's name.
-fn hint_column(object: &Object) -> &'static str {
-    match object.name {
-        "account" => "t.city",
-        "contact" => "t.job_title",
-        "lead" => "t.company",
-        "product" => "t.code",
-        "opportunity" => "(SELECT s.name FROM stage s WHERE s.id = t.stage_id)",
-        _ => "NULL",
-    }
-}
-
-fn matching(engine: store::Engine, viewer: &Viewer, object: &'static Object, words: &str, limit: i64) -> Option<Sql> {
+fn matching(engine: store::Engine, viewer: &Viewer, object: &'static Object, words: &str, limit: i64) -> Sql {
     let title = object.title_field().column;
     let mut statement = Sql::new(format!(
         "SELECT t.id, t.{title}, {} FROM {} t WHERE t.deleted_at IS NULL AND ",
-        hint_column(object),
+        query::hint(viewer, object),
         object.table
     ));
     (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
     statement.push(" AND ");
     if let Ok(id) = words.parse::<Uuid>() {
         statement.push("t.id = ").bind(id);
-    } else if object.searched {
-        if !store::search::push_match(&mut statement, engine, object.name, "t.id", words, viewer.sees_private(object)) {
-            return None;
-        }
     } else {
-        let pattern = words.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        statement.push(&format!("LOWER(t.{title}) LIKE ")).bind(format!("%{pattern}%")).push(" ESCAPE '\\'");
+        query::push_words(&mut statement, engine, viewer, object, words);
     }
     statement.push(" ORDER BY t.updated_at DESC, t.id DESC LIMIT ").bind(limit);
-    Some(statement)
+    statement
 }
 
 async fn records(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Result<Vec<Group>> {
@@ -112,8 +95,7 @@ async fn records(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Result<
     let mut groups = Vec::new();
     for object in REGISTRY.objects.iter().copied().filter(|object| viewer.scope.access(object.name).read > Level::None)
     {
-        let Some(statement) = matching(app.db.engine(), viewer, object, words, limit) else { continue };
-        let rows = session.all::<Cells>(statement).await?;
+        let rows = session.all::<Cells>(matching(app.db.engine(), viewer, object, words, limit)).await?;
         if rows.is_empty() {
             continue;
         }
@@ -147,7 +129,7 @@ async fn recent(app: &App, viewer: &Viewer) -> Result<Vec<Group>> {
         let title = object.title_field().column;
         let mut statement = Sql::new(format!(
             "SELECT t.id, t.{title}, {} FROM {} t WHERE t.deleted_at IS NULL AND t.owner_id = ",
-            hint_column(object),
+            query::hint(viewer, object),
             object.table
         ));
         statement.bind(viewer.person).push(" AND ");

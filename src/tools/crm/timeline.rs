@@ -107,11 +107,19 @@ async fn activities(
     before: Option<i64>,
 ) -> Result<Vec<Entry>> {
     let Some(column) = link_column(object) else { return Ok(Vec::new()) };
-    let mut statement = Sql::new(
-        "SELECT t.id, t.kind, t.subject, t.body, t.happened_at, t.minutes, t.outcome, p.name, c.name, o.name, t.contact_id, t.opportunity_id
+    // What is hidden from the viewer never leaves the database.
+    let shown = |key: &str, column: &'static str| if viewer.sees(&ACTIVITY, key) { column } else { "NULL" };
+    let mut statement = Sql::new(format!(
+        "SELECT t.id, t.kind, t.subject, {}, t.happened_at, {}, {}, {}, {}, {}, c.id, o.id
            FROM activity t JOIN person p ON p.id = t.owner_id
-           LEFT JOIN contact c ON c.id = t.contact_id AND "
-    );
+           LEFT JOIN contact c ON c.id = t.contact_id AND ",
+        shown("body", "t.body"),
+        shown("duration_minutes", "t.minutes"),
+        shown("outcome", "t.outcome"),
+        shown("owner", "p.name"),
+        shown("contact", "c.name"),
+        shown("opportunity", "o.name"),
+    ));
     (super::objects::CONTACT.visible)(&mut statement, &viewer.scope, Right::Read, "c");
     statement.push(" LEFT JOIN opportunity o ON o.id = t.opportunity_id AND ");
     (super::objects::OPPORTUNITY.visible)(&mut statement, &viewer.scope, Right::Read, "o");

@@ -66,13 +66,7 @@ pub fn open(path: &Path, options: &Options) -> Result<(Format, Rows)> {
         None => {
             let mut sample = vec![0; 64 * 1024];
             let mut decoded = Decoded::new(&mut file, encoding, Arc::default());
-            let mut length = 0;
-            while length < sample.len() {
-                match decoded.read(&mut sample[length..])? {
-                    0 => break,
-                    more => length += more,
-                }
-            }
+            let length = read_up_to(&mut decoded, &mut sample)?;
             detect_delimiter(&String::from_utf8_lossy(&sample[..length]))
         }
     };
@@ -180,7 +174,11 @@ struct Decoded<R> {
     filled: usize,
     ended: bool,
     finished: bool,
-    /// Bytes handed out since the last row ended.
+    /// Decoded and not yet handed out, so that a reader may ask for fewer bytes than a character has.
+    text: Vec<u8>,
+    given: usize,
+    decoded: usize,
+    /// Bytes decoded since the last row ended.
     since_row: Arc<AtomicUsize>,
 }
 
@@ -194,34 +192,46 @@ impl<R: Read> Decoded<R> {
             filled: 0,
             ended: false,
             finished: false,
+            text: vec![0; 32 * 1024],
+            given: 0,
+            decoded: 0,
             since_row,
         }
     }
 }
 
-impl<R: Read> Read for Decoded<R> {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        if to.len() < 8 {
-            return Err(io::Error::other("the buffer is too small for one character"));
-        }
-        while !self.finished {
+impl<R: Read> Decoded<R> {
+    /// Decodes the next buffer into `text`; at the end of the file it stays empty.
+    fn decode_more(&mut self) -> io::Result<()> {
+        (self.given, self.decoded) = (0, 0);
+        while !self.finished && self.decoded == 0 {
             if self.at == self.filled && !self.ended {
                 self.filled = self.from.read(&mut self.raw)?;
                 self.at = 0;
                 self.ended = self.filled == 0;
             }
             let (outcome, read, written, _) =
-                self.decoder.decode_to_utf8(&self.raw[self.at..self.filled], to, self.ended);
+                self.decoder.decode_to_utf8(&self.raw[self.at..self.filled], &mut self.text, self.ended);
             self.at += read;
+            self.decoded = written;
             self.finished = self.ended && outcome == CoderResult::InputEmpty;
-            if written > 0 {
-                if self.since_row.fetch_add(written, Ordering::Relaxed) > MAX_ROW_BYTES {
-                    return Err(io::Error::other(TooLong));
-                }
-                return Ok(written);
-            }
         }
-        Ok(0)
+        if self.since_row.fetch_add(self.decoded, Ordering::Relaxed) > MAX_ROW_BYTES {
+            return Err(io::Error::other(TooLong));
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Decoded<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        if self.given == self.decoded {
+            self.decode_more()?;
+        }
+        let length = to.len().min(self.decoded - self.given);
+        to[..length].copy_from_slice(&self.text[self.given..self.given + length]);
+        self.given += length;
+        Ok(length)
     }
 }
 
