@@ -1,9 +1,3 @@
 //! One binary for all integration tests: linking once is much quicker than linking each file.
 
-mod analysis;
-mod backup;
-mod house;
-mod kit;
-mod record;
-mod store;
-mod upgrade;
+mod import;
