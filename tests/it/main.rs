@@ -1,3 +1,10 @@
 //! One binary for all integration tests: linking once is much quicker than linking each file.
 
+mod analysis;
+mod backup;
+mod house;
 mod import;
+mod kit;
+mod record;
+mod store;
+mod upgrade;
