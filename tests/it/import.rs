@@ -167,8 +167,8 @@ fn an_undo_restores_what_nobody_touched_since() {
         run(app, &pat, &import).await;
         assert_eq!(counts(app).await, ("done".into(), 2, 3, 0, 0));
         let touched: Uuid = app.value("SELECT id FROM account WHERE name = 'Touched'").await.unwrap();
-        app.try_update("account", &pat, busy, &[("city", "Suzhou")]).await.unwrap();
-        app.try_update("account", &pat, touched, &[("city", "Wuxi")]).await.unwrap();
+        app.try_update("account", &pat, busy, None, &[("city", "Suzhou")]).await.unwrap();
+        app.try_update("account", &pat, touched, None, &[("city", "Wuxi")]).await.unwrap();
         app.post_form(&pat, &format!("{import}/undo"), &[]).await;
         work(app).await;
         let employees =
