@@ -1,7 +1,6 @@
 //! Files come in and go out.
 
-use axum::body::Body;
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use store::{Uuid, job, sql};
 use testkit::{Answer, Person, Role, TestApp, on_both};
 use trivet::system::imports::engine::{Ended, Run, Step};
@@ -21,12 +20,7 @@ async fn upload(app: &TestApp, by: &Person, object: &str, name: &str, content: &
     let mut body = format!("--x\r\nContent-Disposition: form-data; name=\"object\"\r\n\r\n{object}\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n").into_bytes();
     body.extend_from_slice(content);
     body.extend_from_slice(b"\r\n--x--\r\n");
-    let headers = [
-        ("cookie", by.cookie.as_str()),
-        ("sec-fetch-site", "same-origin"),
-        ("content-type", "multipart/form-data; boundary=x"),
-    ];
-    app.request(Method::POST, "/imports", &headers, Body::from(body)).await
+    app.post_body(by, "/imports", "multipart/form-data; boundary=x", body).await
 }
 
 /// Uploads and returns the address of the import.
