@@ -4,6 +4,7 @@ mod analysis;
 mod backup;
 mod hidden;
 mod house;
+mod import;
 mod kit;
 mod record;
 mod store;

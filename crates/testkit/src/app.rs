@@ -256,6 +256,13 @@ impl TestApp {
         self.request(Method::GET, path, &[("cookie", &person.cookie), ("hx-request", "true")], Body::empty()).await
     }
 
+    /// A body of another kind than a plain form, like an upload.
+    pub async fn post_body(&self, person: &Person, path: &str, content_type: &str, body: Vec<u8>) -> Answer {
+        let headers =
+            [("cookie", person.cookie.as_str()), ("sec-fetch-site", "same-origin"), ("content-type", content_type)];
+        self.request(Method::POST, path, &headers, Body::from(body)).await
+    }
+
     pub async fn post_form(&self, person: &Person, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.request(Method::POST, path, &[("cookie", &person.cookie), ("sec-fetch-site", "same-origin")], form(fields))
             .await

@@ -124,10 +124,13 @@ pub fn parse(object: &Object, field: &Field, text: &str, reading: &Reading<'_>) 
 
 /// A choice by its key or by its label in either language.
 fn choose(object: &Object, field: &Field, choices: &[&'static str], text: &str) -> Option<&'static str> {
-    let lower = text.to_lowercase();
-    choices.iter().copied().find(|choice| {
-        choice.to_lowercase() == lower
-            || Locale::ALL.iter().any(|locale| locale.text(&object.choice_key(field, choice)).to_lowercase() == lower)
+    // The key first: looking labels up in two languages for every cell of a file would cost more than the rest of its row.
+    choices.iter().copied().find(|choice| choice.eq_ignore_ascii_case(text)).or_else(|| {
+        let lower = text.to_lowercase();
+        choices.iter().copied().find(|choice| {
+            let key = object.choice_key(field, choice);
+            Locale::ALL.iter().any(|locale| locale.text(&key).to_lowercase() == lower)
+        })
     })
 }
 

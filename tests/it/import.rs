@@ -1,0 +1,276 @@
+//! Files come in and go out.
+
+use axum::http::StatusCode;
+use store::{Uuid, job, sql};
+use testkit::{Answer, Person, Role, TestApp, on_both};
+use trivet::system::imports::engine::{Ended, Run, Step};
+use trivet::system::jobs;
+
+const FILE: &str = "\u{feff}Name,Sector,Employees,Parent,Phone,Notes
+Acme Holding,technology,2822,,+86 10 5555 0100,\"first, of all\"
+Acme Labs,technology,12,Acme Holding,,
+Betasoloin,medical,many,,,
+Cancity,retail,2500,Nowhere Ltd,,
+Dontechi,software,7,Zeta Group,,
+Zeta Group,finance,1,,,
+,finance,3,,,
+";
+
+async fn upload(app: &TestApp, by: &Person, object: &str, name: &str, content: &[u8]) -> Answer {
+    let mut body = format!("--x\r\nContent-Disposition: form-data; name=\"object\"\r\n\r\n{object}\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n").into_bytes();
+    body.extend_from_slice(content);
+    body.extend_from_slice(b"\r\n--x--\r\n");
+    app.post_body(by, "/imports", "multipart/form-data; boundary=x", body).await
+}
+
+/// Uploads and returns the address of the import.
+async fn uploaded(app: &TestApp, by: &Person, object: &str, content: &str) -> String {
+    let answer = upload(app, by, object, "file.csv", content.as_bytes()).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    answer.location().to_owned()
+}
+
+async fn work(app: &TestApp) {
+    while jobs::next(&app.app).await.expect("the job loop works") {}
+}
+
+async fn run(app: &TestApp, by: &Person, import: &str) {
+    let answer = app.post_form(by, &format!("{import}/start"), &[]).await;
+    assert_eq!(answer.location(), import, "{}", answer.body);
+    work(app).await;
+}
+
+async fn counts(app: &TestApp) -> (String, i64, i64, i64, i64) {
+    let mut session = app.app.db.read().await.unwrap();
+    session
+        .one("SELECT state, created, updated, skipped, failed FROM import ORDER BY created_at DESC LIMIT 1")
+        .await
+        .unwrap()
+}
+
+async fn accounts(app: &TestApp) -> i64 {
+    app.value("SELECT COUNT(*) FROM account WHERE deleted_at IS NULL").await.unwrap()
+}
+
+async fn partner(app: &TestApp) -> Person {
+    app.person("Pat").role(Role::Partner).create().await
+}
+
+#[test]
+fn rows_with_errors_do_not_stop_the_others_and_come_back_as_a_file() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let import = uploaded(app, &pat, "account", FILE).await;
+        let mapping = app.get(&pat, &import).await;
+        assert_eq!(mapping.status, 200);
+        assert!(mapping.has("Acme Holding") && mapping.has("Betasoloin"), "the first rows are shown");
+        run(app, &pat, &import).await;
+        assert_eq!(counts(app).await, ("done".into(), 4, 0, 0, 3));
+        let parent: Option<String> = app
+            .value("SELECT p.name FROM account a JOIN account p ON p.id = a.parent_id WHERE a.name = 'Dontechi'")
+            .await;
+        assert_eq!(parent.as_deref(), Some("Zeta Group"), "a parent may stand further down");
+        let result = app.get(&pat, &import).await;
+        assert!(result.has("Betasoloin") && result.has("Nowhere Ltd"), "{}", result.body);
+        let errors = app.get(&pat, &format!("{import}/errors.csv")).await;
+        let lines: Vec<&str> = errors.body.trim_start_matches('\u{feff}').lines().collect();
+        assert_eq!(lines.len(), 4, "{}", errors.body);
+        assert!(lines[0].starts_with("Name,Sector,Employees,Parent,Phone,Notes,"));
+        assert!(
+            lines[1].starts_with("Betasoloin,medical,many,") && lines[1].len() > "Betasoloin,medical,many,,,,".len()
+        );
+    });
+}
+
+#[test]
+fn a_check_counts_everything_and_writes_nothing() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let import = uploaded(app, &pat, "account", FILE).await;
+        let events: Option<i64> = app.value("SELECT COUNT(*) FROM event").await;
+        app.post_form(&pat, &format!("{import}/check"), &[]).await;
+        work(app).await;
+        assert_eq!(counts(app).await, ("checked".into(), 4, 0, 0, 3));
+        assert_eq!(accounts(app).await, 0);
+        assert_eq!(app.value::<i64>("SELECT COUNT(*) FROM event").await, events);
+        assert_eq!(app.value::<i64>("SELECT COUNT(*) FROM search_doc").await, Some(0));
+        run(app, &pat, &import).await;
+        assert_eq!(counts(app).await, ("done".into(), 4, 0, 0, 3), "the import itself comes to the same");
+    });
+}
+
+fn many(count: usize) -> String {
+    let rows = (0..count).map(|n| format!("Company {n:04},{}\n", n * 3));
+    std::iter::once("name,employees\n".to_owned()).chain(rows).collect()
+}
+
+#[test]
+fn after_a_crash_an_import_goes_on_where_it_stopped() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let import = uploaded(app, &pat, "account", &many(450)).await;
+        app.post_form(&pat, &format!("{import}/start"), &[]).await;
+        let mut tx = app.app.db.write().await.unwrap();
+        let claimed = job::claim(&mut tx, app.app.clock.now()).await.unwrap().expect("the job waits");
+        tx.commit().await.unwrap();
+        let mut before_the_crash = Run::open(&app.app, &claimed).await.unwrap().expect("nobody else works on it");
+        assert_eq!(before_the_crash.chunk().await.unwrap(), Step::More);
+        let taken_in = accounts(app).await;
+        assert!((1..450).contains(&taken_in), "{taken_in}");
+        // Nothing is heard of the first server for longer than its lease: another one takes over.
+        app.app.clock.advance(120);
+        work(app).await;
+        assert_eq!(counts(app).await, ("done".into(), 450, 0, 0, 0));
+        assert_eq!(accounts(app).await, 450);
+        // The first one wakes up again and notices.
+        assert_eq!(before_the_crash.chunk().await.unwrap(), Step::Ended(Ended::Lost));
+        assert_eq!(accounts(app).await, 450);
+    });
+}
+
+#[test]
+fn a_stopped_import_keeps_what_was_taken_in_and_can_be_undone() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let import = uploaded(app, &pat, "account", &many(450)).await;
+        app.post_form(&pat, &format!("{import}/start"), &[]).await;
+        let mut tx = app.app.db.write().await.unwrap();
+        let claimed = job::claim(&mut tx, app.app.clock.now()).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        let mut run = Run::open(&app.app, &claimed).await.unwrap().unwrap();
+        app.post_form(&pat, &format!("{import}/cancellation"), &[]).await;
+        assert_eq!(run.chunk().await.unwrap(), Step::Ended(Ended::Cancelled));
+        jobs::finish(&app.app, &claimed, Ok(Ended::Cancelled)).await.unwrap();
+        let (state, created, ..) = counts(app).await;
+        assert_eq!((state.as_str(), created), ("cancelled", accounts(app).await));
+        assert!(created < 450);
+        app.post_form(&pat, &format!("{import}/undo"), &[]).await;
+        work(app).await;
+        assert_eq!(accounts(app).await, 0);
+    });
+}
+
+#[test]
+fn an_undo_restores_what_nobody_touched_since() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let old = app.create("account", &pat, &[("name", "Old"), ("employees", "5"), ("city", "Xi'an")]).await;
+        let busy = app.create("account", &pat, &[("name", "Busy"), ("employees", "6")]).await;
+        let import =
+            uploaded(app, &pat, "account", "name,employees\nOld,50\nBusy,60\nFresh,1\nTouched,2\nOld,55\n").await;
+        run(app, &pat, &import).await;
+        assert_eq!(counts(app).await, ("done".into(), 2, 3, 0, 0));
+        let touched: Uuid = app.value("SELECT id FROM account WHERE name = 'Touched'").await.unwrap();
+        app.try_update("account", &pat, busy, None, &[("city", "Suzhou")]).await.unwrap();
+        app.try_update("account", &pat, touched, None, &[("city", "Wuxi")]).await.unwrap();
+        app.post_form(&pat, &format!("{import}/undo"), &[]).await;
+        work(app).await;
+        let employees =
+            async |id: Uuid| app.value::<i64>(sql!("SELECT employees FROM account WHERE id = $1", id)).await;
+        assert_eq!(employees(old).await, Some(5), "changed twice by the import, back to the beginning");
+        assert_eq!(employees(busy).await, Some(60), "somebody changed it since");
+        let left: Option<i64> =
+            app.value("SELECT COUNT(*) FROM account WHERE deleted_at IS NULL AND name IN ('Fresh', 'Touched')").await;
+        assert_eq!(left, Some(1));
+        let page = app.get(&pat, &import).await;
+        assert!(page.has("Busy") && page.has("Touched"), "what was left is named: {}", page.body);
+    });
+}
+
+#[test]
+fn an_import_has_the_rights_of_who_imports() {
+    on_both(async |app| {
+        let boss = app.person("Chen Wei").role(Role::Manager).create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).manager(&boss).create().await;
+        let other = app.person("Ola").role(Role::Seller).create().await;
+        let theirs = app.account(&other, "Theirs").await;
+        let import =
+            uploaded(app, &lin, "account", &format!("name,parent\nMine,\nChild,{theirs}\nSecond,Theirs\n")).await;
+        run(app, &lin, &import).await;
+        assert_eq!(counts(app).await, ("done".into(), 1, 0, 0, 2), "what one can't see can't be pointed to");
+        assert_eq!(app.get(&other, &import).await.status, 404, "an import is its owner's");
+        let auditor = app.person("Ada").role(Role::Auditor).create().await;
+        assert_eq!(app.get(&auditor, "/imports").await.status, 404, "who may make nothing does not import");
+        assert_eq!(upload(app, &lin, "product", "p.csv", b"name,code\nA,1\n").await.status, 422);
+    });
+}
+
+#[test]
+fn two_rows_that_cannot_stand_together_cost_only_one_of_them() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let file = "name,credit_code\nA,91350100M000100Y43\nB,\nC,91350100M000100Y43\nD,\n";
+        let import = uploaded(app, &pat, "account", file).await;
+        let answer = app
+            .post_form(
+                &pat,
+                &import,
+                &[
+                    ("then", "start"),
+                    ("column-0", "name"),
+                    ("field-0", "name"),
+                    ("column-1", "credit_code"),
+                    ("field-1", "credit_code"),
+                ],
+            )
+            .await;
+        assert_eq!(answer.location(), import, "{}", answer.body);
+        work(app).await;
+        assert_eq!(counts(app).await, ("done".into(), 3, 0, 0, 1));
+        assert_eq!(accounts(app).await, 3);
+    });
+}
+
+#[test]
+fn a_list_goes_out_as_it_is_seen() {
+    on_both(async |app| {
+        let boss = app.person("Chen Wei").role(Role::Manager).create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).manager(&boss).create().await;
+        let other = app.person("Ola").role(Role::Seller).create().await;
+        app.create("account", &lin, &[("name", "=1+1"), ("city", "Xi'an")]).await;
+        app.create("account", &lin, &[("name", "Later"), ("city", "Wuxi")]).await;
+        app.create("account", &other, &[("name", "Hidden")]).await;
+        let csv = app.get(&boss, "/accounts.csv?view=none&cols=name,city&sort=name&f=city:has:xi").await;
+        assert_eq!(csv.status, 200);
+        let lines: Vec<&str> = csv.body.trim_start_matches('\u{feff}').lines().collect();
+        assert_eq!(lines.len(), 3, "{}", csv.body);
+        assert_eq!(lines[1], "'=1+1,Xi'an");
+        assert!(!csv.has("Hidden"));
+        assert_eq!(app.get(&lin, "/accounts.csv").await.status, 404, "a seller may not take the list out");
+        let audited: Option<i64> = app.value("SELECT COUNT(*) FROM event WHERE kind = 'exported'").await;
+        assert_eq!(audited, Some(1));
+        let xlsx = app.get(&boss, "/accounts.xlsx?view=none").await;
+        assert_eq!(xlsx.status, 200);
+        assert_eq!(xlsx.header("content-disposition"), Some("attachment; filename=\"accounts-2026-11-24.xlsx\""));
+    });
+}
+
+#[test]
+fn a_chinese_file_in_gb18030_needs_no_choice() {
+    on_both(async |app| {
+        let pat = app.person("林燕").role(Role::Partner).locale("zh-CN").create().await;
+        // 客户名称;城市 / 上海云帆科技有限公司;上海
+        const FILE: &[u8] = b"\xbf\xcd\xbb\xa7\xc3\xfb\xb3\xc6;\xb3\xc7\xca\xd0\n\xc9\xcf\xba\xa3\xd4\xc6\xb7\xab\xbf\xc6\xbc\xbc\xd3\xd0\xcf\xde\xb9\xab\xcb\xbe;\xc9\xcf\xba\xa3\n";
+        let answer = upload(app, &pat, "account", "客户.csv", FILE).await;
+        let import = answer.location().to_owned();
+        let page = app.get(&pat, &import).await;
+        assert!(page.has("上海云帆科技有限公司"), "{}", page.body);
+        run(app, &pat, &import).await;
+        assert_eq!(app.value::<String>("SELECT city FROM account").await.as_deref(), Some("上海"));
+    });
+}
+
+#[test]
+fn a_file_that_is_no_table_is_refused_with_the_reason() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        for content in
+            [&b"\xd0\xcf\x11\xe0 old workbook"[..], b"PK\x03\x04 not really a zip", b"\0\x01\x02\0\0\x03", b"\n\n"]
+        {
+            let answer = upload(app, &pat, "account", "x.csv", content).await;
+            assert_eq!(answer.status, 422, "{content:?}");
+            assert!(answer.has("role=\"alert\""));
+        }
+        assert_eq!(app.value::<i64>("SELECT COUNT(*) FROM stored_file").await, Some(0));
+    });
+}
