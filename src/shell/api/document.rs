@@ -190,7 +190,7 @@ fn headers(locale: Locale) -> Json {
     Json::Object(headers)
 }
 
-const REFUSALS: [(u16, &str); 11] = [
+const REFUSALS: [(u16, &str); 12] = [
     (400, "BadRequest"),
     (401, "Unauthorized"),
     (403, "Forbidden"),
@@ -198,6 +198,7 @@ const REFUSALS: [(u16, &str); 11] = [
     (409, "Conflict"),
     (412, "PreconditionFailed"),
     (413, "TooLarge"),
+    (414, "TooLong"),
     (415, "UnsupportedMediaType"),
     (422, "Unprocessable"),
     (428, "PreconditionRequired"),
@@ -210,6 +211,11 @@ fn refusal_name(status: u16) -> &'static str {
 
 fn refusals(locale: Locale) -> Json {
     let entries = REFUSALS.iter().map(|(status, name)| {
+        let description = locale.text(&format!("api-status-{status}"));
+        if *status == 414 {
+            // Said by the server itself, before anybody looks at the request.
+            return ((*name).to_owned(), json!({ "description": description }));
+        }
         let mut headers: Map<String, Json> =
             LIMITS.iter().map(|name| ((*name).to_owned(), header_reference(name))).collect();
         match status {
@@ -218,7 +224,7 @@ fn refusals(locale: Locale) -> Json {
             _ => None,
         };
         let entry = json!({
-            "description": locale.text(&format!("api-status-{status}")),
+            "description": description,
             "headers": headers,
             "content": { "application/problem+json": { "schema": reference("Problem") } },
         });
