@@ -51,9 +51,45 @@ impl Description {
         let mut paths: Map<String, Json> = Map::new();
         for operation in &self.operations {
             let path = paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
-            path[operation.method.as_str().to_ascii_lowercase()] = entry(operation, locale);
+            let mut entry = entry(operation, locale);
+            self.add_links(operation, &mut entry);
+            path[operation.method.as_str().to_ascii_lowercase()] = entry;
         }
         Json::Object(paths)
+    }
+
+    /// Where one can go from here: from what was made, and from the first of a list, to the operations on that one.
+    fn add_links(&self, operation: &Operation, entry: &mut Json) {
+        let (status, id, version) = match operation.method.as_str() {
+            "POST" if operation.answers.iter().any(|reply| reply.status == 201) => {
+                let tagged = operation.answers.iter().any(|reply| reply.headers.contains(&"ETag"));
+                ("201", "$response.body#/id", if tagged { "$response.header.ETag" } else { "*" })
+            }
+            "GET" if !operation.path.contains('{') => ("200", "$response.body#/data/0/id", "*"),
+            _ => return,
+        };
+        let below = format!("{}/{{", operation.path);
+        let links: Map<String, Json> = self
+            .operations
+            .iter()
+            .filter_map(|target| {
+                let (name, rest) = target.path.strip_prefix(&below)?.split_once('}')?;
+                // Only what needs no id but this one and those already in the path.
+                (!rest.contains('{')).then(|| {
+                    let mut parameters = json!({ format!("path.{name}"): id });
+                    if operation.path.contains("{id}") {
+                        parameters["path.id"] = json!("$request.path.id");
+                    }
+                    if target.parameters.iter().any(|parameter| parameter.name == "If-Match") {
+                        parameters["header.If-Match"] = json!(version);
+                    }
+                    (target.id.clone(), json!({ "operationId": target.id, "parameters": parameters }))
+                })
+            })
+            .collect();
+        if !links.is_empty() {
+            entry["responses"][status]["links"] = Json::Object(links);
+        }
     }
 
     fn schemas(&self, locale: Locale) -> Json {
