@@ -119,7 +119,8 @@ pub fn things(locale: Locale, object: &str) -> String {
 
 fn summary(operation: &Operation, locale: Locale) -> String {
     let thing = locale.text(&format!("api-thing-{}", operation.group));
-    locale.text_with(operation.summary, &[("thing", &thing), ("things", &things(locale, operation.group))])
+    let many = locale.text(&format!("api-many-{}", operation.group));
+    locale.text_with(operation.summary, &[("thing", &thing), ("many", &many)])
 }
 
 fn entry(operation: &Operation, locale: Locale) -> Json {
@@ -283,7 +284,7 @@ fn text_of(object: &Object, field: &Field, locale: Locale) -> String {
     if let Kind::Ref(target) = field.kind {
         parts.push(format!("→ {target}"));
     }
-    parts.join(". ")
+    parts.join(" · ")
 }
 
 fn member(mut schema: Json, text: String) -> Json {

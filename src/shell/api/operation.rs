@@ -26,7 +26,7 @@ pub struct Operation {
     pub id: String,
     /// The kind of record under which it is listed.
     pub group: &'static str,
-    /// Message key of the one-line summary; takes `$thing` and `$things`. `{summary}-text` may say more, and
+    /// Message key of the one-line summary; takes `$thing` and `$many`. `{summary}-text` may say more, and
     /// `{summary}-{member}` explains a member of the body.
     pub summary: &'static str,
     pub policy: Policy,
