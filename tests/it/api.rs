@@ -383,6 +383,50 @@ async fn a_token_that_only_reads_changes_nothing_on(app: &TestApp) {
     assert_eq!(company.count("account").await, 0);
 }
 
+/// What schemathesis found: values of the documented shape that the database refused, or that were not read as meant.
+#[test]
+fn odd_values_of_the_documented_shape_are_answered() {
+    on_both(async |app| {
+        let company = Company::new(app).await;
+        let deal = |more: Json| {
+            let mut body = json!({ "name": "Forty seats", "close_date": "2027-03-31" });
+            body.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+            body
+        };
+        for (more, status) in [
+            (json!({ "probability": null, "amount": null, "stage": null, "pipeline": null, "owner": null }), 201),
+            (json!({ "product": Uuid::nil() }), 422),
+            (json!({ "reached_stage": Uuid::nil() }), 422),
+            (json!({ "amount": "-1" }), 422),
+            (json!({ "close_date": "0001-01-01" }), 422),
+            (json!({ "probability": 30.0 }), 201),
+        ] {
+            let reply = company.post("partner", "/api/opportunities", deal(more.clone())).await;
+            assert_eq!(reply.status, status, "{more}: {}", reply.body);
+        }
+        let made = company.post("partner", "/api/opportunities", deal(json!({ "probability": 77 }))).await;
+        let path = made.header("location").to_owned();
+        let emptied =
+            company.call("partner", "PATCH", &path, json!({ "probability": null }), &[("if-match", "*")]).await;
+        assert_eq!((emptied.status, &emptied.body["probability"]), (200, &json!(10)), "{}", emptied.body);
+        // A tag that is none of ours matches nothing.
+        for tag in ["0", "W/\"1\"", "\"abc\""] {
+            let reply = company.call("partner", "PATCH", &path, json!({ "name": "A" }), &[("if-match", tag)]).await;
+            assert_eq!(reply.status, 412, "{tag}");
+        }
+        let reply = company
+            .call(
+                "admin",
+                "POST",
+                "/api/people",
+                json!({ "name": "Lin", "email": "lin@a.example", "manager": Uuid::nil() }),
+                &[],
+            )
+            .await;
+        assert_eq!(reply.status, 422, "{}", reply.body);
+    });
+}
+
 // ---- once
 
 #[test]

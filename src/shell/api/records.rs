@@ -116,12 +116,12 @@ fn with_trash(api: Api, object: &'static Object, one: &str, name: &str) -> Api {
     )
 }
 
-/// A body that makes a record: what is required, and a few words more.
+/// A body that makes a record: what is required, and a few words more. Amounts are in the organisation's own currency.
 fn example(object: &'static Object) -> Json {
     let shown = |field: &&Field| {
         shape::is_written(field, true)
             && (field.required || field.quick)
-            && !matches!(field.kind, Kind::Ref(_) | Kind::CreditCode)
+            && !matches!(field.kind, Kind::Ref(_) | Kind::CreditCode | Kind::Currency)
             && field.key != "password"
     };
     let members: Map<String, Json> =

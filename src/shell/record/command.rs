@@ -404,7 +404,7 @@ async fn check_references(
     draft: &Draft,
     known: &mut Known,
 ) -> Result<()> {
-    for field in object.fields.iter().filter(|field| !field.is_virtual()) {
+    for field in object.fields {
         let (Kind::Ref(target), Some(Cell::Id(id))) = (field.kind, draft.get(field.key)) else { continue };
         if known.contains(&(target, *id)) {
             continue;
