@@ -104,13 +104,11 @@ impl Allowance {
     }
 }
 
-/// `OPTIONS` on an address of the API says which methods it takes. There is no CORS: programs need none, and other
-/// sites' pages have no business here.
+/// `OPTIONS` on an address of the API says which methods it takes; the router adds `Allow` behind this layer. There is no
+/// CORS: programs need none, and other sites' pages have no business here.
 fn answer_options(response: &mut Response) {
-    let Some(allow) = response.headers().get(header::ALLOW).cloned() else { return };
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         *response = StatusCode::NO_CONTENT.into_response();
-        response.headers_mut().insert(header::ALLOW, allow);
         secure(response);
     }
 }

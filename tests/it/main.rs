@@ -1,6 +1,7 @@
 //! One binary for all integration tests: linking once is much quicker than linking each file.
 
 mod analysis;
+mod api;
 mod backup;
 mod hidden;
 mod house;

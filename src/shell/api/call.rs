@@ -100,7 +100,7 @@ impl Asking {
 }
 
 /// `If-Match`: which version the caller saw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Seen {
     Version(i64),
     /// `*`: whatever stands there now.
@@ -108,14 +108,18 @@ pub enum Seen {
 }
 
 impl Seen {
+    /// Errors: 412 when no tag could be one of ours; such a tag matches nothing.
     fn of(headers: &HeaderMap) -> Result<Option<Seen>> {
-        let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
-        let refused = || Error::malformed("If-Match", "invalid-if-match");
-        let text = value.to_str().map_err(|_| refused())?.trim();
-        if text == "*" {
-            return Ok(Some(Seen::Any));
+        let mut values = headers.get_all(header::IF_MATCH).iter().peekable();
+        if values.peek().is_none() {
+            return Ok(None);
         }
-        version_of(text).map(|version| Some(Seen::Version(version))).ok_or_else(refused)
+        let tags = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim);
+        // Of several tags the newest is the one that the caller saw last.
+        tags.filter_map(|tag| if tag == "*" { Some(Seen::Any) } else { version_of(tag).map(Seen::Version) })
+            .max()
+            .map(Some)
+            .ok_or(Error::Refused { status: 412, key: "error-version" })
     }
 
     /// The version to compare with; `None` for `*`.
@@ -148,9 +152,6 @@ fn version_of(tag: &str) -> Option<i64> {
     let digits = (1..=15).contains(&version.len()) && version.chars().all(|c| c.is_ascii_digit());
     (hash && digits).then(|| version.parse().ok()).flatten()
 }
-
-/// The pattern of `If-Match`, for the document.
-pub const IF_MATCH_PATTERN: &str = r#"^(\*|"[0-9]{1,15}(-[0-9A-Za-z_]{1,40})?")$"#;
 
 /// A write that must say which version it changes: without `If-Match` it is answered with 428.
 pub struct IfMatch(pub Seen);

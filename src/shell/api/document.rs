@@ -51,9 +51,45 @@ impl Description {
         let mut paths: Map<String, Json> = Map::new();
         for operation in &self.operations {
             let path = paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
-            path[operation.method.as_str().to_ascii_lowercase()] = entry(operation, locale);
+            let mut entry = entry(operation, locale);
+            self.add_links(operation, &mut entry);
+            path[operation.method.as_str().to_ascii_lowercase()] = entry;
         }
         Json::Object(paths)
+    }
+
+    /// Where one can go from here: from what was made, and from the first of a list, to the operations on that one.
+    fn add_links(&self, operation: &Operation, entry: &mut Json) {
+        let (status, id, version) = match operation.method.as_str() {
+            "POST" if operation.answers.iter().any(|reply| reply.status == 201) => {
+                let tagged = operation.answers.iter().any(|reply| reply.headers.contains(&"ETag"));
+                ("201", "$response.body#/id", if tagged { "$response.header.ETag" } else { "*" })
+            }
+            "GET" if !operation.path.contains('{') => ("200", "$response.body#/data/0/id", "*"),
+            _ => return,
+        };
+        let below = format!("{}/{{", operation.path);
+        let links: Map<String, Json> = self
+            .operations
+            .iter()
+            .filter_map(|target| {
+                let (name, rest) = target.path.strip_prefix(&below)?.split_once('}')?;
+                // Only what needs no id but this one and those already in the path.
+                (!rest.contains('{')).then(|| {
+                    let mut parameters = json!({ format!("path.{name}"): id });
+                    if operation.path.contains("{id}") {
+                        parameters["path.id"] = json!("$request.path.id");
+                    }
+                    if target.parameters.iter().any(|parameter| parameter.name == "If-Match") {
+                        parameters["header.If-Match"] = json!(version);
+                    }
+                    (target.id.clone(), json!({ "operationId": target.id, "parameters": parameters }))
+                })
+            })
+            .collect();
+        if !links.is_empty() {
+            entry["responses"][status]["links"] = Json::Object(links);
+        }
     }
 
     fn schemas(&self, locale: Locale) -> Json {
@@ -83,7 +119,8 @@ pub fn things(locale: Locale, object: &str) -> String {
 
 fn summary(operation: &Operation, locale: Locale) -> String {
     let thing = locale.text(&format!("api-thing-{}", operation.group));
-    locale.text_with(operation.summary, &[("thing", &thing), ("things", &things(locale, operation.group))])
+    let many = locale.text(&format!("api-many-{}", operation.group));
+    locale.text_with(operation.summary, &[("thing", &thing), ("many", &many)])
 }
 
 fn entry(operation: &Operation, locale: Locale) -> Json {
@@ -190,7 +227,7 @@ fn headers(locale: Locale) -> Json {
     Json::Object(headers)
 }
 
-const REFUSALS: [(u16, &str); 11] = [
+const REFUSALS: [(u16, &str); 12] = [
     (400, "BadRequest"),
     (401, "Unauthorized"),
     (403, "Forbidden"),
@@ -198,6 +235,7 @@ const REFUSALS: [(u16, &str); 11] = [
     (409, "Conflict"),
     (412, "PreconditionFailed"),
     (413, "TooLarge"),
+    (414, "TooLong"),
     (415, "UnsupportedMediaType"),
     (422, "Unprocessable"),
     (428, "PreconditionRequired"),
@@ -210,6 +248,11 @@ fn refusal_name(status: u16) -> &'static str {
 
 fn refusals(locale: Locale) -> Json {
     let entries = REFUSALS.iter().map(|(status, name)| {
+        let description = locale.text(&format!("api-status-{status}"));
+        if *status == 414 {
+            // Said by the server itself, before anybody looks at the request.
+            return ((*name).to_owned(), json!({ "description": description }));
+        }
         let mut headers: Map<String, Json> =
             LIMITS.iter().map(|name| ((*name).to_owned(), header_reference(name))).collect();
         match status {
@@ -218,7 +261,7 @@ fn refusals(locale: Locale) -> Json {
             _ => None,
         };
         let entry = json!({
-            "description": locale.text(&format!("api-status-{status}")),
+            "description": description,
             "headers": headers,
             "content": { "application/problem+json": { "schema": reference("Problem") } },
         });
@@ -241,7 +284,7 @@ fn text_of(object: &Object, field: &Field, locale: Locale) -> String {
     if let Kind::Ref(target) = field.kind {
         parts.push(format!("→ {target}"));
     }
-    parts.join(". ")
+    parts.join(" · ")
 }
 
 fn member(mut schema: Json, text: String) -> Json {

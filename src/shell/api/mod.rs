@@ -15,8 +15,6 @@ pub mod records;
 mod reference;
 pub mod shape;
 mod shares;
-#[cfg(test)]
-mod tests;
 
 pub use answer::{Answer, etag};
 pub use call::{Asking, Body, Ids, IfMatch, MayMatch, Post};

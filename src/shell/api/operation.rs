@@ -26,7 +26,7 @@ pub struct Operation {
     pub id: String,
     /// The kind of record under which it is listed.
     pub group: &'static str,
-    /// Message key of the one-line summary; takes `$thing` and `$things`. `{summary}-text` may say more, and
+    /// Message key of the one-line summary; takes `$thing` and `$many`. `{summary}-text` may say more, and
     /// `{summary}-{member}` explains a member of the body.
     pub summary: &'static str,
     pub policy: Policy,
@@ -152,7 +152,7 @@ impl Operation {
             name: "If-Match",
             place: "header",
             required,
-            schema: json!({ "type": "string", "pattern": call::IF_MATCH_PATTERN, "examples": ["\"1\""] }),
+            schema: json!({ "type": "string", "examples": ["\"1\""] }),
             text: "api-parameter-if-match",
             comma_separated: false,
         });
@@ -244,6 +244,7 @@ impl Operation {
         add(!is_public, &[401, 404]);
         add(self.changes(), &[403]);
         add(self.method == Method::POST || reads_queries, &[400, 422]);
+        add(reads_queries, &[414]);
         add(self.method == Method::POST, &[409, 413]);
         add(self.request.is_some(), &[400, 413, 415, 422]);
         add(self.conditional != Condition::No, &[400, 409, 412]);

@@ -62,7 +62,7 @@ fn of_object(api: Api, object: &'static Object) -> Api {
         .operation(
             Operation::get(&one, format!("get{name}"), group, "api-get")
                 .policy(Policy::Read(object.name))
-                .header("If-None-Match", json!({ "type": "string", "maxLength": 200 }), "api-parameter-if-none-match")
+                .header("If-None-Match", json!({ "type": "string" }), "api-parameter-if-none-match")
                 .gives(200, reference(&name))
                 .with_header("ETag")
                 .gives_nothing(304)
@@ -116,12 +116,12 @@ fn with_trash(api: Api, object: &'static Object, one: &str, name: &str) -> Api {
     )
 }
 
-/// A body that makes a record: what is required, and a few words more.
+/// A body that makes a record: what is required, and a few words more. Amounts are in the organisation's own currency.
 fn example(object: &'static Object) -> Json {
     let shown = |field: &&Field| {
         shape::is_written(field, true)
             && (field.required || field.quick)
-            && !matches!(field.kind, Kind::Ref(_) | Kind::CreditCode)
+            && !matches!(field.kind, Kind::Ref(_) | Kind::CreditCode | Kind::Currency)
             && field.key != "password"
     };
     let members: Map<String, Json> =

@@ -25,6 +25,8 @@ pub fn prepare<'a>(
         if before.is_none_or(|deal| deal.id_of("stage") != Some(stage.id)) {
             enter_stage(tx, actor, &config, draft, before, stage).await?;
         }
+        // Emptied: the stage's own probability counts again.
+        draft.fill(before, "probability", || Cell::Int(stage.probability));
         if let (Some(deal), Some(created), true) =
             (before, draft.get("created_on").and_then(Cell::int), actor.import.is_some())
         {
@@ -89,7 +91,7 @@ async fn enter_stage(
     if stage.kind == StageKind::Lost && !told && draft.after(before, "lost_reason").is_null() {
         return Err(Error::field("lost_reason", "refused-lost-reason"));
     }
-    if !draft.has("probability") || stage.kind != StageKind::Open {
+    if draft.get("probability").is_none_or(Cell::is_null) || stage.kind != StageKind::Open {
         draft.set("probability", Cell::Int(stage.probability));
     }
     match stage.kind {
