@@ -24,7 +24,10 @@ const ROOM: u64 = 512 * 1024 * 1024;
 
 /// Looks at everything; changes nothing.
 pub async fn examine(url: &str, folder: &Path, migrations: &[Migration], clock: &Clock) -> Vec<Finding> {
-    let mut findings = vec![data_folder(folder), disk_space(folder)];
+    let mut findings = vec![data_folder(folder)];
+    if folder.is_dir() {
+        findings.push(disk_space(folder));
+    }
     if let Some(file) = url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//"))
         && !Path::new(file).exists()
     {

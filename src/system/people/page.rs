@@ -57,6 +57,7 @@ const PERSON: &str = "
       FROM person p WHERE p.id = $1 AND p.deleted_at IS NULL";
 
 struct LineView {
+    manager_id: Uuid,
     manager: String,
     href: String,
     from: String,
@@ -92,7 +93,7 @@ struct RecordBody<'a> {
     roles: Vec<(&'static str, String, String, bool)>,
     created: String,
     lines: Vec<LineView>,
-    manager: String,
+    manager: Option<(Uuid, String)>,
     reports: Vec<(String, String, String)>,
     sessions: Vec<SessionView>,
     today: Day,
@@ -170,7 +171,7 @@ async fn record_page(
         role_names: role_names(locale, &held),
         roles: roles.collect(),
         created: format::instant(locale, person.created_at, zone),
-        manager: now_line.map(|line| line.manager.clone()).unwrap_or_default(),
+        manager: now_line.map(|line| (line.manager_id, line.manager.clone())),
         lines,
         reports,
         sessions,
@@ -200,6 +201,7 @@ async fn lines_of(session: &mut Session, viewer: &Viewer, person: Uuid, today: D
     Ok(rows
         .into_iter()
         .map(|(id, manager, from, to)| LineView {
+            manager_id: id,
             manager,
             href: format!("/people/{id}"),
             is_now: from <= today && to.is_none_or(|to| to >= today),
