@@ -165,7 +165,7 @@ fn field_label(locale: Locale, registry: &'static Registry, subject: &str, key: 
         return locale.text(&object.label_key(field));
     }
     let object_name = |object: &str| subject_type(locale, object);
-    let hidden = |object: &str, field: &str| match REGISTRY
+    let hidden = |object: &str, field: &str| match registry
         .get(object)
         .and_then(|object| Some((object, object.field(field)?)))
     {
