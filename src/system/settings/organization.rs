@@ -62,7 +62,7 @@ async fn form(app: &App, viewer: &Viewer, asked: &Asked, status: StatusCode, typ
     let mut session = app.db.read().await?;
     let row: OrganizationRow = session.one(ORGANIZATION).await?;
     let deals: i64 =
-        session.value("SELECT COUNT(*) FROM (SELECT id FROM opportunity LIMIT 1) some").await?.unwrap_or(0);
+        session.value("SELECT COUNT(*) FROM (SELECT id FROM opportunity LIMIT 1) one_deal").await?.unwrap_or(0);
     drop(session);
     let locale = viewer.locale;
     let t = |key: &str| locale.text(key);
