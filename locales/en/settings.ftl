@@ -326,3 +326,4 @@ event-stage = Stage moved
 event-items = Line items
 event-converted = Converted
 event-handed-over = Handed over
+invalid-zone = This is not a time zone, like Asia/Shanghai or Europe/Berlin.

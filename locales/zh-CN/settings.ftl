@@ -326,3 +326,4 @@ event-stage = 推进阶段
 event-items = 修改明细
 event-converted = 转化
 event-handed-over = 移交
+invalid-zone = 不是有效的时区，例如 Asia/Shanghai 或 Europe/Berlin。

@@ -18,10 +18,10 @@ use crate::shell::error::{Error, Result};
 use crate::shell::format;
 use crate::shell::layers::url_encode;
 use crate::shell::page::{Asked, Html, Page, respond, who};
+use crate::shell::record::Registry;
 use crate::shell::records::{get, pairs};
 use crate::shell::routes::{Policy, Routes};
 use crate::shell::viewer::Viewer;
-use crate::tools::crm::REGISTRY;
 
 pub fn routes() -> Routes {
     Routes::new().get("/audit", Policy::Roles(&[Role::Admin, Role::Auditor]), show).get(
@@ -71,14 +71,14 @@ struct Filter {
 
 impl Filter {
     /// Reads the address bar; what makes no sense is no filter.
-    fn parse(query: &str) -> Filter {
+    fn parse(query: &str, registry: &Registry) -> Filter {
         let pairs = pairs(query);
         let kind = get(&pairs, "kind");
         let subject_type = get(&pairs, "type");
         Filter {
             person: get(&pairs, "person").parse().ok(),
             kind: kinds().find(|known| *known == kind).unwrap_or("").into(),
-            subject_type: subject_types().find(|known| *known == subject_type).unwrap_or("").into(),
+            subject_type: subject_types(registry).find(|known| *known == subject_type).unwrap_or("").into(),
             from: Day::parse(get(&pairs, "from")),
             to: Day::parse(get(&pairs, "to")),
             after: get(&pairs, "after").parse().ok(),
@@ -145,8 +145,8 @@ fn kinds() -> impl Iterator<Item = &'static str> {
     HOUSE_KINDS.into_iter().chain(RECORD_KINDS)
 }
 
-fn subject_types() -> impl Iterator<Item = &'static str> {
-    let records = REGISTRY.objects.iter().map(|object| object.name).filter(|name| *name != "person");
+fn subject_types(registry: &Registry) -> impl Iterator<Item = &'static str> {
+    let records = registry.objects.iter().map(|object| object.name).filter(|name| *name != "person");
     HOUSE_TYPES.into_iter().chain(records)
 }
 
@@ -191,13 +191,13 @@ struct AuditBody<'a> {
 
 /// GET /audit
 async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
-    let filter = Filter::parse(&asked.query);
+    let filter = Filter::parse(&asked.query, app.registry);
     let locale = viewer.locale;
     let mut session = app.db.read().await?;
     let mut recorded: Vec<Recorded> = session.all(filter.statement(&viewer.config.zone, PAGE + 1)).await?;
     let more = recorded.len() as i64 > PAGE;
     recorded.truncate(PAGE as usize);
-    let wording = Wording::load(&mut session, &viewer, &recorded).await?;
+    let wording = Wording::load(&mut session, &viewer, app.registry, &recorded).await?;
     let people: Vec<(Uuid, String)> =
         session.all("SELECT id, name FROM person ORDER BY name_key, id LIMIT 2000").await?;
     drop(session);
@@ -207,10 +207,10 @@ async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Re
         |rest: String| if query.is_empty() { format!("/audit?{rest}") } else { format!("/audit?{query}&{rest}") };
     let page = Page::new(&viewer, &asked, locale.text("nav-audit"));
     let body = AuditBody {
-        events: recorded.iter().map(|event| event_view(&viewer, &wording, event)).collect(),
+        events: recorded.iter().map(|event| event_view(&viewer, app.registry, &wording, event)).collect(),
         people: people.into_iter().map(|(id, name)| choice(&id.to_string(), name, filter.person == Some(id))).collect(),
         kinds: kinds().map(|kind| choice(kind, wording::kind(locale, kind), kind == filter.kind)).collect(),
-        types: subject_types()
+        types: subject_types(app.registry)
             .map(|name| choice(name, wording::subject_type(locale, name), name == filter.subject_type))
             .collect(),
         from: filter.from.map(|day| day.to_string()).unwrap_or_default(),
@@ -226,11 +226,11 @@ async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Re
     respond(&page, &body)
 }
 
-fn event_view(viewer: &Viewer, wording: &Wording, event: &Recorded) -> EventView {
+fn event_view(viewer: &Viewer, registry: &Registry, wording: &Wording, event: &Recorded) -> EventView {
     let locale = viewer.locale;
     let named = wording.subject(event);
     let is_named = named.is_some();
-    let plural = REGISTRY.get(&event.subject_type).map(|object| object.plural);
+    let plural = registry.get(&event.subject_type).map(|object| object.plural);
     let href = match (plural, is_named) {
         (Some(plural), true) => format!("/{plural}/{}", event.subject_id),
         _ => String::new(),
@@ -269,7 +269,7 @@ fn short_id(id: Uuid) -> String {
 /// GET /audit.csv: every matching event, read in chunks, so that a long history needs no more memory than a short one.
 async fn export(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
     app.limits.take(format!("export {}", viewer.person), 10.0, app.clock.now())?;
-    let filter = Filter { after: None, ..Filter::parse(&asked.query) };
+    let filter = Filter { after: None, ..Filter::parse(&asked.query, app.registry) };
     let mut tx = app.db.write().await?;
     let mut changes = Changes::default();
     changes.add("filter", serde_json::Value::Null, filter.query());
@@ -293,7 +293,7 @@ async fn export(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<
     let rest = stream::try_unfold((app, viewer, Some(filter)), async |(app, viewer, filter)| {
         let Some(mut filter) = filter else { return Ok(None) };
         let mut session = app.db.read().await.map_err(Error::from).map_err(io_error)?;
-        let (text, last) = chunk(&mut session, &viewer, &filter).await.map_err(io_error)?;
+        let (text, last) = chunk(&mut session, &viewer, app.registry, &filter).await.map_err(io_error)?;
         drop(session);
         filter.after = last;
         Ok(Some((Bytes::from(text), (app, viewer, last.map(|_| filter)))))
@@ -317,7 +317,12 @@ fn io_error(error: Error) -> std::io::Error {
 }
 
 /// The next events as lines, one for each change; and where to go on, if there is more.
-async fn chunk(session: &mut Session, viewer: &Viewer, filter: &Filter) -> Result<(String, Option<Uuid>)> {
+async fn chunk(
+    session: &mut Session,
+    viewer: &Viewer,
+    registry: &'static Registry,
+    filter: &Filter,
+) -> Result<(String, Option<Uuid>)> {
     // Asked again for every chunk: who loses the role while a long export runs gets no further.
     let role: Option<String> = session
         .value(sql!(
@@ -329,7 +334,7 @@ async fn chunk(session: &mut Session, viewer: &Viewer, filter: &Filter) -> Resul
         return Err(Error::Forbidden);
     }
     let recorded: Vec<Recorded> = session.all(filter.statement(&viewer.config.zone, CHUNK)).await?;
-    let wording = Wording::load(session, viewer, &recorded).await?;
+    let wording = Wording::load(session, viewer, registry, &recorded).await?;
     let locale = viewer.locale;
     let mut rows = Vec::new();
     for event in &recorded {
@@ -377,10 +382,12 @@ mod tests {
 
     #[test]
     fn a_filter_survives_the_address_bar() {
-        let filter = Filter::parse("kind=signed_in&type=person&from=2026-11-01&to=2026-11-30&person=nobody");
-        assert_eq!(filter, Filter::parse(&filter.query()));
+        let nothing = Registry { objects: &[] };
+        let parse = |query: &str| Filter::parse(query, &nothing);
+        let filter = parse("kind=signed_in&type=person&from=2026-11-01&to=2026-11-30&person=nobody");
+        assert_eq!(filter, parse(&filter.query()));
         assert_eq!((filter.person, filter.kind.as_str()), (None, "signed_in"));
-        assert_eq!(Filter::parse("kind=%27%3B&type=secret&from=yesterday"), Filter::default());
+        assert_eq!(parse("kind=%27%3B&type=secret&from=yesterday"), Filter::default());
     }
 
     #[test]

@@ -154,6 +154,14 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// What `parse` makes of the text; `key` says why it can't.
+    pub fn parsed<T: Default>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>, key: &str) -> T {
+        parse(self.raw(name)).unwrap_or_else(|| {
+            self.wrong(name, if self.raw(name).is_empty() { "invalid-required" } else { key });
+            T::default()
+        })
+    }
+
     /// The version that the person saw.
     pub fn version(&self) -> i64 {
         self.raw("version").parse().unwrap_or(0)

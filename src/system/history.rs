@@ -128,7 +128,7 @@ pub async fn conflict_page(
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
     let since = event::of_subject(&mut session, subject.0, subject.1, seen, 100).await?;
-    let wording = Wording::load(&mut session, viewer, &since).await?;
+    let wording = Wording::load(&mut session, viewer, app.registry, &since).await?;
     drop(session);
     let mut rows = Vec::new();
     for event in &since {

@@ -1,5 +1,6 @@
 //! One binary for all integration tests: linking once is much quicker than linking each file.
 
+mod administration;
 mod analysis;
 mod api;
 mod backup;

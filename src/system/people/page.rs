@@ -57,6 +57,7 @@ const PERSON: &str = "
       FROM person p WHERE p.id = $1 AND p.deleted_at IS NULL";
 
 struct LineView {
+    manager_id: Uuid,
     manager: String,
     href: String,
     from: String,
@@ -92,7 +93,7 @@ struct RecordBody<'a> {
     roles: Vec<(&'static str, String, String, bool)>,
     created: String,
     lines: Vec<LineView>,
-    manager: String,
+    manager: Option<(Uuid, String)>,
     reports: Vec<(String, String, String)>,
     sessions: Vec<SessionView>,
     today: Day,
@@ -137,7 +138,7 @@ async fn record_page(
     };
     let sessions = if keeps { sessions_of(&mut session, viewer, id, now).await? } else { Vec::new() };
     let (left, hand_over) = if keeps && person.state == "disabled" {
-        let counts = hand_over::counts(&mut session, id).await?;
+        let counts = hand_over::counts(&mut session, app.registry, id).await?;
         let left = counts.into_iter().filter(|(_, count)| *count > 0);
         let left = left.map(|(object, count)| (locale.text(&format!("nav-{}", object.plural)), count)).collect();
         (left, hand_over::latest(&mut session, id).await?)
@@ -170,7 +171,7 @@ async fn record_page(
         role_names: role_names(locale, &held),
         roles: roles.collect(),
         created: format::instant(locale, person.created_at, zone),
-        manager: now_line.map(|line| line.manager.clone()).unwrap_or_default(),
+        manager: now_line.map(|line| (line.manager_id, line.manager.clone())),
         lines,
         reports,
         sessions,
@@ -200,6 +201,7 @@ async fn lines_of(session: &mut Session, viewer: &Viewer, person: Uuid, today: D
     Ok(rows
         .into_iter()
         .map(|(id, manager, from, to)| LineView {
+            manager_id: id,
             manager,
             href: format!("/people/{id}"),
             is_now: from <= today && to.is_none_or(|to| to >= today),
@@ -435,7 +437,7 @@ async fn disable_page(
         .optional(sql!("SELECT name, state FROM person WHERE id = $1 AND deleted_at IS NULL", person))
         .await?
         .ok_or(Error::NotFound)?;
-    let counts = hand_over::counts(&mut session, person).await?;
+    let counts = hand_over::counts(&mut session, app.registry, person).await?;
     drop(session);
     let title_key = if state == "disabled" { "staff-hand-over" } else { "staff-disable" };
     let page = Page::new(viewer, asked, locale.text(title_key));

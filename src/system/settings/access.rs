@@ -20,7 +20,6 @@ use crate::shell::routes::Routes;
 use crate::shell::viewer::Viewer;
 use crate::system::form::{Reader, Sent, Typed};
 use crate::system::history::{Changes, conflict_page};
-use crate::tools::crm::REGISTRY;
 
 const HERE: &str = "/settings/access";
 
@@ -93,11 +92,12 @@ struct MatrixBody<'a> {
 }
 
 /// GET /settings/access: the whole matrix to look at; a row opens the form of its kind of record.
-async fn matrix(viewer: Viewer, asked: Asked) -> Result<Response> {
+async fn matrix(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
     let locale = viewer.locale;
     let page = Page::new(&viewer, &asked, locale.text("settings-access"));
     let rules = viewer.rules();
-    let rows = REGISTRY
+    let rows = app
+        .registry
         .objects
         .iter()
         .map(|object| RowView {
@@ -181,13 +181,13 @@ struct ObjectBody<'a> {
     others: Vec<(String, String, bool)>,
 }
 
-fn object_of(name: &str) -> Result<&'static Object> {
-    REGISTRY.get(name).ok_or(Error::NotFound)
+fn object_of(app: &App, name: &str) -> Result<&'static Object> {
+    app.registry.get(name).ok_or(Error::NotFound)
 }
 
 /// GET /settings/access/{object}
 async fn show(State(app): State<App>, viewer: Viewer, asked: Asked, Path(object): Path<String>) -> Result<Response> {
-    form(&app, &viewer, &asked, object_of(&object)?, StatusCode::OK, &Typed::default()).await
+    form(&app, &viewer, &asked, object_of(&app, &object)?, StatusCode::OK, &Typed::default()).await
 }
 
 async fn form(
@@ -253,7 +253,8 @@ async fn form(
         rows,
         roles: Role::ALL.into_iter().map(|role| locale.text(&format!("role-{}", role.key()))).collect(),
         fields,
-        others: REGISTRY
+        others: app
+            .registry
             .objects
             .iter()
             .map(|one| (format!("{HERE}/{}", one.name), object_title(locale, one), one.name == object.name))
@@ -271,7 +272,7 @@ async fn save(
     Path(object): Path<String>,
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
-    let object = object_of(&object)?;
+    let object = object_of(&app, &object)?;
     let here = format!("{HERE}/{}", object.name);
     match store(&app, &viewer, object, &sent).await {
         Ok(()) => Ok(saved(&viewer, &asked, &here)),
@@ -391,57 +392,4 @@ async fn write(tx: &mut Tx, object: &Object, asked: &Standing) -> Result<()> {
         .await?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::shell::error::FieldError;
-
-    fn sent(pairs: &[(&str, &str)]) -> Sent {
-        let mut sent = Sent::new();
-        sent.insert("default".into(), "none".into());
-        for role in Role::ALL {
-            sent.insert(format!("read-{}", role.key()), "none".into());
-            sent.insert(format!("write-{}", role.key()), "none".into());
-        }
-        sent.extend(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        sent
-    }
-
-    #[test]
-    fn a_right_to_change_may_not_reach_further_than_the_right_to_read() {
-        let account = REGISTRY.get("account").expect("an object");
-        let wrong = sent(&[("read-seller", "own"), ("write-seller", "team")]);
-        let mut form = Reader::of(&wrong);
-        read(account, &mut form);
-        assert_eq!(form.errors, [FieldError::new("write-seller", "refused-write-beyond-read")]);
-        let right = sent(&[("default", "all"), ("read-seller", "own"), ("write-seller", "team")]);
-        let mut form = Reader::of(&right);
-        read(account, &mut form);
-        assert_eq!(form.errors, []);
-    }
-
-    #[test]
-    fn only_what_differs_is_a_change() {
-        let account = REGISTRY.get("account").expect("an object");
-        let of = |pairs: &[(&str, &str)]| read(account, &mut Reader::of(&sent(pairs)));
-        let before = of(&[("read-seller", "own"), ("hide-phone-liaison", "on")]);
-        let after = of(&[("read-seller", "team"), ("create-seller", "on")]);
-        let fields: Vec<String> =
-            differences(account, &before, &after).0.into_iter().map(|change| change.field).collect();
-        assert_eq!(
-            fields,
-            ["access.account.seller.read", "access.account.seller.create", "access.account.hidden.phone.liaison"]
-        );
-    }
-
-    #[test]
-    fn a_product_is_read_by_level_all_or_none_only() {
-        let product = REGISTRY.get("product").expect("an object");
-        let wrong = sent(&[("read-seller", "team")]);
-        let mut form = Reader::of(&wrong);
-        read(product, &mut form);
-        assert_eq!(form.errors.len(), 1);
-    }
 }

@@ -62,13 +62,13 @@ async fn form(app: &App, viewer: &Viewer, asked: &Asked, status: StatusCode, typ
     let mut session = app.db.read().await?;
     let row: OrganizationRow = session.one(ORGANIZATION).await?;
     let deals: i64 =
-        session.value("SELECT COUNT(*) FROM (SELECT id FROM opportunity LIMIT 1) some").await?.unwrap_or(0);
+        session.value("SELECT COUNT(*) FROM (SELECT id FROM opportunity LIMIT 1) one_deal").await?.unwrap_or(0);
     drop(session);
     let locale = viewer.locale;
     let t = |key: &str| locale.text(key);
     let mut fields = vec![
         Input::text("name", t("change-name"), &row.name).required().wide().completed_as("organization"),
-        Input::select("locale", t("change-locale"), &row.locale, languages(locale)).hint(t("settings-locale-hint")),
+        Input::select("locale", t("change-locale"), &row.locale, languages(locale)).hint(t("setup-locale-hint")),
         Input::text("zone", t("change-zone"), &row.zone).required().suggesting("zones").hint(t("settings-zone-hint")),
         Input::select(
             "fiscal_start_month",
@@ -126,12 +126,12 @@ async fn store(app: &App, viewer: &Viewer, sent: &Sent) -> Result<()> {
     let mut form = Reader::of(sent);
     let name = form.required_line("name", 200);
     let locale = form.choice("locale", Locale::parse, Locale::En);
-    let zone = form.choice("zone", zone, String::new());
+    let zone = form.parsed("zone", zone, "invalid-zone");
     let month = form.whole("fiscal_start_month", 1, 12);
     let calendar = form.choice("fiscal_calendar", Calendar::parse, Calendar::Months);
     let money = match form.raw("base_currency") {
         "" => None,
-        _ => Some(form.choice("base_currency", currency, String::new())),
+        _ => Some(form.parsed("base_currency", currency, "invalid-currency")),
     };
     let seen = form.version();
     form.finish()?;

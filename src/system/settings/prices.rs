@@ -146,7 +146,7 @@ fn read_span(form: &mut Reader<'_>) -> (Option<Day>, Option<Day>) {
 async fn store_list(app: &App, viewer: &Viewer, sent: &Sent) -> Result<Uuid> {
     let mut form = Reader::of(sent);
     let name = form.required_line("name", 80);
-    let currency = form.choice("currency", currency, String::new());
+    let currency = form.parsed("currency", currency, "invalid-currency");
     let (from, to) = read_span(&mut form);
     form.finish()?;
     let mut tx = app.db.write().await?;

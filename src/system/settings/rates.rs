@@ -127,7 +127,7 @@ async fn add(State(app): State<App>, viewer: Viewer, asked: Asked, Form(sent): F
 async fn store_rate(app: &App, viewer: &Viewer, sent: &Sent) -> Result<i64> {
     let config = &viewer.config;
     let mut form = Reader::of(sent);
-    let currency = form.choice("currency", currency, String::new());
+    let currency = form.parsed("currency", currency, "invalid-currency");
     if currency == config.base_currency {
         form.wrong("currency", "refused-rate-of-base");
     }
@@ -183,7 +183,7 @@ async fn remove(State(app): State<App>, viewer: Viewer, asked: Asked, Form(sent)
 
 async fn remove_rate(app: &App, viewer: &Viewer, sent: &Sent) -> Result<i64> {
     let mut form = Reader::of(sent);
-    let currency = form.choice("currency", currency, String::new());
+    let currency = form.parsed("currency", currency, "invalid-currency");
     let day = form.day("day");
     let seen = form.version();
     form.finish()?;

@@ -119,8 +119,8 @@ async fn create(app: &App, sent: &Sent) -> Result<store::Uuid> {
     let organization = Organization {
         name: form.required_line("organization", 200),
         locale: form.choice("locale", Locale::parse, Locale::En),
-        base_currency: form.choice("currency", currency, String::new()),
-        zone: form.choice("zone", zone, String::new()),
+        base_currency: form.parsed("currency", currency, "invalid-currency"),
+        zone: form.parsed("zone", zone, "invalid-zone"),
         fiscal_start_month: form.whole("fiscal_start_month", 1, 12) as i8,
         calendar: form.choice("fiscal_calendar", Calendar::parse, Calendar::Months),
     };
