@@ -88,7 +88,7 @@ fn counted(body: &str) -> Vec<(String, i64)> {
         let tag = part.split('>').next().unwrap_or("");
         let attribute = |name: &str| {
             let from = tag.split(&format!("{name}=\"")).nth(1)?;
-            Some(from.split('"').next()?.replace("&amp;", "&"))
+            Some(from.split('"').next()?.replace("&amp;", "&").replace("&#38;", "&"))
         };
         if let (Some(href), Some(count)) = (attribute("href"), attribute("data-count")) {
             found.push((href, count.parse().expect("a count is a number")));
