@@ -129,7 +129,6 @@ async fn check_links(app: &TestApp, person: &Person, path: &str, at_least: usize
 }
 
 #[test]
-#[ignore = "known fault, to be mended next: see CHANGELOG, open faults"]
 fn every_figure_has_exactly_its_rows_behind_it() {
     on_both(async |app| {
         let world = world(app).await;
