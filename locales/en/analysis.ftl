@@ -38,10 +38,8 @@ analysis-not-enough = not enough data
 analysis-numbers = Show the numbers
 analysis-days = { $days } days
 analysis-deals = Deals
-analysis-deal-count = { $count ->
-    [one] { $count } deal
-   *[other] { $count } deals
-    }
+analysis-deal-count-one = { $count } deal
+analysis-deal-count = { $count } deals
 analysis-k-of-n = { $k } of { $n }
 analysis-month = Month
 analysis-total = Total
@@ -57,14 +55,12 @@ analysis-weighted-note = each deal by its probability
 analysis-win-rate = Win rate
 analysis-win-rate-note = { $k } of { $n } closed · likely { $low }–{ $high }
 analysis-average = Average won deal
-analysis-won-count = { $count ->
-    [one] { $count } deal won
-   *[other] { $count } deals won
-    }
+analysis-won-count-one = { $count } deal won
+analysis-won-count = { $count } deals won
 analysis-cycle = Sales cycle
 analysis-cycle-note = median; half took { $low }–{ $high }
 analysis-velocity = Sales velocity
-analysis-per-day = { $value } a day
+analysis-per-day = { $value }/day
 analysis-velocity-note = open × win rate × average ÷ cycle
 analysis-funnel = Stage by stage
 analysis-funnel-of = Stage by stage: { $pipeline }
@@ -79,10 +75,8 @@ analysis-still-there = Still there
 analysis-lost-there = Lost there
 analysis-open-by-month = Open pipeline by expected close
 analysis-open-sentence = Most is expected in { $month }: { $value }.
-analysis-open-past = { $count ->
-    [one] {" "}One deal should have closed already.
-   *[other] {" "}{ $count } deals should have closed already.
-    }
+analysis-open-past-one = {" "}{ $count } deal should have closed already.
+analysis-open-past = {" "}{ $count } deals should have closed already.
 analysis-open-method = All open deals of today, whatever the period, in the base currency, by stage.
 analysis-won-by-month = Won by month
 analysis-won-sentence = { $count } deals won, { $value }; the best month was { $month } with { $best }.
@@ -98,10 +92,8 @@ analysis-rates-alike = From { $worst } ({ $low }) to { $best } ({ $high }): the 
 analysis-rates-none = Too few closed deals to compare.
 analysis-rates-wilson = Won out of closed in the period; the line is the 95% range (Wilson).
 analysis-rates-shrunk = Before people are compared, each rate is pulled towards the group’s, the more the fewer deals it rests on (beta-binomial); the line is its 95% range.
-analysis-rates-few = { $few ->
-    [one] {" "}One has fewer than 8 closed deals and no bar.
-   *[other] {" "}{ $few } have fewer than 8 closed deals and no bar.
-    }
+analysis-rates-few-one = {" "}{ $few } has fewer than 8 closed deals and no bar.
+analysis-rates-few = {" "}{ $few } have fewer than 8 closed deals and no bar.
 analysis-rates-rest = The rest is in the numbers.
 analysis-observed = Observed
 analysis-expected = Expected

@@ -23,10 +23,8 @@ home-today = Today
 home-tomorrow = Tomorrow
 home-yesterday = Yesterday
 home-days-ago = { $days } days ago
-home-late = { $days ->
-    [one] { $days } day late
-   *[other] { $days } days late
-    }
+home-late-one = { $days } day late
+home-late = { $days } days late
 home-and = {" · "}
 home-steps = First steps
 home-step-done = done
@@ -52,10 +50,8 @@ home-last-activity = Last activity
 home-risk-own = My deals at risk
 home-risk-team = My team’s deals at risk
 home-risk-company = Deals at risk
-home-risk-overdue = { $days ->
-    [one] Close date passed yesterday
-   *[other] Close date passed { $days } days ago
-    }
+home-risk-overdue-one = Close date passed { $days } day ago
+home-risk-overdue = Close date passed { $days } days ago
 home-risk-no-next-step = No next step
 home-risk-stuck = { $days } days in { $stage }, usual is { $expected }
 home-risk-quiet = Nothing logged for { $days } days
@@ -110,6 +106,7 @@ calendar-more = { $count } more
 calendar-all = All of this day
 calendar-none = Nothing in this month
 calendar-none-text = Pick a day to plan a task.
+calendar-earlier = Earlier this month
 calendar-nothing = Nothing planned
 calendar-closes = Closes: { $name }
 calendar-done = done

@@ -116,6 +116,13 @@ impl Locale {
         bundle.format_pattern(pattern, Some(&values), &mut Vec::new()).into_owned()
     }
 
+    /// The message for a number of things: `{key}-one` for one of them. Messages are one line each, so that files can be
+    /// compared; a select expression would need several.
+    pub fn counted(self, key: &str, count: i64, args: &[(&str, &str)]) -> String {
+        let single = format!("{key}-one");
+        self.text_with(if count == 1 && self.has(&single) { &single } else { key }, args)
+    }
+
     pub fn has(self, key: &str) -> bool {
         BUNDLES[self as usize].has_message(key)
     }

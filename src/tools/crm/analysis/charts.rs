@@ -34,8 +34,9 @@ impl Figure {
         if self.href.is_empty() {
             return Html(format!("<span{title}>{}</span>", escape(&self.text)));
         }
+        let class = if self.count == 0 { " class=\"dim\"" } else { "" };
         Html(format!(
-            "<a href=\"{}\" data-count=\"{}\"{title}>{}</a>",
+            "<a href=\"{}\" data-count=\"{}\"{class}{title}>{}</a>",
             escape(&self.href),
             self.count,
             escape(&self.text)
@@ -407,7 +408,8 @@ impl Painter<'_> {
             self.with("analysis-open-sentence", &[("month", &name(bucket)), ("value", &figure.text)])
         });
         if past.count > 0 {
-            sentence.push_str(&self.with("analysis-open-past", &[("count", &format::grouped(past.count))]));
+            let count = format::grouped(past.count);
+            sentence.push_str(&self.locale.counted("analysis-open-past", past.count, &[("count", &count)]));
         }
         Chart {
             id: "open",
@@ -653,7 +655,7 @@ impl Painter<'_> {
             })
             .collect();
         let enough: Vec<&(&Group, Tally)> = order.iter().filter(|(_, tally)| tally.is_enough()).collect();
-        let few = (order.len() - enough.len()).to_string();
+        let few = order.len() - enough.len();
         let sentence = match (enough.first(), enough.last()) {
             (Some((best, high)), Some((worst, low))) if enough.len() > 1 => {
                 let (Some((high, (above, _))), Some((low, (_, below)))) = (estimate(*high), estimate(*low)) else {
@@ -673,8 +675,10 @@ impl Painter<'_> {
             _ => self.t("analysis-rates-none"),
         };
         let mut method = self.t(if shrunk { "analysis-rates-shrunk" } else { "analysis-rates-wilson" });
-        if few != "0" {
-            method.push_str(&self.with("analysis-rates-few", &[("few", &few)]));
+        if few > 0 {
+            let args = [("few", few.to_string())];
+            let args = args.each_ref().map(|(name, value)| (*name, value.as_str()));
+            method.push_str(&self.locale.counted("analysis-rates-few", few as i64, &args));
         }
         Rates {
             id: match dimension {

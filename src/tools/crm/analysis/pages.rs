@@ -146,7 +146,12 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
         may_create: viewer.may_create("opportunity"),
         is_empty: all.open.count + all.won.count + all.lost.count == 0 && charts.iter().all(Chart::is_empty),
         tiles: tiles(&painter, &open, &all),
-        rates: compared.iter().map(|(dimension, groups)| painter.rates(*dimension, groups)).collect(),
+        rates: compared
+            .iter()
+            // With one owner, as a seller sees it, there is nobody to compare with.
+            .filter(|(_, groups)| groups.len() > 1)
+            .map(|(dimension, groups)| painter.rates(*dimension, groups))
+            .collect(),
         tabs: compared
             .iter()
             .map(|(dimension, _)| Tab {
@@ -319,7 +324,7 @@ fn tiles(painter: &Painter<'_>, open: &[OpenGroup], all: &Outcome) -> Vec<Tile> 
     let open_filter = vec!["state:is:open".to_owned()];
     let won_filter = painter.closed_as("won");
     let tally = all.closed();
-    let deals = |count: i64| painter.with("analysis-deal-count", &[("count", &format::grouped(count))]);
+    let deals = |count: i64| painter.locale.counted("analysis-deal-count", count, &[("count", &format::grouped(count))]);
     let mut tiles = Vec::new();
     let mut tile = |key: &str, figure: Figure, note: String| {
         tiles.push(Tile { label: painter.t(key), figure, note });
@@ -355,7 +360,7 @@ fn tiles(painter: &Painter<'_>, open: &[OpenGroup], all: &Outcome) -> Vec<Tile> 
                 tile(
                     "analysis-average",
                     figure,
-                    painter.with("analysis-won-count", &[("count", &format::grouped(all.won.count))]),
+                    painter.locale.counted("analysis-won-count", all.won.count, &[("count", &format::grouped(all.won.count))]),
                 );
             }
             None => tile("analysis-average", missing(), painter.t("analysis-nothing-won")),

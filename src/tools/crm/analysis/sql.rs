@@ -164,15 +164,26 @@ impl Outcome {
     }
 }
 
-/// One row per group and kind for the sums, and the rows at which the quartiles lie.
-const RANKED: &str = "SELECT x.g, x.kind, x.n, x.amount, x.place, x.days FROM (
-    SELECT y.g, y.kind, y.days, COUNT(*) OVER (PARTITION BY y.g, y.kind) AS n,
-           CAST(SUM(y.amount) OVER (PARTITION BY y.g, y.kind) AS BIGINT) AS amount,
-           ROW_NUMBER() OVER (PARTITION BY y.g, y.kind ORDER BY y.days) AS place
+/// A row: so many deals of this group and kind took so many days; with the running count and the sums of group and kind.
+/// Grouping before the windows keeps them small: there are far fewer lengths than deals.
+const LENGTHS: &str = "SELECT x.g, x.kind, x.total, x.amount, x.upto, x.n, x.days FROM (
+    SELECT y.g, y.kind, y.days, y.n,
+           CAST(SUM(y.n) OVER (PARTITION BY y.g, y.kind ORDER BY y.days) AS BIGINT) AS upto,
+           CAST(SUM(y.n) OVER (PARTITION BY y.g, y.kind) AS BIGINT) AS total,
+           CAST(SUM(y.amount) OVER (PARTITION BY y.g, y.kind) AS BIGINT) AS amount
       FROM (SELECT ";
-const PICKED: &str = ") y) x
-     WHERE x.place = 1 OR (x.kind = 'won' AND x.place IN ((x.n - 1) / 4 + 1, (x.n - 1) / 4 + 2, (x.n - 1) / 2 + 1,
-           (x.n - 1) / 2 + 2, (x.n - 1) * 3 / 4 + 1, (x.n - 1) * 3 / 4 + 2))";
+/// The first row of each group carries its sums; of won deals also the rows in which the quartiles lie.
+const PICKED: &str = " GROUP BY 1, 2, 3) y) x WHERE x.upto = x.n";
+
+fn push_picked(statement: &mut Sql) {
+    statement.push(PICKED);
+    for quarter in 1..=3 {
+        for next in 1..=2 {
+            let place = format!("(x.total - 1) * {quarter} / 4 + {next}");
+            statement.push(&format!(" OR (x.kind = 'won' AND x.upto >= {place} AND x.upto - x.n < {place})"));
+        }
+    }
+}
 
 /// Outcomes by a dimension, or (`None`) of everything under the key `Null`. Open deals are those of today, closed ones those
 /// between the days.
@@ -182,7 +193,7 @@ pub async fn outcomes(
     dimension: Option<Dimension>,
     days: Option<(Day, Day)>,
 ) -> Result<Vec<(Cell, Outcome)>> {
-    let mut select = Sql::new(RANKED);
+    let mut select = Sql::new(LENGTHS);
     match dimension {
         Some(dimension) => lens.push_dimension(&mut select, dimension),
         None => {
@@ -190,7 +201,9 @@ pub async fn outcomes(
         }
     }
     select.push(
-        " AS g, t.stage_kind AS kind, COALESCE(t.closed_day - t.created_day, 0) AS days, t.amount_base AS amount",
+        " AS g, t.stage_kind AS kind,
+                    CASE WHEN t.stage_kind = 'won' THEN COALESCE(t.closed_day - t.created_day, 0) ELSE 0 END AS days,
+                    COUNT(*) AS n, SUM(t.amount_base) AS amount",
     );
     let mut statement = lens.over(session, select, &[])?;
     if let Some((first, last)) = days {
@@ -201,10 +214,11 @@ pub async fn outcomes(
             .bind(last)
             .push(")");
     }
-    statement.push(PICKED);
-    let mut groups: Vec<(Cell, Outcome, BTreeMap<i64, f64>)> = Vec::new();
+    push_picked(&mut statement);
+    // group, outcome, and of won deals: up to which place which length reaches
+    let mut groups: Vec<(Cell, Outcome, BTreeMap<i64, (i64, f64)>)> = Vec::new();
     for Cells(cells) in session.all::<Cells>(statement).await? {
-        let [group, kind, count, amount, place, days] = cells.as_slice() else { continue };
+        let [group, kind, count, amount, upto, same, days] = cells.as_slice() else { continue };
         let at = match groups.iter().position(|(key, ..)| key == group) {
             Some(at) => at,
             None => {
@@ -212,12 +226,13 @@ pub async fn outcomes(
                 groups.len() - 1
             }
         };
-        let (_, outcome, places) = &mut groups[at];
-        let sum = Sum { count: count.int().unwrap_or(0), amount: amount.int().unwrap_or(0) };
+        let (_, outcome, lengths) = &mut groups[at];
+        let whole = |cell: &Cell| cell.int().unwrap_or(0);
+        let sum = Sum { count: whole(count), amount: whole(amount) };
         match kind.text() {
             Some("won") => {
                 outcome.won = sum;
-                places.insert(place.int().unwrap_or(0), days.int().unwrap_or(0) as f64);
+                lengths.insert(whole(upto), (whole(upto) - whole(same), whole(days) as f64));
             }
             Some("lost") => outcome.lost = sum,
             _ => outcome.open = sum,
@@ -225,8 +240,11 @@ pub async fn outcomes(
     }
     Ok(groups
         .into_iter()
-        .map(|(key, mut outcome, places)| {
-            let part = |numerator| quantile(outcome.won.count, numerator, 4, |place| places.get(&place).copied());
+        .map(|(key, mut outcome, lengths)| {
+            let at = |place: i64| {
+                lengths.range(place..).next().filter(|(_, (before, _))| *before < place).map(|(_, (_, days))| *days)
+            };
+            let part = |quarter| quantile(outcome.won.count, quarter, 4, at);
             outcome.cycle = part(1).zip(part(2)).zip(part(3)).map(|((low, middle), high)| [low, middle, high]);
             (key, outcome)
         })

@@ -42,6 +42,7 @@ struct DayView {
     add_label: String,
     within: bool,
     today: bool,
+    past: bool,
     shown: Vec<Entry>,
     more: usize,
     more_text: String,
@@ -64,6 +65,9 @@ struct Body<'a> {
     is_team: bool,
     may_add: bool,
     is_empty: bool,
+    /// Days of this month that are over; and whether the whole month is.
+    has_past: bool,
+    is_past: bool,
 }
 
 /// GET /calendar
@@ -94,6 +98,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
     let here = address(first, is_team);
     let step = |months: i32| first.saturating_add(jiff::Span::new().months(months));
     let is_empty = !entries.keys().any(|day| (Day::of(first).0..=last.0).contains(day));
+    let has_past = entries.keys().any(|day| Day::of(first).0 <= *day && *day < today.0.min(last.0 + 1));
     let mut days: Vec<DayView> = (from.0..=to.0)
         .map(|day| reading.day(Day(day), first, entries.remove(&day).unwrap_or_default(), &here))
         .collect();
@@ -117,6 +122,8 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
         is_team,
         may_add: viewer.may_create("task"),
         is_empty,
+        has_past,
+        is_past: last < today,
     };
     respond(&page, &body)
 }
@@ -249,6 +256,7 @@ impl Reading<'_> {
             name: format!("{weekday} {date}"),
             within: day.date().month() == month.month(),
             today: day == self.today,
+            past: day < self.today,
             more: rest.len(),
             more_text: locale.text_with("calendar-more", &[("count", &rest.len().to_string())]),
             more_href: href_of(&TASK, &due),

@@ -82,6 +82,7 @@ struct TaskRow {
 struct RiskRow {
     href: String,
     name: String,
+    account: String,
     owner: String,
     reasons: String,
     amount: String,
@@ -176,7 +177,7 @@ impl Look<'_> {
         }
     }
     fn deals(&self, count: i64) -> String {
-        self.with("analysis-deal-count", &[("count", &format::grouped(count))])
+        self.viewer.locale.counted("analysis-deal-count", count, &[("count", &format::grouped(count))])
     }
 }
 
@@ -301,7 +302,7 @@ fn when(look: &Look<'_>, day: Day) -> String {
     match day.0 - look.today.0 {
         0 => look.t("home-today"),
         1 => look.t("home-tomorrow"),
-        late @ ..=-1 => look.with("home-late", &[("days", &(-late).to_string())]),
+        late @ ..=-1 => look.viewer.locale.counted("home-late", -late, &[("days", &(-late).to_string())]),
         _ => {
             let weekday = look.t(&format!("weekday-{}", day.date().weekday().to_monday_one_offset()));
             format!("{weekday} {}", format::date(look.viewer.locale, day))
@@ -449,7 +450,8 @@ fn risk_row(look: &Look<'_>, deal: &AtRisk, owner: String) -> RiskRow {
         .iter()
         .map(|risk| match risk {
             Risk::Overdue => {
-                look.with("home-risk-overdue", &[("days", &(look.today.0 - deal.close_day.0).to_string())])
+                let days = look.today.0 - deal.close_day.0;
+                look.viewer.locale.counted("home-risk-overdue", days, &[("days", &days.to_string())])
             }
             Risk::NoNextStep => look.t("home-risk-no-next-step"),
             Risk::Stuck => {
@@ -473,6 +475,7 @@ fn risk_row(look: &Look<'_>, deal: &AtRisk, owner: String) -> RiskRow {
     RiskRow {
         href: format!("/opportunities/{}", deal.id),
         name: deal.name.clone(),
+        account: deal.account.clone().filter(|_| look.viewer.sees(&OPPORTUNITY, "account")).unwrap_or_default(),
         owner,
         reasons: reasons.join(&look.t("home-and")),
         exact: if look.money { format::money(deal.amount, &deal.currency) } else { String::new() },

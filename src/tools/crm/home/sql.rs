@@ -69,6 +69,8 @@ pub struct AtRisk {
     pub stage: Uuid,
     pub since: Instant,
     pub owner: Uuid,
+    /// When the viewer may see it.
+    pub account: Option<String>,
     pub risks: Vec<Risk>,
 }
 
@@ -95,9 +97,10 @@ pub async fn at_risk(session: &mut Session, lens: &Lens<'_>, limit: i64) -> Resu
             stage: cells[5].id().unwrap_or_default(),
             since: Instant(cells[6].int().unwrap_or(0)),
             owner: cells[7].id().unwrap_or_default(),
+            account: cells[8].text().map(str::to_owned),
             risks: Risk::ALL
                 .into_iter()
-                .zip(&cells[8..])
+                .zip(&cells[9..])
                 .filter(|(_, cell)| **cell == Cell::Int(1))
                 .map(|(risk, _)| risk)
                 .collect(),
