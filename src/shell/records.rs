@@ -565,9 +565,8 @@ async fn pick(object: &'static Object, State(app): State<App>, viewer: Viewer, a
             let key =
                 store::search::sort_key(words.trim()).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
             let column = title.sort_column.unwrap_or(title.column);
-            statement
-                .push(&format!("(LOWER(t.{}) LIKE ", title.column))
-                .bind(format!("%{}%", words.trim().to_lowercase()));
+            statement.push("(");
+            store::search::push_contains(&mut statement, &format!("t.{}", title.column), words.trim());
             statement.push(&format!(" OR t.{column} LIKE ")).bind(format!("{key}%")).push(" ESCAPE '\\')");
         }
     }

@@ -368,11 +368,7 @@ fn push_where(
             && store::search::push_match(statement, engine, object.name, "t.id", words, viewer.sees_private(object));
         if !matched {
             // Objects without an index of their own (tasks, people) are few enough to be looked through.
-            let pattern = words.trim().to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            statement
-                .push(&format!("LOWER(t.{}) LIKE ", object.title_field().column))
-                .bind(format!("%{pattern}%"))
-                .push(" ESCAPE '\\'");
+            store::search::push_contains(statement, &format!("t.{}", object.title_field().column), words.trim());
         }
     }
     if let Some(cursor) = &query.after {

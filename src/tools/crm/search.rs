@@ -100,8 +100,7 @@ fn matching(engine: store::Engine, viewer: &Viewer, object: &'static Object, wor
             return None;
         }
     } else {
-        let pattern = words.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        statement.push(&format!("LOWER(t.{title}) LIKE ")).bind(format!("%{pattern}%")).push(" ESCAPE '\\'");
+        store::search::push_contains(&mut statement, &format!("t.{title}"), words);
     }
     statement.push(" ORDER BY t.updated_at DESC, t.id DESC LIMIT ").bind(limit);
     Some(statement)
