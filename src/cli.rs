@@ -292,7 +292,7 @@ async fn restore(place: &Place, file: &Path, only_check: bool) -> Result<(), Str
 }
 
 async fn doctor(place: &Place) -> Result<(), String> {
-    let findings = doctor::examine(&place.url(), &place.folder(), &Clock::system()).await;
+    let findings = doctor::examine(&place.url(), &place.folder(), &Clock::system(), app::MIGRATIONS).await;
     let troubled = findings.iter().filter(|finding| finding.trouble.is_some()).count();
     for finding in findings {
         match finding.trouble {

@@ -18,10 +18,10 @@ use crate::shell::error::{Error, Result};
 use crate::shell::format;
 use crate::shell::layers::url_encode;
 use crate::shell::page::{Asked, Html, Page, respond, who};
+use crate::shell::record::Registry;
 use crate::shell::records::{get, pairs};
 use crate::shell::routes::{Policy, Routes};
 use crate::shell::viewer::Viewer;
-use crate::tools::crm::REGISTRY;
 
 pub fn routes() -> Routes {
     Routes::new().get("/audit", Policy::Roles(&[Role::Admin, Role::Auditor]), show).get(
@@ -71,14 +71,14 @@ struct Filter {
 
 impl Filter {
     /// Reads the address bar; what makes no sense is no filter.
-    fn parse(query: &str) -> Filter {
+    fn parse(registry: &Registry, query: &str) -> Filter {
         let pairs = pairs(query);
         let kind = get(&pairs, "kind");
         let subject_type = get(&pairs, "type");
         Filter {
             person: get(&pairs, "person").parse().ok(),
             kind: kinds().find(|known| *known == kind).unwrap_or("").into(),
-            subject_type: subject_types().find(|known| *known == subject_type).unwrap_or("").into(),
+            subject_type: subject_types(registry).find(|known| *known == subject_type).unwrap_or("").into(),
             from: Day::parse(get(&pairs, "from")),
             to: Day::parse(get(&pairs, "to")),
             after: get(&pairs, "after").parse().ok(),
@@ -145,8 +145,8 @@ fn kinds() -> impl Iterator<Item = &'static str> {
     HOUSE_KINDS.into_iter().chain(RECORD_KINDS)
 }
 
-fn subject_types() -> impl Iterator<Item = &'static str> {
-    let records = REGISTRY.objects.iter().map(|object| object.name).filter(|name| *name != "person");
+fn subject_types(registry: &Registry) -> impl Iterator<Item = &'static str> {
+    let records = registry.objects.iter().map(|object| object.name).filter(|name| *name != "person");
     HOUSE_TYPES.into_iter().chain(records)
 }
 
@@ -191,7 +191,7 @@ struct AuditBody<'a> {
 
 /// GET /audit
 async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
-    let filter = Filter::parse(&asked.query);
+    let filter = Filter::parse(viewer.registry, &asked.query);
     let locale = viewer.locale;
     let mut session = app.db.read().await?;
     let mut recorded: Vec<Recorded> = session.all(filter.statement(&viewer.config.zone, PAGE + 1)).await?;
@@ -210,7 +210,7 @@ async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Re
         events: recorded.iter().map(|event| event_view(&viewer, &wording, event)).collect(),
         people: people.into_iter().map(|(id, name)| choice(&id.to_string(), name, filter.person == Some(id))).collect(),
         kinds: kinds().map(|kind| choice(kind, wording::kind(locale, kind), kind == filter.kind)).collect(),
-        types: subject_types()
+        types: subject_types(viewer.registry)
             .map(|name| choice(name, wording::subject_type(locale, name), name == filter.subject_type))
             .collect(),
         from: filter.from.map(|day| day.to_string()).unwrap_or_default(),
@@ -230,7 +230,7 @@ fn event_view(viewer: &Viewer, wording: &Wording, event: &Recorded) -> EventView
     let locale = viewer.locale;
     let named = wording.subject(event);
     let is_named = named.is_some();
-    let plural = REGISTRY.get(&event.subject_type).map(|object| object.plural);
+    let plural = viewer.registry.get(&event.subject_type).map(|object| object.plural);
     let href = match (plural, is_named) {
         (Some(plural), true) => format!("/{plural}/{}", event.subject_id),
         _ => String::new(),
@@ -269,7 +269,7 @@ fn short_id(id: Uuid) -> String {
 /// GET /audit.csv: every matching event, read in chunks, so that a long history needs no more memory than a short one.
 async fn export(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
     app.limits.take(format!("export {}", viewer.person), 10.0, app.clock.now())?;
-    let filter = Filter { after: None, ..Filter::parse(&asked.query) };
+    let filter = Filter { after: None, ..Filter::parse(viewer.registry, &asked.query) };
     let mut tx = app.db.write().await?;
     let mut changes = Changes::default();
     changes.add("filter", serde_json::Value::Null, filter.query());
@@ -374,13 +374,14 @@ fn harmless(cell: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tools::crm::REGISTRY;
 
     #[test]
     fn a_filter_survives_the_address_bar() {
-        let filter = Filter::parse("kind=signed_in&type=person&from=2026-11-01&to=2026-11-30&person=nobody");
-        assert_eq!(filter, Filter::parse(&filter.query()));
+        let filter = Filter::parse(&REGISTRY, "kind=signed_in&type=person&from=2026-11-01&to=2026-11-30&person=nobody");
+        assert_eq!(filter, Filter::parse(&REGISTRY, &filter.query()));
         assert_eq!((filter.person, filter.kind.as_str()), (None, "signed_in"));
-        assert_eq!(Filter::parse("kind=%27%3B&type=secret&from=yesterday"), Filter::default());
+        assert_eq!(Filter::parse(&REGISTRY, "kind=%27%3B&type=secret&from=yesterday"), Filter::default());
     }
 
     #[test]

@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use store::file::Files;
-use store::{Cells, Clock, Db, Engine, Instant, Session, Uuid};
-
-use crate::app::MIGRATIONS;
+use store::{Cells, Clock, Db, Engine, Instant, Migration, Session, Uuid};
 
 /// One thing looked at: what, and what to do if it is not well.
 pub struct Finding {
@@ -25,7 +23,7 @@ fn trouble(what: impl Into<String>, advice: impl Into<String>) -> Finding {
 const ROOM: u64 = 512 * 1024 * 1024;
 
 /// Looks at everything; changes nothing.
-pub async fn examine(url: &str, folder: &Path, clock: &Clock) -> Vec<Finding> {
+pub async fn examine(url: &str, folder: &Path, clock: &Clock, migrations: &[Migration]) -> Vec<Finding> {
     let mut findings = vec![data_folder(folder), disk_space(folder)];
     if let Some(file) = url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//"))
         && !Path::new(file).exists()
@@ -50,7 +48,7 @@ pub async fn examine(url: &str, folder: &Path, clock: &Clock) -> Vec<Finding> {
                 Engine::Sqlite => "database: SQLite, can be read",
                 Engine::Postgres => "database: PostgreSQL, can be read",
             }));
-            let version = schema_version(&db).await;
+            let version = schema_version(&db, migrations).await;
             let is_present = version.trouble.is_none();
             findings.push(version);
             if is_present {
@@ -88,9 +86,8 @@ fn disk_space(folder: &Path) -> Finding {
     }
 }
 
-async fn schema_version(db: &Db) -> Finding {
-    let (found, known) =
-        (db.schema_version().await, MIGRATIONS.iter().map(store::Migration::number).max().unwrap_or(0));
+async fn schema_version(db: &Db, migrations: &[Migration]) -> Finding {
+    let (found, known) = (db.schema_version().await, migrations.iter().map(Migration::number).max().unwrap_or(0));
     let what = format!("schema version {found}");
     match found {
         0 => trouble(what, "the database is empty: run `trivet serve` to begin"),
@@ -206,7 +203,7 @@ mod tests {
     async fn a_folder_that_is_not_there_is_named_with_what_to_do() {
         let folder = std::env::temp_dir().join(format!("trivet-doctor-{}", std::process::id()));
         let url = format!("sqlite:{}", folder.join("trivet.db").display());
-        let findings = examine(&url, &folder, &Clock::system()).await;
+        let findings = examine(&url, &folder, &Clock::system(), crate::app::MIGRATIONS).await;
         assert!(findings.iter().all(|finding| finding.trouble.is_some()), "nothing is well in a missing folder");
         assert!(!folder.exists(), "looking makes nothing");
     }

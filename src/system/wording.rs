@@ -12,7 +12,6 @@ use crate::shell::error::Result;
 use crate::shell::i18n::Locale;
 use crate::shell::record::{Kind, Object, plain_target, value};
 use crate::shell::viewer::Viewer;
-use crate::tools::crm::REGISTRY;
 
 /// The names that a page of events needs, read in one statement through the viewer's scope.
 pub struct Wording {
@@ -51,7 +50,7 @@ impl Wording {
     /// Which changes of an event the viewer may know.
     pub fn visible_changes(&self, event: &Recorded) -> Vec<Change> {
         let changes = event.changes();
-        match REGISTRY.get(&event.subject_type) {
+        match self.viewer.registry.get(&event.subject_type) {
             Some(object) if object.name != "person" => match self.names.get(&event.subject_id) {
                 Some(_) => changes.into_iter().filter(|change| self.viewer.sees(object, &change.field)).collect(),
                 None => Vec::new(),
@@ -62,12 +61,12 @@ impl Wording {
 
     /// Label, old and new value of a change that [`Wording::visible_changes`] gave.
     pub fn change(&self, event: &Recorded, change: &Change) -> (String, String, String) {
-        let label = field_label(self.viewer.locale, &event.subject_type, &change.field);
+        let label = field_label(&self.viewer, &event.subject_type, &change.field);
         (label, self.value(event, &change.field, &change.old), self.value(event, &change.field, &change.new))
     }
 
     fn value(&self, event: &Recorded, field: &str, json: &Json) -> String {
-        let text = match REGISTRY.get(&event.subject_type) {
+        let text = match self.viewer.registry.get(&event.subject_type) {
             Some(object) => self.value_of_record(object, event.subject_id, field, json),
             None => value_of_house(self.viewer.locale, field, json),
         };
@@ -91,7 +90,7 @@ impl Wording {
 fn names_of(viewer: &Viewer, events: &[Recorded]) -> Option<Sql> {
     let mut wanted: BTreeMap<&'static str, BTreeSet<Uuid>> = BTreeMap::new();
     for event in events {
-        let Some(object) = REGISTRY.get(&event.subject_type) else {
+        let Some(object) = viewer.registry.get(&event.subject_type) else {
             if event.subject_type == "settings" && !event.subject_id.is_nil() {
                 for table in ["stage", "pipeline", "price_list"] {
                     wanted.entry(table).or_default().insert(event.subject_id);
@@ -112,7 +111,7 @@ fn names_of(viewer: &Viewer, events: &[Recorded]) -> Option<Sql> {
         statement.push(if index > 0 { " UNION ALL " } else { "" });
         let plain = plain_target(target).map(|plain| (plain.table, plain.title_column));
         let plain = plain.or((target == "price_list").then_some(("price_list", "name")));
-        match (plain, REGISTRY.get(target)) {
+        match (plain, viewer.registry.get(target)) {
             (Some((table, title)), _) => {
                 statement.push(&format!("SELECT t.id, t.{title}, CAST(NULL AS TEXT) FROM {table} t WHERE t.id IN ("));
                 statement.bind_list(ids).push(")");
@@ -153,14 +152,15 @@ pub fn kind(locale: Locale, kind: &str) -> String {
     if locale.has(&key) { locale.text(&key) } else { kind.to_owned() }
 }
 
-fn field_label(locale: Locale, subject: &str, key: &str) -> String {
-    if let Some(object) = REGISTRY.get(subject)
+fn field_label(viewer: &Viewer, subject: &str, key: &str) -> String {
+    let (locale, registry) = (viewer.locale, viewer.registry);
+    if let Some(object) = registry.get(subject)
         && let Some(field) = object.field(key)
     {
         return locale.text(&object.label_key(field));
     }
     let object_name = |object: &str| subject_type(locale, object);
-    let hidden = |object: &str, field: &str| match REGISTRY
+    let hidden = |object: &str, field: &str| match registry
         .get(object)
         .and_then(|object| Some((object, object.field(field)?)))
     {

@@ -9,10 +9,9 @@ use store::{Cell, Clock, Session, Tx, Uuid, sql};
 use crate::shell::access::{Access, Level, Role, Rules, Scope};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
-use crate::shell::record::{Draft, Object, command};
+use crate::shell::record::{Draft, Object, Registry, command};
 use crate::shell::viewer::Viewer;
 use crate::system::history::By;
-use crate::tools::crm::REGISTRY;
 
 pub const KIND: &str = "hand_over";
 
@@ -25,8 +24,8 @@ const PARTS: [(&str, &str); 5] = [
     ("task", " AND status = 'open'"),
 ];
 
-fn objects() -> impl Iterator<Item = (&'static Object, &'static str)> {
-    PARTS.iter().filter_map(|(name, alive)| Some((REGISTRY.get(name)?, *alive)))
+fn objects(registry: &Registry) -> impl Iterator<Item = (&'static Object, &'static str)> {
+    PARTS.iter().filter_map(|(name, alive)| Some((registry.get(name)?, *alive)))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -36,15 +35,15 @@ struct Order {
 }
 
 /// How much a person looks after, by kind of record. Counts only: an administrator may know how much, not what.
-pub async fn counts(session: &mut Session, person: Uuid) -> Result<Vec<(&'static Object, i64)>> {
+pub async fn counts(session: &mut Session, registry: &Registry, person: Uuid) -> Result<Vec<(&'static Object, i64)>> {
     let mut statement = store::Sql::default();
-    for (index, (object, alive)) in objects().enumerate() {
+    for (index, (object, alive)) in objects(registry).enumerate() {
         statement.push(if index > 0 { " UNION ALL " } else { "" });
         statement.push(&format!("SELECT '{}', COUNT(*) FROM {} WHERE owner_id = ", object.name, object.table));
         statement.bind(person).push(" AND deleted_at IS NULL").push(alive);
     }
     let rows: Vec<(String, i64)> = session.all(statement).await?;
-    Ok(rows.into_iter().filter_map(|(name, count)| Some((REGISTRY.get(&name)?, count))).collect())
+    Ok(rows.into_iter().filter_map(|(name, count)| Some((registry.get(&name)?, count))).collect())
 }
 
 /// Queues the hand-over in the caller's transaction.
@@ -77,7 +76,7 @@ pub async fn latest(session: &mut Session, person: Uuid) -> Result<Option<(Strin
 /// The administrator's right for this one purpose.
 fn reach(viewer: &Viewer) -> Scope {
     let mut rules = Rules::default();
-    for (object, _) in objects() {
+    for (object, _) in objects(viewer.registry) {
         let access = Access { read: Level::All, write: Level::All, create: false, export: false };
         rules.by_role.insert((Role::Admin, object.name.to_owned()), access);
     }
@@ -95,11 +94,11 @@ pub async fn run(app: &App, job: &Job) -> Result<&'static str> {
     let actor = |app: &App| app.actor(&viewer.with_scope(reach(&viewer)), "job");
     let total: i64 = match job.total {
         Some(total) => total,
-        None => counts(&mut app.db.read().await?, order.from).await?.iter().map(|(_, count)| count).sum(),
+        None => counts(&mut app.db.read().await?, app.registry, order.from).await?.iter().map(|(_, count)| count).sum(),
     };
     let (first_part, mut after) = position(job.cursor.as_deref());
     let mut done = job.done;
-    for (index, (object, alive)) in objects().enumerate().skip(first_part) {
+    for (index, (object, alive)) in objects(app.registry).enumerate().skip(first_part) {
         loop {
             let mut tx = app.db.write().await?;
             let ids: Vec<(Uuid,)> = tx

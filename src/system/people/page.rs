@@ -137,7 +137,7 @@ async fn record_page(
     };
     let sessions = if keeps { sessions_of(&mut session, viewer, id, now).await? } else { Vec::new() };
     let (left, hand_over) = if keeps && person.state == "disabled" {
-        let counts = hand_over::counts(&mut session, id).await?;
+        let counts = hand_over::counts(&mut session, viewer.registry, id).await?;
         let left = counts.into_iter().filter(|(_, count)| *count > 0);
         let left = left.map(|(object, count)| (locale.text(&format!("nav-{}", object.plural)), count)).collect();
         (left, hand_over::latest(&mut session, id).await?)
@@ -435,7 +435,7 @@ async fn disable_page(
         .optional(sql!("SELECT name, state FROM person WHERE id = $1 AND deleted_at IS NULL", person))
         .await?
         .ok_or(Error::NotFound)?;
-    let counts = hand_over::counts(&mut session, person).await?;
+    let counts = hand_over::counts(&mut session, viewer.registry, person).await?;
     drop(session);
     let title_key = if state == "disabled" { "staff-hand-over" } else { "staff-disable" };
     let page = Page::new(viewer, asked, locale.text(title_key));

@@ -20,7 +20,6 @@ use crate::shell::routes::Routes;
 use crate::shell::viewer::Viewer;
 use crate::system::form::{Reader, Sent, Typed};
 use crate::system::history::{Changes, conflict_page};
-use crate::tools::crm::REGISTRY;
 
 const HERE: &str = "/settings/access";
 
@@ -97,7 +96,8 @@ async fn matrix(viewer: Viewer, asked: Asked) -> Result<Response> {
     let locale = viewer.locale;
     let page = Page::new(&viewer, &asked, locale.text("settings-access"));
     let rules = viewer.rules();
-    let rows = REGISTRY
+    let rows = viewer
+        .registry
         .objects
         .iter()
         .map(|object| RowView {
@@ -181,13 +181,13 @@ struct ObjectBody<'a> {
     others: Vec<(String, String, bool)>,
 }
 
-fn object_of(name: &str) -> Result<&'static Object> {
-    REGISTRY.get(name).ok_or(Error::NotFound)
+fn object_of(viewer: &Viewer, name: &str) -> Result<&'static Object> {
+    viewer.registry.get(name).ok_or(Error::NotFound)
 }
 
 /// GET /settings/access/{object}
 async fn show(State(app): State<App>, viewer: Viewer, asked: Asked, Path(object): Path<String>) -> Result<Response> {
-    form(&app, &viewer, &asked, object_of(&object)?, StatusCode::OK, &Typed::default()).await
+    form(&app, &viewer, &asked, object_of(&viewer, &object)?, StatusCode::OK, &Typed::default()).await
 }
 
 async fn form(
@@ -253,7 +253,8 @@ async fn form(
         rows,
         roles: Role::ALL.into_iter().map(|role| locale.text(&format!("role-{}", role.key()))).collect(),
         fields,
-        others: REGISTRY
+        others: viewer
+            .registry
             .objects
             .iter()
             .map(|one| (format!("{HERE}/{}", one.name), object_title(locale, one), one.name == object.name))
@@ -271,7 +272,7 @@ async fn save(
     Path(object): Path<String>,
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
-    let object = object_of(&object)?;
+    let object = object_of(&viewer, &object)?;
     let here = format!("{HERE}/{}", object.name);
     match store(&app, &viewer, object, &sent).await {
         Ok(()) => Ok(saved(&viewer, &asked, &here)),
@@ -397,6 +398,7 @@ async fn write(tx: &mut Tx, object: &Object, asked: &Standing) -> Result<()> {
 mod tests {
     use super::*;
     use crate::shell::error::FieldError;
+    use crate::tools::crm::REGISTRY;
 
     fn sent(pairs: &[(&str, &str)]) -> Sent {
         let mut sent = Sent::new();

@@ -15,14 +15,13 @@ use crate::shell::config::StageKind;
 use crate::shell::error::{Error, Result};
 use crate::shell::i18n::Locale;
 use crate::shell::page::{Asked, Html, Page, render, respond_with};
-use crate::shell::record::{Kind, Write};
+use crate::shell::record::{Kind, Registry, Write};
 use crate::shell::records::id as parse_id;
 use crate::shell::routes::Routes;
 use crate::shell::viewer::Viewer;
 use crate::system::form::{Input, Reader, Sent, Typed, inputs};
 use crate::system::history::{Changes, conflict_page};
 use crate::system::setup;
-use crate::tools::crm::REGISTRY;
 
 const HERE: &str = "/settings/pipelines";
 
@@ -531,8 +530,8 @@ async fn criteria_of(session: &mut Session, stage: Uuid) -> Result<Vec<Criterion
 const NEW_CRITERIA: usize = 2;
 
 /// What can show that a criterion is met: a field of the deal that may be empty.
-fn showing_fields(locale: Locale) -> Vec<(String, String)> {
-    let Some(deal) = REGISTRY.get("opportunity") else { return Vec::new() };
+fn showing_fields(registry: &Registry, locale: Locale) -> Vec<(String, String)> {
+    let Some(deal) = registry.get("opportunity") else { return Vec::new() };
     deal.fields
         .iter()
         .filter(|field| field.write == Write::Always && !field.is_virtual() && !field.required)
@@ -562,7 +561,7 @@ async fn stage_page(
     drop(session);
     let locale = viewer.locale;
     let fields = stage_inputs(locale, Some(&stage));
-    let showing = showing_fields(locale);
+    let showing = showing_fields(viewer.registry, locale);
     let criteria = (0..standing.len() + NEW_CRITERIA)
         .map(|number| {
             let one = standing.get(number);
@@ -641,7 +640,8 @@ async fn store_stage(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Resul
     let name = form.required_line("name", 80);
     let (probability, days) = read_weights(&mut form, before.kind());
     let standing = criteria_of(&mut tx, id).await?;
-    let asked = if before.kind() == StageKind::Open { read_criteria(&mut form, &standing) } else { Vec::new() };
+    let asked =
+        if before.kind() == StageKind::Open { read_criteria(app.registry, &mut form, &standing) } else { Vec::new() };
     form.finish()?;
     let others = stages_of(&mut tx, before.pipeline_id).await?;
     refuse_same_name(&name, others.iter().filter(|other| other.id != id).map(|other| other.name.as_str()))?;
@@ -666,8 +666,8 @@ async fn store_stage(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Resul
 }
 
 /// The criteria of a sent form; a name that was emptied takes its criterion away.
-fn read_criteria(form: &mut Reader<'_>, standing: &[Criterion]) -> Vec<(Option<Uuid>, Criterion)> {
-    let known = showing_fields(Locale::En);
+fn read_criteria(registry: &Registry, form: &mut Reader<'_>, standing: &[Criterion]) -> Vec<(Option<Uuid>, Criterion)> {
+    let known = showing_fields(registry, Locale::En);
     let mut asked = Vec::new();
     for number in 0..standing.len() + NEW_CRITERIA {
         let key = format!("criterion-{number}");
@@ -776,6 +776,7 @@ async fn drop_stage(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tools::crm::REGISTRY;
 
     #[test]
     fn a_criterion_whose_name_was_emptied_goes_and_a_new_one_comes() {
@@ -791,7 +792,7 @@ mod tests {
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
         let mut form = Reader::of(&sent);
-        let asked = read_criteria(&mut form, &[old]);
+        let asked = read_criteria(&REGISTRY, &mut form, &[old]);
         assert_eq!(form.errors, []);
         assert_eq!(asked.len(), 1);
         assert_eq!(asked[0].0, None);
@@ -800,7 +801,7 @@ mod tests {
 
     #[test]
     fn an_exit_criterion_can_be_shown_only_by_a_field_that_may_be_empty() {
-        let keys: Vec<String> = showing_fields(Locale::En).into_iter().map(|(key, _)| key).collect();
+        let keys: Vec<String> = showing_fields(&REGISTRY, Locale::En).into_iter().map(|(key, _)| key).collect();
         assert!(keys.contains(&"next_step".to_owned()) && keys.contains(&"account".to_owned()));
         assert!(!keys.contains(&"amount".to_owned()) && !keys.contains(&"name".to_owned()));
     }
