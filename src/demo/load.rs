@@ -6,12 +6,13 @@ use std::path::Path;
 use store::{Uuid, sql};
 
 use super::{Edition, PASSWORD, edition};
-use crate::cli::set_up;
+use crate::shell::access::Role;
 use crate::shell::app::App;
 use crate::shell::calendar::Calendar;
 use crate::shell::error::{Error, Result};
 use crate::shell::i18n::Locale;
 use crate::shell::viewer::Viewer;
+use crate::system::history::By;
 use crate::system::imports::model::Mapping;
 use crate::system::imports::{self, failed_rows};
 use crate::system::setup::{self, Organization};
@@ -43,7 +44,8 @@ pub async fn load(app: &App, of: Edition, folder: &Path) -> Result<bool> {
     }
     let organization = organization(of);
     let name = if of == Edition::Chinese { "管理员" } else { "Administrator" };
-    set_up(app, &organization, name, ADMIN, PASSWORD).await?;
+    let first = setup::First { name, email: ADMIN, password: PASSWORD, roles: &[Role::Admin] };
+    setup::found(app, &organization, &first, By::COMMAND_LINE).await?;
     let zone = jiff::tz::TimeZone::get(&organization.zone).unwrap_or(jiff::tz::TimeZone::UTC);
     let today = app.clock.now().day_in(&zone).date();
     let feeds = tokio::task::spawn_blocking(move || edition(of, today, SEED))

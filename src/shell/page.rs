@@ -272,7 +272,7 @@ impl Page {
                         "/imports",
                         "nav-imports",
                         "i",
-                        crate::tools::crm::REGISTRY.objects.iter().any(|object| viewer.may_create(object.name)),
+                        viewer.registry.objects.iter().any(|object| viewer.may_create(object.name)),
                     ),
                     link("history", "/audit", "nav-audit", "", sees_audit),
                 ],
@@ -291,7 +291,7 @@ impl Page {
         ["opportunity", "account", "contact", "lead", "activity", "task"]
             .into_iter()
             .filter(|name| viewer.may_create(name))
-            .filter_map(|name| crate::tools::crm::REGISTRY.get(name))
+            .filter_map(|name| viewer.registry.get(name))
             .map(|object| (object.icon, format!("/{}/new", object.plural), object.name.to_owned()))
             .collect()
     }

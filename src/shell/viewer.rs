@@ -16,7 +16,7 @@ use super::app::App;
 use super::config::Config;
 use super::error::{Error, Result};
 use super::i18n::Locale;
-use super::record::{Field, Found, Object};
+use super::record::{Field, Found, Object, Registry};
 
 #[derive(Clone)]
 pub struct Viewer(Arc<Person>);
@@ -33,6 +33,8 @@ pub struct Person {
     pub shortcuts: bool,
     pub scope: Scope,
     pub config: Arc<Config>,
+    /// The kinds of record of this house.
+    pub registry: &'static Registry,
     /// Came with an API token that may only read.
     pub read_only: bool,
     /// Hash of the session or token, the key of the person's sign-in.
@@ -143,6 +145,7 @@ impl PersonRow {
             shortcuts: self.shortcuts,
             scope,
             config,
+            registry: app.registry,
             read_only,
             session,
         })))

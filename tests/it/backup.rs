@@ -51,7 +51,6 @@ async fn content(db: &store::Db, tables: impl Iterator<Item = &String>) -> BTree
 }
 
 #[test]
-#[ignore = "known fault, to be mended next: see CHANGELOG, open faults"]
 fn an_archive_of_either_engine_is_restored_on_either_engine() {
     for source in ENGINES {
         on(source, async |app| {
@@ -86,7 +85,6 @@ fn an_archive_of_either_engine_is_restored_on_either_engine() {
 }
 
 #[test]
-#[ignore = "known fault, to be mended next: see CHANGELOG, open faults"]
 fn sessions_do_not_come_back_with_a_restore() {
     on_both(async |app| {
         let folder = Folder::new();
@@ -103,7 +101,6 @@ fn sessions_do_not_come_back_with_a_restore() {
 }
 
 #[test]
-#[ignore = "known fault, to be mended next: see CHANGELOG, open faults"]
 fn a_restore_never_overwrites() {
     on_both(async |app| {
         let folder = Folder::new();
@@ -161,7 +158,6 @@ fn an_archive_of_a_newer_program_is_refused() {
 }
 
 #[test]
-#[ignore = "known fault, to be mended next: see CHANGELOG, open faults"]
 fn an_archive_of_an_older_program_is_upgraded() {
     on_both_empty(async |database| {
         let folder = Folder::new();

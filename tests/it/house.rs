@@ -23,8 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Arrows that point up and are known: each with the reason why it stays.
-const EXCEPTIONS: &[(&str, &str, &str)] =
-    &[("src/shell/page.rs", "tools::crm", "the menu and \"+ New\" list the kinds of record of the registry")];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -126,7 +125,6 @@ fn rooms_are_read_from_all_ways_to_write_them() {
 }
 
 #[test]
-#[ignore = "known fault, to be mended next: see CHANGELOG, open faults"]
 fn slices_call_each_other_only_along_the_arrows() {
     let mut wrong = Vec::new();
     for (path, text) in files("src", ".rs") {
@@ -138,7 +136,9 @@ fn slices_call_each_other_only_along_the_arrows() {
             wrong.push(format!("{path}: the room {room:?} is not in the drawing (tests/it/house.rs)"));
             continue;
         };
-        for named in rooms_named(&code_of(&text)) {
+        // Tests at the end of a file may use what the program itself may not.
+        let text = code_of(&text);
+        for named in rooms_named(text.split("#[cfg(test)]").next().unwrap_or("")) {
             let known = EXCEPTIONS.iter().any(|(file, to, _)| *file == path && *to == named);
             if named != room && !allowed.contains(&named.as_str()) && !known {
                 wrong.push(format!("{path}: an arrow from {room} to {named}"));
@@ -233,7 +233,6 @@ fn arguments(message: &str) -> BTreeSet<String> {
 }
 
 #[test]
-#[ignore = "known fault, to be mended next: see CHANGELOG, open faults"]
 fn both_languages_hold_the_same_messages_with_the_same_arguments() {
     let (english, chinese) = (messages(Locale::En), messages(Locale::Zh));
     let mut wrong = Vec::new();
@@ -261,7 +260,6 @@ fn both_languages_hold_the_same_messages_with_the_same_arguments() {
 }
 
 #[test]
-#[ignore = "known fault, to be mended next: see CHANGELOG, open faults"]
 fn chinese_messages_are_chinese() {
     // The same in both languages on purpose.
     let same =
@@ -307,7 +305,6 @@ fn literals_after(text: &str, call: &str, argument: usize) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "known fault, to be mended next: see CHANGELOG, open faults"]
 fn every_message_that_is_used_exists() {
     let english = messages(Locale::En);
     let mut wrong = BTreeSet::new();
@@ -345,7 +342,6 @@ fn every_message_that_is_used_exists() {
 }
 
 #[test]
-#[ignore = "known fault, to be mended next: see CHANGELOG, open faults"]
 fn every_kind_of_record_and_field_and_choice_has_its_words() {
     let english = messages(Locale::En);
     let mut missing = Vec::new();

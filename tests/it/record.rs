@@ -32,7 +32,7 @@ async fn world(app: &TestApp) -> World {
             ("name", "王芳"),
             ("account", &id.to_string()),
             ("mobile", "13912345678"),
-            ("email", "wang.fang@example.com"),
+            ("email", "purchasing@yunhai.example"),
         ];
         let contact = app.create("contact", &seller, &fields).await.to_string();
         let deal = app.opportunity(&seller, &format!("{name} CRM"), id).await.to_string();
@@ -123,7 +123,6 @@ async fn walk(app: &TestApp, viewer: &Viewer, object: &'static Object, mut query
 }
 
 #[test]
-#[ignore = "known fault, to be mended next: see CHANGELOG, open faults"]
 fn every_list_that_can_be_asked_for_runs() {
     on_both(async |app| {
         let world = world(app).await;
@@ -284,7 +283,6 @@ fn both_engines_sort_names_alike() {
 }
 
 #[test]
-#[ignore = "known fault, to be mended next: see CHANGELOG, open faults"]
 fn text_filters_ignore_case_in_every_script() {
     on_both(async |app| {
         let partner = app.person("Partner").role(Role::Partner).create().await;
@@ -306,7 +304,6 @@ fn text_filters_ignore_case_in_every_script() {
 }
 
 #[test]
-#[ignore = "known fault, to be mended next: see CHANGELOG, open faults"]
 fn search_finds_by_pair_sound_initials_and_prefix_and_phones_only_where_they_may_be_seen() {
     on_both(async |app| {
         let world = world(app).await;
@@ -331,7 +328,7 @@ fn search_finds_by_pair_sound_initials_and_prefix_and_phones_only_where_they_may
         }
         // The liaison does not see how contacts are reached.
         let liaison = &world.people[&Role::Liaison];
-        for words in ["5678", "13912345678", "wang.fang@example.com", "wang.fang@"] {
+        for words in ["5678", "13912345678", "purchasing@yunhai.example", "purchasing@"] {
             assert_eq!(ask(partner, "contact", words).await, 3, "{words}");
             assert_eq!(ask(&world.seller, "contact", words).await, 3, "{words}");
             assert_eq!(ask(liaison, "contact", words).await, 0, "{words}");

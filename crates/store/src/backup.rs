@@ -417,20 +417,27 @@ enum Target {
     Postgres(Db),
 }
 
+/// Servers that are connected to this database, without our own connection.
+const OTHERS: &str = "
+    SELECT COUNT(*) FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name = 'trivet' AND pid <> pg_backend_pid()";
+
 impl Target {
     async fn prepare(url: &str) -> Result<Target> {
         let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) else {
             let db = Db::open(url).await?;
-            refuse_organization(&db).await?;
-            let others: Option<i64> = db
-                .read()
-                .await?
-                .value("SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'trivet' AND pid <> pg_backend_pid()")
-                .await?;
-            if others.unwrap_or(0) > 0 {
-                return Err(in_use(url));
+            let mut session = db.read().await?;
+            refuse_organization(&mut session).await?;
+            // A connection that was closed just now may still be listed for a moment.
+            for _ in 0..10 {
+                let others: Option<i64> = session.value(OTHERS).await?;
+                if others == Some(0) {
+                    drop(session);
+                    return Ok(Target::Postgres(db));
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
             }
-            return Ok(Target::Postgres(db));
+            return Err(in_use(url));
         };
         let path = PathBuf::from(path);
         if path.exists() {
@@ -439,7 +446,10 @@ impl Target {
                 return Err(in_use(url));
             }
             let db = Db::open(url).await?;
-            let outcome = refuse_organization(&db).await;
+            let outcome = match db.read().await {
+                Ok(mut session) => refuse_organization(&mut session).await,
+                Err(error) => Err(error),
+            };
             db.close().await;
             outcome?;
         }
@@ -449,16 +459,22 @@ impl Target {
 
 fn in_use(url: &str) -> StoreError {
     // The address may hold a password.
-    let shown = url.rsplit('@').next().unwrap_or(url);
+    let shown = url.rsplit('@').next().and_then(|rest| rest.split('?').next()).unwrap_or(url);
     StoreError::Invalid(format!("{shown}: a server has this database open; stop it first"))
 }
 
 /// A restore never overwrites: it goes into an empty database.
-async fn refuse_organization(db: &Db) -> Result<()> {
-    if db.schema_version().await == 0 {
+async fn refuse_organization(session: &mut Session) -> Result<()> {
+    let tables = match session.engine() {
+        Engine::Sqlite => "SELECT COUNT(*) FROM sqlite_master WHERE name = 'organization'",
+        Engine::Postgres => {
+            "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'organization'"
+        }
+    };
+    if session.value::<i64>(tables).await? == Some(0) {
         return Ok(());
     }
-    match db.read().await?.value::<i64>("SELECT COUNT(*) FROM organization").await? {
+    match session.value::<i64>("SELECT COUNT(*) FROM organization").await? {
         Some(0) => Ok(()),
         _ => Err(StoreError::Invalid(
             "the database has an organisation already: an archive is restored only into an empty database".into(),

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use pinyin::ToPinyin;
+use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use crate::{Engine, Result, Sql, Tx, batches, sql};
@@ -48,16 +49,24 @@ impl Words {
     }
 }
 
+/// A word is known by this many of its first letters.
+const WORD: usize = 40;
+
 fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3134f}')
 }
 
-/// Splits text into runs of Chinese characters and runs of other letters and digits, lower case.
+/// Lower case, without accents, full-width letters as plain ones: written and searched words meet whatever the engine does.
+fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.nfkd().flat_map(char::to_lowercase).filter(|c| !matches!(c, '\u{300}'..='\u{36f}'))
+}
+
+/// Splits text into runs of Chinese characters and runs of other letters and digits, folded.
 fn runs(text: &str) -> Vec<String> {
     let mut runs: Vec<String> = Vec::new();
     let mut open = false;
     let mut han = false;
-    for c in text.chars().flat_map(char::to_lowercase) {
+    for c in folded(text) {
         if !c.is_alphanumeric() {
             open = false;
             continue;
@@ -86,7 +95,7 @@ fn cut(text: &str, into: &mut BTreeSet<String>) {
             into.extend(run.chars().last().map(String::from));
             into.extend(pairs(&run));
         } else {
-            into.insert(run.chars().take(40).collect());
+            into.insert(run.chars().take(WORD).collect());
         }
     }
 }
@@ -97,7 +106,7 @@ fn sounds(text: &str, into: &mut BTreeSet<String>) {
         let syllables: Vec<&str> = run.chars().filter_map(|c| c.to_pinyin().map(|sound| sound.plain())).collect();
         for start in 0..syllables.len().min(16) {
             let full: String = syllables[start..].concat();
-            into.insert(full.chars().take(40).collect());
+            into.insert(full.chars().take(WORD).collect());
             into.insert(syllables[start..].iter().filter_map(|syllable| syllable.chars().next()).take(16).collect());
         }
     }
@@ -209,7 +218,7 @@ pub fn push_match(
     let mut terms: Vec<(String, bool)> = Vec::new();
     for run in runs(query) {
         if !run.starts_with(is_han) || run.chars().count() == 1 {
-            terms.push((run, true));
+            terms.push((run.chars().take(WORD).collect(), true));
         } else {
             terms.extend(pairs(&run).into_iter().map(|pair| (pair, false)));
         }
@@ -253,6 +262,36 @@ pub fn push_match(
         }
     }
     true
+}
+
+/// Appends "the column contains this text", whatever the case. SQLite lowers ASCII letters only and PostgreSQL what its locale
+/// knows, so the usual ways to write other scripts (small, capital, with a capital first letter) are asked for one by one.
+pub fn push_contains(statement: &mut Sql, column: &str, text: &str) {
+    let lower = text.to_lowercase();
+    let mut forms = vec![lower.clone()];
+    if !lower.is_ascii() {
+        let mut first = true;
+        let titled: String = lower
+            .chars()
+            .flat_map(|c| {
+                let starts = std::mem::replace(&mut first, !c.is_alphanumeric()) && c.is_alphanumeric();
+                if starts { c.to_uppercase().collect::<Vec<_>>() } else { vec![c] }
+            })
+            .collect();
+        for form in [text.to_uppercase(), titled, text.to_owned()] {
+            let form = form.to_ascii_lowercase();
+            if !forms.contains(&form) {
+                forms.push(form);
+            }
+        }
+    }
+    statement.push("(");
+    for (index, form) in forms.iter().enumerate() {
+        let pattern = form.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        statement.push(if index > 0 { " OR " } else { "" });
+        statement.push(&format!("LOWER({column}) LIKE ")).bind(format!("%{pattern}%")).push(" ESCAPE '\\'");
+    }
+    statement.push(")");
 }
 
 #[cfg(test)]

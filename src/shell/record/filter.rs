@@ -162,9 +162,7 @@ impl Filter {
                 statement.push(&format!("{column} IS NOT NULL"));
             }
             Op::Contains => {
-                let pattern =
-                    self.values.join(" ").to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-                statement.push(&format!("LOWER({column}) LIKE ")).bind(format!("%{pattern}%")).push(" ESCAPE '\\'");
+                store::search::push_contains(statement, &column, &self.values.join(" "));
             }
             Op::AtLeast | Op::AtMost => {
                 let value = self.read(object, viewer, &self.values[0])?;

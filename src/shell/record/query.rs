@@ -400,12 +400,11 @@ pub fn push_words(statement: &mut Sql, engine: store::Engine, viewer: &Viewer, o
         return;
     }
     // Kinds without an index of their own (tasks, people) are few enough to be looked through; names also by sound.
-    let escape = |text: String| text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     let title = object.title_field();
-    statement.push(&format!("(LOWER(t.{}) LIKE ", title.column));
-    statement.bind(format!("%{}%", escape(words.trim().to_lowercase()))).push(" ESCAPE '\\'");
+    statement.push("(");
+    store::search::push_contains(statement, &format!("t.{}", title.column), words.trim());
     if title.sort_column == Some("name_key") {
-        let key = escape(store::search::sort_key(words.trim()));
+        let key = store::search::sort_key(words.trim()).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
         statement.push(" OR t.name_key LIKE ").bind(format!("{key}%")).push(" ESCAPE '\\'");
     }
     statement.push(")");

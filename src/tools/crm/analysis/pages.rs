@@ -324,7 +324,8 @@ fn tiles(painter: &Painter<'_>, open: &[OpenGroup], all: &Outcome) -> Vec<Tile> 
     let open_filter = vec!["state:is:open".to_owned()];
     let won_filter = painter.closed_as("won");
     let tally = all.closed();
-    let deals = |count: i64| painter.locale.counted("analysis-deal-count", count, &[("count", &format::grouped(count))]);
+    let deals =
+        |count: i64| painter.locale.counted("analysis-deal-count", count, &[("count", &format::grouped(count))]);
     let mut tiles = Vec::new();
     let mut tile = |key: &str, figure: Figure, note: String| {
         tiles.push(Tile { label: painter.t(key), figure, note });
@@ -360,7 +361,11 @@ fn tiles(painter: &Painter<'_>, open: &[OpenGroup], all: &Outcome) -> Vec<Tile> 
                 tile(
                     "analysis-average",
                     figure,
-                    painter.locale.counted("analysis-won-count", all.won.count, &[("count", &format::grouped(all.won.count))]),
+                    painter.locale.counted(
+                        "analysis-won-count",
+                        all.won.count,
+                        &[("count", &format::grouped(all.won.count))],
+                    ),
                 );
             }
             None => tile("analysis-average", missing(), painter.t("analysis-nothing-won")),
