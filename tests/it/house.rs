@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("system", &["shell"]),
     ("tools::crm", &["shell", "system"]),
     ("demo", &["shell", "system", "tools::crm"]),
-    ("app", &["shell", "system", "tools::crm"]),
+    ("app", &["shell", "system", "tools", "tools::crm"]),
     ("cli_backup", &["shell", "app"]),
     ("cli", &["shell", "system", "tools::crm", "demo", "app", "cli_backup"]),
 ];
@@ -208,7 +208,7 @@ fn messages(locale: Locale) -> BTreeMap<String, (String, String)> {
                 line.split_once(" = ").unwrap_or_else(|| panic!("{path}:{}: not `key = text`: {line}", number + 1));
             assert!(
                 key.starts_with(|c: char| c.is_ascii_lowercase())
-                    && key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                    && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'),
                 "{path}:{}: the key {key:?} is not written like-this",
                 number + 1
             );

@@ -28,7 +28,8 @@ pub fn check(path: &Path) -> Result<()> {
     let mut declared = 0u64;
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(damaged)?;
-        if entry.enclosed_name().is_none() || entry.name().map_err(damaged)?.contains('\\') {
+        let name = entry.name().map_err(damaged)?;
+        if name.starts_with('/') || name.contains('\\') || entry.enclosed_name().is_none() {
             return Err(SheetError::UnsafePath);
         }
         declared = declared.saturating_add(entry.size());
