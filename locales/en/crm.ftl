@@ -337,10 +337,8 @@ edit-title = Edit { $name }
 create = Create
 clear = Clear
 nothing-found = Nothing found
-days = { $count ->
-    [one] { $count } day
-   *[other] { $count } days
-    }
+days = { $count } days
+days-one = { $count } day
 days-short = { $count }d
 notice-close-passed = The close date passed { $days } days ago. Set a date you believe in, or close the deal.
 notice-long-in-stage = In this stage for { $days } days; { $expected } are usual. What would move it?
@@ -421,11 +419,8 @@ task-done = Mark as done
 task-mark-done = Done: { $subject }
 lead-convert = Convert
 search-title = Search
-search-count = { $count ->
-    [0] Nothing found
-    [one] { $count } result
-   *[other] { $count } results
-    }
+search-count = { $count } results
+search-count-one = { $count } result
 palette-recent = Recent
 palette-pages = Pages
 palette-actions = Actions

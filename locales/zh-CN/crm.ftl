@@ -338,6 +338,7 @@ create = 创建
 clear = 清除
 nothing-found = 没有找到
 days = { $count } 天
+days-one = { $count } 天
 days-short = { $count }天
 notice-close-passed = 预计成交日已过 { $days } 天，请更新日期或关闭商机。
 notice-long-in-stage = 已停留 { $days } 天（通常 { $expected } 天），需要什么才能推进？
@@ -418,10 +419,8 @@ task-done = 标记完成
 task-mark-done = 完成：{ $subject }
 lead-convert = 转化
 search-title = 搜索
-search-count = { $count ->
-    [0] 没有找到
-   *[other] { $count } 条结果
-    }
+search-count = { $count } 条结果
+search-count-one = { $count } 条结果
 palette-recent = 最近
 palette-pages = 页面
 palette-actions = 操作

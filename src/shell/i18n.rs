@@ -141,6 +141,6 @@ mod tests {
                 assert!(locale.has(&key), "{} {key}", locale.tag());
             }
         }
-        assert_eq!(Locale::En.text_with("days", &[("count", "1")]), "1 day");
+        assert_eq!(Locale::En.counted("days", 1, &[("count", "1")]), "1 day");
     }
 }

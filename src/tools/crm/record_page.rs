@@ -336,7 +336,7 @@ impl Sight<'_> {
                     let days = self.days_in_stage();
                     return Some(Fact {
                         label: self.viewer.locale.text("record-days-in-stage"),
-                        html: Html(self.viewer.locale.text_with("days", &[("count", &days.to_string())])),
+                        html: Html(self.viewer.locale.counted("days", days, &[("count", &days.to_string())])),
                         exact,
                     });
                 }

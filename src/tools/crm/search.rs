@@ -69,7 +69,10 @@ pub async fn page(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
 
 fn counted(viewer: &Viewer, groups: &[Group]) -> String {
     let count = groups.iter().map(|group| group.hits.len()).sum::<usize>();
-    viewer.locale.text_with("search-count", &[("count", &count.to_string())])
+    if count == 0 {
+        return viewer.locale.text("nothing-found");
+    }
+    viewer.locale.counted("search-count", count as i64, &[("count", &count.to_string())])
 }
 
 fn matching(engine: store::Engine, viewer: &Viewer, object: &'static Object, words: &str, limit: i64) -> Sql {
