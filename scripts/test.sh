@@ -21,6 +21,8 @@ part() {
 }
 part "Rust: unit, property and integration tests, on SQLite and PostgreSQL" \
     cargo nextest run --release --workspace --locked --no-fail-fast --no-tests=fail
+part "Killed under load: nothing acknowledged is lost" cargo run --release --locked -p torture -- crash --kills 20
+part "Backed up under load: every archive is whole" cargo run --release --locked -p torture -- backup --n 5
 part "Scripts and styles in a browser" bash scripts/web-test.sh
 part "Trivet in a browser" bash scripts/e2e.sh "$binary"
 
