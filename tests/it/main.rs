@@ -4,6 +4,7 @@ mod administration;
 mod analysis;
 mod api;
 mod backup;
+mod convert;
 mod hidden;
 mod house;
 mod import;

@@ -445,7 +445,11 @@ fn changes_of(object: &'static Object, before: &Loaded, draft: &Draft) -> Vec<Ch
 }
 
 fn account_of(object: &'static Object, id: Uuid, draft: &Draft, before: Option<&Loaded>) -> Option<Uuid> {
-    if object.name == "account" { Some(id) } else { draft.after(before, "account").id() }
+    if object.name == "account" {
+        return Some(id);
+    }
+    // A converted lead counts with the account it became.
+    draft.after(before, "account").id().or_else(|| draft.after(before, "converted_account").id())
 }
 
 pub(super) async fn put_words(

@@ -10,6 +10,8 @@ pub mod analysis;
 pub mod api;
 mod board;
 mod calendar;
+pub mod convert;
+mod convert_page;
 mod deal_pages;
 pub mod evidence;
 mod home;
@@ -37,6 +39,7 @@ pub fn routes() -> Routes {
         .get("/search", Policy::SignedIn, search::page)
         .post("/views/{id}/removal", Policy::SignedIn, records::delete_view)
         .merge(deal_pages::routes())
+        .merge(convert_page::routes())
         .merge(home::routes())
         .merge(tasks::routes())
         .merge(calendar::routes())

@@ -232,6 +232,7 @@ pub static OPPORTUNITY: Object = Object {
         external_id(),
         owner_field(),
         Field::new("description", Kind::LongText).found(Found::ByText),
+        Field::new("lead", Kind::Ref("lead")).column("lead_id").computed(),
         Field::new("stage_since", Kind::Instant).computed().sorted(),
         created_at(),
         updated_at(),

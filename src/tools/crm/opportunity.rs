@@ -120,7 +120,7 @@ async fn enter_stage(
 }
 
 /// How long deals usually take from the first stage to the end, by the pipeline's own expectation.
-fn usual_days(config: &Config, stage: &Stage) -> i64 {
+pub(super) fn usual_days(config: &Config, stage: &Stage) -> i64 {
     let stages = config.pipeline(stage.pipeline).map_or(&[][..], |pipeline| &pipeline.stages);
     stages.iter().filter_map(|stage| stage.expected_days).sum::<i64>().max(30)
 }

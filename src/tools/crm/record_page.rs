@@ -6,7 +6,7 @@ use store::{Cell, Day, Session, Sql, Uuid, sql};
 
 use super::objects::{ACCOUNT, CONTACT, OPPORTUNITY, TASK};
 use super::timeline::{self, Timeline};
-use super::{evidence, items};
+use super::{convert_page, evidence, items};
 use crate::shell::access::{Level, Right};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
@@ -96,6 +96,9 @@ struct RecordBody<'a> {
     path: Vec<StageStep>,
     next_stage: Option<(Uuid, String)>,
     closed: bool,
+    may_convert: bool,
+    /// Kind, address and name of what a converted lead became.
+    became: Vec<(String, String, String)>,
     facts: Vec<Fact>,
     notice: Option<String>,
     timeline: Timeline,
@@ -192,6 +195,8 @@ pub async fn show(
         path,
         next_stage: next_stage.filter(|_| may_change),
         closed,
+        may_convert: object.name == "lead" && may_change && convert_page::is_offered(&viewer, &sight.text("status")),
+        became: if object.name == "lead" { sight.became() } else { Vec::new() },
         facts: sight.facts(),
         notice: sight.notice(closed),
         timeline,
@@ -268,6 +273,10 @@ impl Sight<'_> {
             }
             None => Html::default(),
         }
+    }
+
+    fn became(&self) -> Vec<(String, String, String)> {
+        convert_page::became(self.viewer, |key| Some((self.cell(key)?.clone(), self.label(key))))
     }
 
     fn pill(&self) -> Html {

@@ -4,7 +4,7 @@
 use store::event::Change;
 use store::{Cells, Day, Instant, Session, Sql, Uuid};
 
-use super::objects::{ACTIVITY, REGISTRY};
+use super::objects::{ACTIVITY, LEAD, REGISTRY};
 use crate::shell::access::Right;
 use crate::shell::error::Result;
 use crate::shell::format;
@@ -195,16 +195,17 @@ async fn events(
     before: Option<i64>,
 ) -> Result<Vec<Entry>> {
     let mut statement = Sql::new(
-        "SELECT e.id, e.at, p.name, e.via, e.kind, e.subject_type, e.subject_id, e.changes, e.reason, o.name, c.name
+        "SELECT e.id, e.at, p.name, e.via, e.kind, e.subject_type, e.subject_id, e.changes, e.reason,
+                COALESCE(o.name, c.name, l.name)
            FROM event e LEFT JOIN person p ON p.id = e.actor_id
            LEFT JOIN opportunity o ON o.id = e.subject_id AND e.subject_type = 'opportunity'
-           LEFT JOIN contact c ON c.id = e.subject_id AND e.subject_type = 'contact' WHERE ",
+           LEFT JOIN contact c ON c.id = e.subject_id AND e.subject_type = 'contact'
+           LEFT JOIN lead l ON l.id = e.subject_id AND e.subject_type = 'lead' WHERE ",
     );
     if object.name == "account" {
-        statement
-            .push("e.account_id = ")
-            .bind(id)
-            .push(" AND e.subject_type IN ('account', 'contact', 'opportunity') AND (e.subject_type = 'account'");
+        statement.push("e.account_id = ").bind(id).push(
+            " AND e.subject_type IN ('account', 'contact', 'opportunity', 'lead') AND (e.subject_type = 'account'",
+        );
         for (kind, alias) in [("contact", "vc"), ("opportunity", "vo")] {
             let Some(other) = REGISTRY.get(kind) else { continue };
             statement.push(&format!(" OR (e.subject_type = '{kind}' AND e.subject_id IN (SELECT {alias}.id FROM {kind} {alias} WHERE {alias}.account_id = ")).bind(id);
@@ -212,7 +213,10 @@ async fn events(
             (other.visible)(&mut statement, &viewer.scope, Right::Read, alias);
             statement.push("))");
         }
-        statement.push(")");
+        // A lead counts with the account it became.
+        statement.push(" OR (e.subject_type = 'lead' AND e.subject_id IN (SELECT vl.id FROM lead vl WHERE vl.id = e.subject_id AND ");
+        (LEAD.visible)(&mut statement, &viewer.scope, Right::Read, "vl");
+        statement.push(")))");
     } else {
         statement.push("e.subject_id = ").bind(id).push(&format!(" AND e.subject_type = '{}'", object.name));
     }
@@ -235,12 +239,11 @@ fn event_entry(viewer: &Viewer, page_of: &'static Object, cells: &[store::Cell])
     if kind == "updated" && shown.is_empty() {
         return None;
     }
-    let did = locale.text(&format!("timeline-event-{kind}"));
+    let did = locale.text(&format!("timeline-event-{}", kind.replace('_', "-")));
     let mut line = format!("<b>{}</b> {did}", escape(&who));
     if subject.name != page_of.name {
-        let name = if text(9).is_empty() { text(10) } else { text(9) };
         let id = cells[6].id().unwrap_or_default();
-        line.push_str(&format!(" <a href=\"/{}/{id}\">{}</a>", subject.plural, escape(name)));
+        line.push_str(&format!(" <a href=\"/{}/{id}\">{}</a>", subject.plural, escape(text(9))));
     }
     if matches!(text(3), "import" | "api" | "job") {
         line.push_str(&format!(" <span class=\"dim\">{}</span>", locale.text(&format!("timeline-via-{}", text(3)))));

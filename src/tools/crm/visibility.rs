@@ -4,7 +4,8 @@
 //!   (who works a deal must know the customer);
 //! - opportunity, lead: owner by level, or shared;
 //! - contact: as its account; without an account as its owner;
-//! - activity: its owner is me, or I see what it hangs on (deal, else lead, else account, else contact's account);
+//! - activity: its owner is me, or I see the lead it began with, or what it hangs on (deal, else account). What was said
+//!   with a lead is thereby also seen by those who see what the lead became, and lost to nobody who saw it before;
 //! - task: owner by level, or I made it;
 //! - product, person: everybody with a right on the kind.
 
@@ -83,9 +84,10 @@ pub fn activity(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
                 " OR {alias}.opportunity_id IN (SELECT ao.id FROM opportunity ao WHERE ao.deleted_at IS NULL AND "
             ));
             opportunity(statement, scope, Right::Read, "ao");
-            statement.push(&format!(") OR ({alias}.opportunity_id IS NULL AND {alias}.lead_id IN (SELECT al.id FROM lead al WHERE al.deleted_at IS NULL AND "));
+            statement
+                .push(&format!(") OR {alias}.lead_id IN (SELECT al.id FROM lead al WHERE al.deleted_at IS NULL AND "));
             lead(statement, scope, Right::Read, "al");
-            statement.push(&format!(")) OR ({alias}.opportunity_id IS NULL AND {alias}.lead_id IS NULL AND {alias}.account_id IN (SELECT aa.id FROM account aa WHERE aa.deleted_at IS NULL AND "));
+            statement.push(&format!(") OR ({alias}.opportunity_id IS NULL AND {alias}.account_id IN (SELECT aa.id FROM account aa WHERE aa.deleted_at IS NULL AND "));
             account(statement, scope, Right::Read, "aa");
             statement.push(")))");
         }
