@@ -21,7 +21,8 @@ pub struct Arguments {
     n: u32,
     #[arg(long, default_value_t = 16)]
     clients: u64,
-    #[arg(long, default_value = "127.0.0.1:8714")]
+    /// Port 0: any that is free
+    #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// The program; without it the one built beside this one
     #[arg(long)]

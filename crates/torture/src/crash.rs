@@ -22,7 +22,8 @@ pub struct Arguments {
     clients: u64,
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    #[arg(long, default_value = "127.0.0.1:8714")]
+    /// Port 0: any that is free
+    #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// The program; without it the one built beside this one
     #[arg(long)]

@@ -87,6 +87,10 @@ impl Server {
         data: &Path,
         address: SocketAddr,
     ) -> Result<(Server, Duration), String> {
+        // The server is told its port, so that it can be asked right from the start.
+        let address = std::net::TcpListener::bind(address)
+            .and_then(|free| free.local_addr())
+            .map_err(|error| format!("{address}: {error}"))?;
         let log = std::fs::File::options()
             .create(true)
             .append(true)
