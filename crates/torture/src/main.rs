@@ -4,11 +4,13 @@
 //! be half there (docs: Q1 of the test plan).
 //! `torture backup`: clients write while archives are made; every archive, restored, is sound and holds whatever was
 //! acknowledged before it began (Q4).
+//! `torture load`: a large company is imported and its pages are asked for by many at once (`make bench`).
 
 mod backup;
 mod check;
 mod client;
 mod crash;
+mod load;
 mod server;
 
 use clap::{Parser, Subcommand};
@@ -26,6 +28,8 @@ enum Command {
     Crash(crash::Arguments),
     /// Make and restore archives under load
     Backup(backup::Arguments),
+    /// Fill a house and measure how fast it answers
+    Load(load::Arguments),
 }
 
 fn main() -> std::process::ExitCode {
@@ -35,6 +39,7 @@ fn main() -> std::process::ExitCode {
         match cli.command {
             Command::Crash(arguments) => crash::run(arguments).await,
             Command::Backup(arguments) => backup::run(arguments).await,
+            Command::Load(arguments) => load::run(arguments).await,
         }
     });
     match outcome {

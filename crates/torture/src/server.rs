@@ -36,6 +36,9 @@ pub fn database_url(data: &Path) -> String {
     format!("sqlite:{}", data.join("trivet.db").display())
 }
 
+/// Of the administrator.
+pub const PASSWORD: &str = "correct horse battery";
+
 /// Sets an organisation up; returns a token of somebody who may write everything.
 pub async fn set_up(url: &str, data: &Path) -> Result<String, String> {
     let app = trivet::app::open(url, data, Clock::system(), false).await.map_err(|error| format!("{error:?}"))?;
@@ -48,7 +51,7 @@ pub async fn set_up(url: &str, data: &Path) -> Result<String, String> {
         calendar: Calendar::Months,
     };
     let email = "admin@trivet.test";
-    trivet::cli::set_up(&app, &organization, "Administrator", email, "correct horse battery")
+    trivet::cli::set_up(&app, &organization, "Administrator", email, PASSWORD)
         .await
         .map_err(|error| format!("{error:?}"))?;
     let token = new_token();
@@ -124,6 +127,11 @@ impl Server {
         }
     }
 
+    /// A line of the kernel's account of the process, like `VmRSS`: KB.
+    pub fn memory(&self, line: &str) -> u64 {
+        memory(self.child.id(), line)
+    }
+
     /// SIGKILL, as when the power button of a virtual machine is pressed.
     pub fn kill(mut self) {
         let _ = self.child.kill();
@@ -136,6 +144,13 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// KB; 0 once the process is gone.
+pub fn memory(process: u32, line: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let found = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
+    found.and_then(|text| text.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 /// The program that was built beside this one.

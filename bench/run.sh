@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Speed of a full house: 50,000 accounts, 100,000 deals, 1,000,000 activities on SQLite, then on PostgreSQL.
+#   run.sh BINARY [ARGUMENTS OF `torture load`]      ENGINES="sqlite postgres"
+source "$(dirname "$0")/../scripts/lib.sh"
+binary=$1
+shift
+need_postgres
+cargo build --release --locked -p torture
+for engine in ${ENGINES:-sqlite postgres}; do
+    say "Speed on $engine"
+    if [ "$engine" = postgres ]; then
+        bash scripts/with-postgres.sh target/release/torture load --program "$binary" "$@"
+    else
+        target/release/torture load --program "$binary" "$@"
+    fi
+done

@@ -1,0 +1,156 @@
+//! A company of any size as CSV files, taken in by the program's own import: the same numbers give the same files.
+
+use std::fs::File;
+use std::io::{BufWriter, Result, Write};
+use std::path::{Path, PathBuf};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use store::Day;
+
+/// How many rows of each kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    pub sellers: usize,
+    pub accounts: usize,
+    pub opportunities: usize,
+    pub activities: usize,
+}
+
+/// A file with the mapping that reads it.
+pub struct Table {
+    pub name: &'static str,
+    pub rows: usize,
+    pub file: PathBuf,
+    pub mapping: PathBuf,
+}
+
+const FIRST: [&str; 16] = [
+    "North", "Blue", "Iron", "Silver", "Green", "Harbour", "Summit", "River", "Oak", "Bright", "Stone", "Clear",
+    "East", "Grand", "Swift", "Union",
+];
+const SECOND: [&str; 16] = [
+    "Instruments",
+    "Logistics",
+    "Foods",
+    "Robotics",
+    "Textiles",
+    "Energy",
+    "Optics",
+    "Medical",
+    "Paper",
+    "Motors",
+    "Glass",
+    "Chemicals",
+    "Systems",
+    "Media",
+    "Tools",
+    "Marine",
+];
+const STAGES: [&str; 6] = ["open", "open", "open", "won", "lost", "lost"];
+
+/// Writes every table into the folder, in the order in which they must be imported. `stages` are the names of the stages:
+/// open ones in their order, then won, then lost.
+pub fn write(folder: &Path, size: Size, stages: &Stages, today: Day, seed: u64) -> Result<Vec<Table>> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let owner = |number: usize| format!("seller{}@load.test", number % size.sellers);
+    let people = table(folder, "people", "person", "email", &["name", "email", "roles"], size.sellers, |number| {
+        vec![format!("Seller {number}"), owner(number), "seller".into()]
+    })?;
+    let accounts = table(folder, "accounts", "account", "name", &["name", "owner", "city"], size.accounts, |number| {
+        vec![account(number), owner(number), SECOND[number % 7].into()]
+    })?;
+    let columns = [
+        "external_id",
+        "name",
+        "owner",
+        "account",
+        "stage",
+        "reached_stage",
+        "created_on",
+        "closed_on",
+        "close_date",
+        "amount",
+    ];
+    let opportunities =
+        table(folder, "opportunities", "opportunity", "external_id", &columns, size.opportunities, |number| {
+            let created = today.plus(-random.random_range(1..700));
+            let reached = &stages.open[random.random_range(0..stages.open.len())];
+            let outcome = STAGES[random.random_range(0..STAGES.len())];
+            let (stage, before, closed, close) = match outcome {
+                "open" => (reached, String::new(), String::new(), today.plus(random.random_range(1..200)).to_string()),
+                closed => {
+                    let day = created.plus(random.random_range(5..160)).min(today).to_string();
+                    let stage = if closed == "won" { &stages.won } else { &stages.lost };
+                    (stage, reached.clone(), day.clone(), day)
+                }
+            };
+            vec![
+                deal(number),
+                format!("{} renewal {number}", FIRST[number % 16]),
+                owner(number),
+                account(number % size.accounts),
+                stage.clone(),
+                before,
+                created.to_string(),
+                closed,
+                close,
+                random.random_range(1_000..900_000).to_string(),
+            ]
+        })?;
+    let columns = ["kind", "subject", "body", "happened_at", "owner", "opportunity"];
+    let activities = table(folder, "activities", "activity", "", &columns, size.activities, |number| {
+        let about = random.random_range(0..size.opportunities);
+        vec![
+            ["call", "meeting", "mail", "note"][number % 4].into(),
+            format!("{} about {}", ["Call", "Meeting", "Mail", "Note"][number % 4], SECOND[about % 16]),
+            "Asked who decides, by when, and what stands in the way.".into(),
+            format!("{} 10:{:02}", today.plus(-random.random_range(0..600)), number % 60),
+            owner(about),
+            deal(about),
+        ]
+    })?;
+    Ok(vec![people, accounts, opportunities, activities])
+}
+
+/// Names of the stages that deals are put into.
+pub struct Stages {
+    pub open: Vec<String>,
+    pub won: String,
+    pub lost: String,
+}
+
+fn account(number: usize) -> String {
+    format!("{} {} {number}", FIRST[number % 16], SECOND[number / 16 % 16])
+}
+
+fn deal(number: usize) -> String {
+    format!("D{number}")
+}
+
+fn table(
+    folder: &Path,
+    name: &'static str,
+    object: &str,
+    key: &str,
+    columns: &[&str],
+    rows: usize,
+    mut row: impl FnMut(usize) -> Vec<String>,
+) -> Result<Table> {
+    let (file, mapping) = (folder.join(format!("{name}.csv")), folder.join(format!("{name}.toml")));
+    let mut csv = BufWriter::new(File::create(&file)?);
+    writeln!(csv, "{}", columns.join(","))?;
+    for number in 0..rows {
+        let cells: Vec<String> = row(number).iter().map(|cell| format!("\"{cell}\"")).collect();
+        writeln!(csv, "{}", cells.join(","))?;
+    }
+    csv.flush()?;
+    let mut toml = format!("object = \"{object}\"\non_match = \"create\"\n");
+    if !key.is_empty() {
+        toml = format!("object = \"{object}\"\nkey = \"{key}\"\non_match = \"update\"\n");
+    }
+    for column in columns {
+        toml.push_str(&format!("[columns.{column}]\nfield = \"{column}\"\n"));
+    }
+    std::fs::write(&mapping, toml)?;
+    Ok(Table { name, rows, file, mapping })
+}
