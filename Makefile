@@ -7,7 +7,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo build test e2e web-test check lint gen gen-check bench release fresh-clone
+.PHONY: help demo build test e2e web-test check lint gen gen-check api-test bench release fresh-clone
 
 LOCALE ?= en
 PORT ?= 8700
@@ -44,6 +44,9 @@ gen: build       ## Writes the generated files anew
 
 gen-check: gen
 	@bash scripts/gen-check.sh
+
+api-test: build  ## Random calls of the API by four roles against its own document (EXAMPLES=50; installs schemathesis)
+	@bash scripts/schemathesis.sh
 
 bench: build     ## Speed on generated data, SQLite and PostgreSQL (takes long; ARGS=… go to bench/run.sh)
 	@bash bench/run.sh "$(BINARY)" $(ARGS)

@@ -144,9 +144,11 @@ fn every_figure_has_exactly_its_rows_behind_it() {
             ] {
                 check_links(app, person, path, 15).await;
             }
+            // Who leads nobody has no team, and then no figures: those of the manager are many.
+            let at_least = if person.id == world.manager.id { 15 } else { 0 };
+            check_links(app, person, "/analysis?period=year&source=referral&owner=team", at_least).await;
             check_links(app, person, "/", 4).await;
         }
-        check_links(app, &world.manager, "/analysis?period=year&source=referral&owner=team", 15).await;
     });
 }
 

@@ -1,8 +1,6 @@
 //! Archives made while clients write.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,7 +10,7 @@ use store::Db;
 
 use crate::check;
 use crate::client::{Kind, Refusal};
-use crate::server::{Folder, Server, database_url, program, set_up};
+use crate::server::{Folder, Place, Server, database_url, set_up};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -21,12 +19,8 @@ pub struct Arguments {
     n: u32,
     #[arg(long, default_value_t = 16)]
     clients: u64,
-    /// Port 0: any that is free
-    #[arg(long, default_value = "127.0.0.1:0")]
-    listen: SocketAddr,
-    /// The program; without it the one built beside this one
-    #[arg(long)]
-    program: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
 }
 
 pub async fn run(arguments: Arguments) -> Result<(), String> {
@@ -35,8 +29,8 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
     std::fs::create_dir_all(&data).map_err(|error| error.to_string())?;
     let url = database_url(&data);
     let token = set_up(&url, &data).await?;
-    let program = arguments.program.unwrap_or_else(program);
-    let (server, _) = Server::start(&program, &url, &data, arguments.listen).await?;
+    let program = arguments.place.program();
+    let (server, _) = Server::start(&arguments.place, &url, &data).await?;
     let acknowledged: Arc<Mutex<BTreeSet<(Kind, String)>>> = Arc::default();
     let wrong: Arc<Mutex<Vec<String>>> = Arc::default();
     let (stop, copying) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));

@@ -1,8 +1,6 @@
 //! Kill, restart, compare.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,7 +10,7 @@ use store::Db;
 
 use crate::check;
 use crate::client::{Kind, Refusal};
-use crate::server::{Folder, Server, database_url, program, set_up};
+use crate::server::{Folder, Place, Server, database_url, set_up};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -22,12 +20,8 @@ pub struct Arguments {
     clients: u64,
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Port 0: any that is free
-    #[arg(long, default_value = "127.0.0.1:0")]
-    listen: SocketAddr,
-    /// The program; without it the one built beside this one
-    #[arg(long)]
-    program: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
 }
 
 type Acknowledged = Arc<Mutex<BTreeSet<(Kind, String)>>>;
@@ -40,7 +34,6 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
     let data = &folder.0;
     let url = database_url(data);
     let token = set_up(&url, data).await?;
-    let program = arguments.program.unwrap_or_else(program);
     let mut random = StdRng::seed_from_u64(arguments.seed);
     let acknowledged = Acknowledged::default();
     let wrong: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -48,7 +41,7 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
     let mut slowest = Duration::ZERO;
     let began = Instant::now();
     for kill in 1..=arguments.kills {
-        let (server, ready) = Server::start(&program, &url, data, arguments.listen).await?;
+        let (server, ready) = Server::start(&arguments.place, &url, data).await?;
         slowest = slowest.max(ready);
         if ready > READY {
             return Err(format!("ready again only after {ready:?}"));
@@ -88,7 +81,7 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
         }
         // Through a start of the program, as it would be, or at once.
         if random.random_bool(0.5) {
-            let (server, ready) = Server::start(&program, &url, data, arguments.listen).await?;
+            let (server, ready) = Server::start(&arguments.place, &url, data).await?;
             slowest = slowest.max(ready);
             server.kill();
         }

@@ -76,6 +76,24 @@ pub async fn set_up(url: &str, data: &Path) -> Result<String, String> {
     Ok(token)
 }
 
+/// Which program is strained, and where it listens.
+#[derive(clap::Args, Clone)]
+pub struct Place {
+    /// Port 0: any that is free
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// The program; without it the one built beside this one
+    #[arg(long)]
+    program: Option<PathBuf>,
+}
+
+impl Place {
+    pub fn program(&self) -> PathBuf {
+        let own = std::env::current_exe().expect("a program knows its file");
+        self.program.clone().unwrap_or_else(|| own.with_file_name("trivet"))
+    }
+}
+
 /// A running `trivet serve`; killed when dropped.
 pub struct Server {
     child: Child,
@@ -84,12 +102,8 @@ pub struct Server {
 
 impl Server {
     /// Starts the program and waits until it answers; returns also how long that took.
-    pub async fn start(
-        program: &Path,
-        url: &str,
-        data: &Path,
-        address: SocketAddr,
-    ) -> Result<(Server, Duration), String> {
+    pub async fn start(place: &Place, url: &str, data: &Path) -> Result<(Server, Duration), String> {
+        let (program, address) = (place.program(), place.listen);
         // The server is told its port, so that it can be asked right from the start.
         let address = std::net::TcpListener::bind(address)
             .and_then(|free| free.local_addr())
@@ -99,7 +113,7 @@ impl Server {
             .append(true)
             .open(data.join("server.log"))
             .map_err(|error| error.to_string())?;
-        let child = Command::new(program)
+        let child = Command::new(&program)
             .arg("serve")
             .args(["--listen", &address.to_string(), "--api-per-minute", "1000000"])
             .arg("--data")
@@ -151,10 +165,4 @@ pub fn memory(process: u32, line: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let found = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
     found.and_then(|text| text.split_whitespace().next()?.parse().ok()).unwrap_or(0)
-}
-
-/// The program that was built beside this one.
-pub fn program() -> PathBuf {
-    let own = std::env::current_exe().expect("a program knows its file");
-    own.with_file_name("trivet")
 }

@@ -444,12 +444,13 @@ fn changes_of(object: &'static Object, before: &Loaded, draft: &Draft) -> Vec<Ch
         .collect()
 }
 
-fn account_of(object: &'static Object, id: Uuid, draft: &Draft, before: Option<&Loaded>) -> Option<Uuid> {
-    if object.name == "account" {
-        return Some(id);
+/// The account whose timeline an event of this record stands on.
+pub(super) fn account_of(object: &'static Object, id: Uuid, draft: &Draft, before: Option<&Loaded>) -> Option<Uuid> {
+    match object.account {
+        "" => None,
+        "id" => Some(id),
+        field => draft.after(before, field).id(),
     }
-    // A converted lead counts with the account it became.
-    draft.after(before, "account").id().or_else(|| draft.after(before, "converted_account").id())
 }
 
 pub(super) async fn put_words(

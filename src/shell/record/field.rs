@@ -20,6 +20,9 @@ pub struct Object {
     pub icon: &'static str,
     /// The field shown beside the name in search results and pickers; empty: none.
     pub hint: &'static str,
+    /// Whose timeline the record's events also stand on: the field that names the account, `id` for accounts themselves;
+    /// empty: nobody's.
+    pub account: &'static str,
     pub fields: &'static [Field],
     /// Sorted by this field unless asked otherwise; `-` in front: newest or largest first.
     pub default_sort: &'static str,

@@ -5,7 +5,7 @@ use serde_json::json;
 use store::event::{self, Change, Event};
 use store::{Instant, Session, Sql, Tx, Uuid, new_id, sql};
 
-use super::{Actor, Loaded, Object, command, query};
+use super::{Actor, Draft, Loaded, Object, command, query};
 use crate::shell::access::Right;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::viewer::Viewer;
@@ -125,7 +125,7 @@ async fn record_event(
     kind: &str,
     change: Change,
 ) -> Result<()> {
-    let account = if object.name == "account" { Some(record.id) } else { record.id_of("account") };
+    let account = command::account_of(object, record.id, &Draft::default(), Some(record));
     event::record(
         tx,
         Event {

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
-use store::{Cell, Session, Uuid};
+use store::{Cell, Session, Tx, Uuid};
 
 use super::convert::{self, Deal, Party, Wish};
 use super::evidence;
@@ -18,11 +18,11 @@ use super::stage::{Move, move_to};
 use crate::shell::access::{Level, Right};
 use crate::shell::api::operation::reference;
 use crate::shell::api::records::{inputs_of, present, said_again};
-use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, MayMatch, Operation, schema_of, shape};
+use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, MayMatch, Operation, Post, schema_of, shape};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
-use crate::shell::record::{command, query};
+use crate::shell::record::{Actor, Loaded, Object, command, query};
 use crate::shell::routes::Policy;
 use crate::shell::viewer::Viewer;
 
@@ -206,17 +206,32 @@ async fn move_deal(
     body: Body,
 ) -> Result<Answer> {
     let wish = read_move(body.members()?)?;
-    let actor = app.actor(&viewer, "api");
+    change(&app, &viewer, &OPPORTUNITY, id, &body.post, async |tx, actor, deal| {
+        move_to(tx, actor, id, seen.within(deal.version)?, wish).await
+    })
+    .await
+}
+
+/// A change that more than the fields of one record are part of. Said again if it was made already; authorised, made and
+/// kept in one transaction; answered with the record as it then is. `make` gives the record's new version.
+async fn change(
+    app: &App,
+    viewer: &Viewer,
+    object: &'static Object,
+    id: Uuid,
+    post: &Post,
+    make: impl AsyncFnOnce(&mut Tx, &Actor, &Loaded) -> Result<i64>,
+) -> Result<Answer> {
+    let actor = app.actor(viewer, "api");
     let mut tx = app.db.write().await?;
-    if let Some(answer) = body.post.begin(&mut tx, &actor).await? {
-        return said_again(&mut tx, &actor, &OPPORTUNITY, answer).await;
+    if let Some(answer) = post.begin(&mut tx, &actor).await? {
+        return said_again(&mut tx, &actor, object, answer).await;
     }
-    let deal = command::load_for_write(&mut tx, &actor, &OPPORTUNITY, id).await?;
-    let version = seen.within(deal.version)?;
-    let version = move_to(&mut tx, &actor, id, version, wish).await?;
-    let (record, tag) = present(&mut tx, &actor, &OPPORTUNITY, id, version).await?;
+    let record = command::load_for_write(&mut tx, &actor, object, id).await?;
+    let version = make(&mut tx, &actor, &record).await?;
+    let (record, tag) = present(&mut tx, &actor, object, id, version).await?;
     let answer = Answer::ok(record).with_etag(tag);
-    body.post.keep(&mut tx, &actor, &answer).await?;
+    post.keep(&mut tx, &actor, &answer).await?;
     tx.commit().await?;
     Ok(answer)
 }
@@ -530,21 +545,13 @@ async fn convert_lead(
     body: Body,
 ) -> Result<Answer> {
     let wish = read_conversion(body.read()?)?;
-    let actor = app.actor(&viewer, "api");
-    let mut tx = app.db.write().await?;
-    if let Some(answer) = body.post.begin(&mut tx, &actor).await? {
-        return said_again(&mut tx, &actor, &LEAD, answer).await;
-    }
-    let lead = command::load_for_write(&mut tx, &actor, &LEAD, id).await?;
-    // What was converted already is said before the version, which that has changed.
-    convert::check_open(lead.text("status"))?;
-    let version = seen.within(lead.version)?;
-    let became = convert::convert(&mut tx, &actor, id, version, wish).await?;
-    let (record, tag) = present(&mut tx, &actor, &LEAD, id, became.version).await?;
-    let answer = Answer::ok(record).with_etag(tag);
-    body.post.keep(&mut tx, &actor, &answer).await?;
-    tx.commit().await?;
-    Ok(answer)
+    change(&app, &viewer, &LEAD, id, &body.post, async |tx, actor, lead| {
+        // What was converted already is said before the version, which that has changed.
+        convert::check_open(lead.text("status"))?;
+        let version = seen.within(lead.version)?;
+        Ok(convert::convert(tx, actor, id, version, wish).await?.version)
+    })
+    .await
 }
 
 fn read_conversion(given: Conversion) -> Result<Wish> {

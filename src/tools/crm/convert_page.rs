@@ -68,8 +68,10 @@ impl ConvertBody<'_> {
         let of = |question: &Question| {
             let own = question.error.iter().map(|error| (format!("convert-{}", question.key), error.clone()));
             let inputs = question.options.iter().flat_map(|option| &option.inputs);
-            let inputs = inputs
-                .filter_map(|input| Some((input.id.clone(), format!("{}: {}", input.label, input.error.as_ref()?))));
+            // Each part has a name: the part is said, too.
+            let inputs = inputs.filter_map(|input| {
+                Some((input.id.clone(), format!("{} · {}: {}", question.legend, input.label, input.error.as_ref()?)))
+            });
             own.chain(inputs).collect::<Vec<_>>()
         };
         self.questions.iter().flat_map(of).collect()

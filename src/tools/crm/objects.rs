@@ -70,6 +70,7 @@ pub static ACCOUNT: Object = Object {
     title: "name",
     icon: "building",
     hint: "city",
+    account: "id",
     default_sort: "name",
     fields: &[
         name_field(),
@@ -115,6 +116,7 @@ pub static CONTACT: Object = Object {
     title: "name",
     icon: "address-book",
     hint: "job_title",
+    account: "account",
     default_sort: "name",
     fields: &[
         name_field(),
@@ -147,6 +149,7 @@ pub static LEAD: Object = Object {
     title: "name",
     icon: "user-plus",
     hint: "company",
+    account: "converted_account",
     default_sort: "-created_on",
     fields: &[
         name_field(),
@@ -195,6 +198,7 @@ pub static OPPORTUNITY: Object = Object {
     title: "name",
     icon: "target-arrow",
     hint: "stage",
+    account: "account",
     default_sort: "close_date",
     fields: &[
         name_field(),
@@ -261,6 +265,7 @@ pub static ACTIVITY: Object = Object {
     title: "subject",
     icon: "activity",
     hint: "",
+    account: "account",
     default_sort: "-happened_at",
     fields: &[
         Field::new("kind", Kind::Choice(ACTIVITY_KINDS)).required().listed(),
@@ -297,6 +302,7 @@ pub static TASK: Object = Object {
     title: "subject",
     icon: "checkbox",
     hint: "",
+    account: "account",
     default_sort: "due_date",
     fields: &[
         Field::new("subject", TEXT).required().listed(),
@@ -334,6 +340,7 @@ pub static PRODUCT: Object = Object {
     title: "name",
     icon: "package",
     hint: "code",
+    account: "",
     default_sort: "name",
     fields: &[
         name_field(),
@@ -363,6 +370,7 @@ pub static PERSON: Object = Object {
     title: "name",
     icon: "users",
     hint: "email",
+    account: "",
     default_sort: "name",
     fields: &[
         Field::new("name", TEXT).required().listed().sorted_by("name_key"),

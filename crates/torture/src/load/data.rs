@@ -19,6 +19,8 @@ pub struct Size {
 /// A file with the mapping that reads it.
 pub struct Table {
     pub name: &'static str,
+    /// The kind of record, which is also its table in the database.
+    pub object: &'static str,
     pub rows: usize,
     pub file: PathBuf,
     pub mapping: PathBuf,
@@ -46,10 +48,10 @@ const SECOND: [&str; 16] = [
     "Tools",
     "Marine",
 ];
-const STAGES: [&str; 6] = ["open", "open", "open", "won", "lost", "lost"];
+/// Half of the deals are open.
+const OUTCOMES: [&str; 6] = ["open", "open", "open", "won", "lost", "lost"];
 
-/// Writes every table into the folder, in the order in which they must be imported. `stages` are the names of the stages:
-/// open ones in their order, then won, then lost.
+/// Writes every table into the folder, in the order in which they must be imported.
 pub fn write(folder: &Path, size: Size, stages: &Stages, today: Day, seed: u64) -> Result<Vec<Table>> {
     let mut random = StdRng::seed_from_u64(seed);
     let owner = |number: usize| format!("seller{}@load.test", number % size.sellers);
@@ -75,7 +77,7 @@ pub fn write(folder: &Path, size: Size, stages: &Stages, today: Day, seed: u64) 
         table(folder, "opportunities", "opportunity", "external_id", &columns, size.opportunities, |number| {
             let created = today.plus(-random.random_range(1..700));
             let reached = &stages.open[random.random_range(0..stages.open.len())];
-            let outcome = STAGES[random.random_range(0..STAGES.len())];
+            let outcome = OUTCOMES[random.random_range(0..OUTCOMES.len())];
             let (stage, before, closed, close) = match outcome {
                 "open" => (reached, String::new(), String::new(), today.plus(random.random_range(1..200)).to_string()),
                 closed => {
@@ -130,7 +132,7 @@ fn deal(number: usize) -> String {
 fn table(
     folder: &Path,
     name: &'static str,
-    object: &str,
+    object: &'static str,
     key: &str,
     columns: &[&str],
     rows: usize,
@@ -152,5 +154,5 @@ fn table(
         toml.push_str(&format!("[columns.{column}]\nfield = \"{column}\"\n"));
     }
     std::fs::write(&mapping, toml)?;
-    Ok(Table { name, rows, file, mapping })
+    Ok(Table { name, object, rows, file, mapping })
 }

@@ -8,13 +8,13 @@ mod browser;
 mod data;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use store::{Clock, Db};
 
-use crate::server::{Folder, PASSWORD, Server, database_url, program, set_up};
+use crate::server::{Folder, PASSWORD, Place, Server, database_url, set_up};
 use browser::{Browser, Measured};
 use data::{Size, Stages, Table};
 
@@ -37,19 +37,15 @@ pub struct Arguments {
     /// An empty database; without it a SQLite file in a temporary folder
     #[arg(long, env = "TRIVET_DATABASE_URL")]
     database_url: Option<String>,
-    /// Port 0: any that is free
-    #[arg(long, default_value = "127.0.0.1:0")]
-    listen: SocketAddr,
-    /// The program; without it the one built beside this one
-    #[arg(long)]
-    program: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
 }
 
 pub async fn run(arguments: Arguments) -> Result<(), String> {
     let folder = Folder::new();
     let data = &folder.0;
     let url = arguments.database_url.unwrap_or_else(|| database_url(data));
-    let program = arguments.program.unwrap_or_else(program);
+    let program = arguments.place.program();
     set_up(&url, data).await?;
     let db = Db::open(&url).await.map_err(|error| error.to_string())?;
     let stages = stages(&db).await?;
@@ -65,11 +61,12 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
     println!("\nimport                 rows      time    rows/s   peak memory");
     for table in &tables {
         import(&program, &url, data, table)?;
+        check_count(&db, table).await?;
     }
     let ids = ids(&db).await?;
     db.close().await;
 
-    let (server, ready) = Server::start(&program, &url, data, arguments.listen).await?;
+    let (server, ready) = Server::start(&arguments.place, &url, data).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     println!("\nstart until the first answer {ready:.0?}; memory idle {} MB", server.memory("VmRSS") / 1024);
     println!("\npage (as a partner, who sees all)    clients    p50      p95      p99   requests/s  p95 ÷ ping   size");
@@ -125,6 +122,17 @@ fn import(program: &Path, url: &str, data: &Path, table: &Table) -> Result<(), S
     let took = began.elapsed().as_secs_f64();
     let (name, rows) = (table.name, table.rows);
     println!("{name:<16} {rows:>10} {took:>7.1} s {:>9.0} {:>10} MB", rows as f64 / took, peak / 1024);
+    Ok(())
+}
+
+/// Rows that were refused would make everything after them look fast.
+async fn check_count(db: &Db, table: &Table) -> Result<(), String> {
+    let mut session = db.read().await.map_err(|error| error.to_string())?;
+    let count = format!("SELECT COUNT(*) FROM {}", table.object);
+    let found: i64 = session.value(count.as_str()).await.map_err(|error| error.to_string())?.unwrap_or(0);
+    if found < table.rows as i64 {
+        return Err(format!("{} of {} rows of {} were imported", found, table.rows, table.file.display()));
+    }
     Ok(())
 }
 
