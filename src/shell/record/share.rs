@@ -44,7 +44,34 @@ pub async fn of_record(
     if !query::allowed(session, viewer, object, id, Right::Read).await? {
         return Err(Error::NotFound);
     }
+    of_visible(session, object, id).await
+}
+
+/// With whom a record is shared that the caller has shown to be visible.
+pub async fn of_visible(session: &mut Session, object: &'static Object, id: Uuid) -> Result<Vec<Share>> {
     Ok(session.all(sql!(OF_RECORD, id, object.name)).await?)
+}
+
+/// What a viewer may do to a record that they see.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rights {
+    pub write: bool,
+    pub share: bool,
+}
+
+/// Both rights in one statement; for kinds that are not shared only the first.
+pub async fn rights(session: &mut Session, viewer: &Viewer, object: &'static Object, id: Uuid) -> Result<Rights> {
+    if !is_shared(object) {
+        return Ok(Rights { write: query::allowed(session, viewer, object, id, Right::Write).await?, share: false });
+    }
+    let scope = &viewer.scope;
+    let mut statement = Sql::new("SELECT CASE WHEN ");
+    scope.push_owner(&mut statement, scope.level(object.name, Right::Write), "t.owner_id");
+    statement.push(&format!(" THEN 'share' ELSE 'write' END FROM {} t WHERE t.id = ", object.table)).bind(id);
+    statement.push(" AND t.deleted_at IS NULL AND ");
+    (object.visible)(&mut statement, scope, Right::Write, "t");
+    let found: Option<String> = session.value(statement).await?;
+    Ok(Rights { write: found.is_some(), share: found.is_some_and(|right| right == "share") })
 }
 
 /// The record, if the actor may share it.
