@@ -269,7 +269,9 @@ fn event_entry(
     let subject = REGISTRY.get(text(5))?;
     let who = if text(2).is_empty() { locale.text("timeline-system") } else { text(2).to_owned() };
     let changes: Vec<Change> = serde_json::from_str(text(7)).unwrap_or_default();
-    let shown: Vec<String> = changes.iter().filter_map(|change| change_line(viewer, subject, change)).collect();
+    // What a lead became stands on its page, with links.
+    let told = if text(4) == "converted" { &[][..] } else { &changes[..] };
+    let shown: Vec<String> = told.iter().filter_map(|change| change_line(viewer, subject, change)).collect();
     let kind = text(4);
     if kind == "updated" && shown.is_empty() {
         return None;
