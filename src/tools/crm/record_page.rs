@@ -175,8 +175,8 @@ async fn respond_record(
     let (row, fields) = query::find(&mut session, viewer, app.registry, object, record).await?;
     let rights = share::rights(&mut session, viewer, object, record).await?;
     let may_change = rights.write;
-    let shows = Shows { viewer: viewer, registry: app.registry, object, today };
-    let sight = Sight { app, viewer: viewer, shows: &shows, fields: &fields, row: &row, today };
+    let shows = Shows { viewer, registry: app.registry, object, today };
+    let sight = Sight { app, viewer, shows: &shows, fields: &fields, row: &row, today };
     let locale = viewer.locale;
 
     let tab = match tab {

@@ -284,7 +284,7 @@ fn event_entry(
     }
     if let Some(file) = changes.iter().find(|change| change.field == files::FILE) {
         let name = file.new.as_str().or(file.old.as_str()).unwrap_or("—");
-        line.push_str(&format!(" <ins>{}</ins>", escape(name)));
+        line.push_str(&format!(" <span class=\"change\"><ins>{}</ins></span>", escape(name)));
     }
     if subject.name != page_of.name {
         let id = cells[6].id().unwrap_or_default();
