@@ -10,6 +10,9 @@ const SCREENS = [
   { path: '/accounts' },
   { path: '/contacts' },
   { path: '/leads' },
+  { path: '/leads?view=none&f=status:is:qualified', name: 'lead-convert', first: '/convert' },  // of the first record in the list
+  { path: '/accounts', name: 'account', first: '' },
+  { path: '/accounts', name: 'account-files', first: '?tab=files' },
   { path: '/opportunities' },
   { path: '/board' },
   { path: '/tasks' },
@@ -26,6 +29,12 @@ const SCREENS = [
   { path: '/sign-in', open: true },       // seen without a session
 ]
 const LOCALES = (process.env.E2E_LOCALES ?? 'en,zh-CN').split(','), THEMES = ['light', 'dark'], WIDTHS = [1440, 390]
+
+/** The address of the first record in a list. */
+async function firstOf(page, list) {
+  await page.goto(BASE + list, { waitUntil: 'load' })
+  return page.getAttribute('a[data-open]', 'href')
+}
 
 export async function screens(tests = suite()) {
   const only = process.env.ONLY            // part of a path
@@ -53,10 +62,11 @@ export async function screens(tests = suite()) {
         await setLocale(page, locale).catch(() => {})
         await page.close()
       }
-      for (const { path, name = path.slice(1).replace(/\W+/g, '-') } of list) {
+      for (const { path, first, name = path.slice(1).replace(/\W+/g, '-') } of list) {
         await tests.test(`${name} ${locale} ${theme} ${width}`, async () => {
           const page = await watch(real)
-          const answer = await page.goto(BASE + path, { waitUntil: 'load' })
+          const address = first === undefined ? path : await firstOf(page, path) + first
+          const answer = await page.goto(BASE + address, { waitUntil: 'load' })
           await page.waitForTimeout(250)
           const findings = [...await page.findings(), ...await tooWide(page), ...await rawKeys(page)]
           if (!answer?.ok()) findings.push(`answered ${answer?.status()}`)
@@ -66,7 +76,7 @@ export async function screens(tests = suite()) {
           await page.screenshot({ path: join(out, `${name}-${locale}-${theme}-${width}.png`), fullPage: false })
           await page.close()
           const looked = await free.newPage()
-          await looked.goto(BASE + path, { waitUntil: 'load' })
+          await looked.goto(BASE + address, { waitUntil: 'load' })
           findings.push(...await axe(looked))
           await looked.close()
           return findings

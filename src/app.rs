@@ -37,7 +37,10 @@ pub const MIGRATIONS: &[Migration] = &[
 
 /// The JSON API: what every kind of record has, then what is particular, a line per slice.
 pub fn api() -> Api {
-    Api::new().merge(records::operations(&tools::crm::REGISTRY)).merge(tools::crm::api::operations())
+    Api::new()
+        .merge(records::operations(&tools::crm::REGISTRY))
+        .merge(tools::crm::api::operations())
+        .merge(tools::crm::file_api::operations())
 }
 
 /// Every route of the house.

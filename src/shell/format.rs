@@ -152,6 +152,15 @@ pub fn parse_amount(text: &str, currency: &str) -> Option<i64> {
     minor.to_i64().filter(|minor| minor.abs() <= 100_000_000_000_000_000)
 }
 
+/// `640 B`, `12.3 KB`, `4.0 MB`: the same in both languages.
+pub fn bytes(size: i64) -> String {
+    match size {
+        ..1024 => format!("{size} B"),
+        1024..1_048_576 => format!("{:.1} KB", size as f64 / 1024.0),
+        _ => format!("{:.1} MB", size as f64 / 1_048_576.0),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

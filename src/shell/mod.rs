@@ -18,4 +18,6 @@ pub mod page;
 pub mod record;
 pub mod records;
 pub mod routes;
+pub mod shares;
+pub mod upload;
 pub mod viewer;

@@ -56,7 +56,19 @@ const HOUSE_KINDS: [&str; 13] = [
     "created",
     "exported",
 ];
-const RECORD_KINDS: [&str; 7] = ["updated", "deleted", "restored", "stage", "items", "converted", "handed_over"];
+const RECORD_KINDS: [&str; 11] = [
+    "updated",
+    "deleted",
+    "restored",
+    "stage",
+    "items",
+    "converted",
+    "handed_over",
+    "shared",
+    "unshared",
+    "attached",
+    "detached",
+];
 
 /// Which events.
 #[derive(Debug, Clone, Default, PartialEq)]

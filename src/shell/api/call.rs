@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Uri, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
@@ -260,6 +260,16 @@ impl Post {
         hash.update(&bytes);
         let request_hash = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok((Post { key: key_of(&parts.headers)?, path, request_hash }, bytes))
+    }
+}
+
+impl Post {
+    /// Of a form with a file: the same file under the same name is the same request.
+    pub fn of_upload(headers: &HeaderMap, uri: &Uri, name: &str, sha256: &str) -> Result<Post> {
+        let path = uri.path().to_owned();
+        let hash = Sha256::digest([path.as_str(), name, sha256].join("\0"));
+        let request_hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Post { key: key_of(headers)?, path, request_hash })
     }
 }
 

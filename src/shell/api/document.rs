@@ -162,7 +162,7 @@ fn entry(operation: &Operation, locale: Locale) -> Json {
         if let Some(example) = &operation.example {
             content["example"] = example.clone();
         }
-        entry["requestBody"] = json!({ "required": true, "content": { "application/json": content } });
+        entry["requestBody"] = json!({ "required": true, "content": { operation.request_type: content } });
     }
     let mut responses: Vec<(u16, Json)> =
         operation.answers.iter().map(|reply| (reply.status, answered(reply, locale))).collect();
@@ -200,7 +200,7 @@ fn answered(reply: &Reply, locale: Locale) -> Json {
     }
     entry["headers"] = Json::Object(headers);
     if let Some(schema) = &reply.schema {
-        entry["content"] = json!({ "application/json": { "schema": schema } });
+        entry["content"] = json!({ reply.media_type: { "schema": schema } });
     }
     entry
 }

@@ -32,6 +32,8 @@ pub struct Operation {
     pub policy: Policy,
     pub parameters: Vec<Parameter>,
     pub request: Option<Json>,
+    /// What the body is; JSON unless it is a file in a form.
+    pub request_type: &'static str,
     /// A request that the handler takes as it stands.
     pub example: Option<Json>,
     /// Successful answers; what can go wrong follows from the rest ([`Operation::refusals`]).
@@ -56,8 +58,11 @@ pub struct Parameter {
 pub struct Reply {
     pub status: u16,
     pub schema: Option<Json>,
+    pub media_type: &'static str,
     pub headers: Vec<&'static str>,
 }
+
+const JSON: &str = "application/json";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Condition {
@@ -106,6 +111,7 @@ impl Operation {
             policy,
             parameters,
             request: None,
+            request_type: JSON,
             example: None,
             answers: Vec::new(),
             conditional: Condition::No,
@@ -203,6 +209,16 @@ impl Operation {
         self
     }
 
+    /// A form with one part `file`; the route takes more than the usual size ([`Api::upload`]).
+    pub fn takes_file(mut self) -> Operation {
+        self.request_type = "multipart/form-data";
+        self.takes(json!({
+            "type": "object",
+            "required": ["file"],
+            "properties": { "file": { "type": "string", "format": "binary" } },
+        }))
+    }
+
     pub fn example(mut self, body: Json) -> Operation {
         self.example = Some(body);
         self
@@ -211,12 +227,19 @@ impl Operation {
     /// A successful answer with its body.
     pub fn gives(mut self, status: u16, schema: Json) -> Operation {
         let headers = if status == 201 { vec!["Location"] } else { Vec::new() };
-        self.answers.push(Reply { status, schema: Some(schema), headers });
+        self.answers.push(Reply { status, schema: Some(schema), media_type: JSON, headers });
         self
     }
 
     pub fn gives_nothing(mut self, status: u16) -> Operation {
-        self.answers.push(Reply { status, schema: None, headers: Vec::new() });
+        self.answers.push(Reply { status, schema: None, media_type: JSON, headers: Vec::new() });
+        self
+    }
+
+    /// The bytes of a file, of whatever kind.
+    pub fn gives_file(mut self, status: u16) -> Operation {
+        let schema = Some(json!({ "type": "string", "format": "binary" }));
+        self.answers.push(Reply { status, schema, media_type: "*/*", headers: Vec::new() });
         self
     }
 
@@ -257,7 +280,7 @@ impl Operation {
 
 /// `/api/a/{id}/b/{other}` → `id`, `other`.
 fn path_names(path: &str) -> impl Iterator<Item = &'static str> + '_ {
-    const NAMES: [&str; 4] = ["id", "item", "person", "criterion"];
+    const NAMES: [&str; 5] = ["id", "item", "person", "criterion", "file"];
     path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).map(|name| {
         NAMES
             .into_iter()
@@ -281,6 +304,22 @@ impl Api {
     }
 
     pub fn operation<T: 'static>(mut self, operation: Operation, handler: impl Handler<T, App>) -> Api {
+        self.check(&operation);
+        self.routes = self.routes.add(operation.method.clone(), &operation.path, operation.policy, handler);
+        self.operations.push(operation);
+        self
+    }
+
+    /// A POST that takes a body of up to `most` bytes.
+    pub fn upload<T: 'static>(mut self, operation: Operation, most: usize, handler: impl Handler<T, App>) -> Api {
+        assert!(operation.method == Method::POST, "{}: files are posted", operation.id);
+        self.check(&operation);
+        self.routes = self.routes.post_large(&operation.path, operation.policy, most, handler);
+        self.operations.push(operation);
+        self
+    }
+
+    fn check(&self, operation: &Operation) {
         assert!(operation.path.starts_with("/api/"), "{}: an operation lies below /api", operation.path);
         assert!(!operation.answers.is_empty(), "{}: say what it answers", operation.id);
         assert!(
@@ -288,9 +327,6 @@ impl Api {
             "{}: two operations have this id",
             operation.id
         );
-        self.routes = self.routes.add(operation.method.clone(), &operation.path, operation.policy, handler);
-        self.operations.push(operation);
-        self
     }
 
     pub fn merge(mut self, other: Api) -> Api {

@@ -135,13 +135,13 @@ fn entry_of(document: &Json, path: &str, method: &str, operation: &Json) -> Entr
         required: parameter["required"] == true,
         text: text(&parameter["description"]),
     });
-    let content = &operation["requestBody"]["content"]["application/json"];
+    let content = first(&operation["requestBody"]["content"]);
     let example = &content["example"];
     let responses = operation["responses"].as_object().into_iter().flatten();
     let statuses =
         responses.clone().map(|(status, response)| (status.clone(), text(&resolve(document, response)["description"])));
     let success = responses.clone().find(|(status, _)| status.starts_with('2'));
-    let answer = success.map_or(&Json::Null, |(_, response)| &response["content"]["application/json"]["schema"]);
+    let answer = success.map_or(&Json::Null, |(_, response)| &first(&response["content"])["schema"]);
     Entry {
         id: text(&operation["operationId"]),
         method: method.to_uppercase(),
@@ -154,6 +154,11 @@ fn entry_of(document: &Json, path: &str, method: &str, operation: &Json) -> Entr
         answer: members_of(document, answer),
         statuses: statuses.collect(),
     }
+}
+
+/// Bodies and answers are of one media type each.
+fn first(content: &Json) -> &Json {
+    content.as_object().and_then(|types| types.values().next()).unwrap_or(&Json::Null)
 }
 
 fn resolve<'a>(document: &'a Json, value: &'a Json) -> &'a Json {

@@ -444,8 +444,33 @@ fn changes_of(object: &'static Object, before: &Loaded, draft: &Draft) -> Vec<Ch
         .collect()
 }
 
+/// Writes down what happened around a record whose own fields stayed as they are: it was shared, a file was hung on it.
+pub async fn note(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    record: &Loaded,
+    kind: &str,
+    change: Change,
+) -> Result<()> {
+    let event = Event {
+        id: new_id(&actor.clock),
+        at: actor.now,
+        actor: Some(actor.viewer.person),
+        via: actor.via,
+        kind,
+        subject_type: object.name,
+        subject_id: record.id,
+        account_id: account_of(object, record.id, &Draft::default(), Some(record)),
+        version: record.version,
+        changes: &[change],
+        reason: None,
+    };
+    Ok(event::record(tx, event).await?)
+}
+
 /// The account whose timeline an event of this record stands on.
-pub(super) fn account_of(object: &'static Object, id: Uuid, draft: &Draft, before: Option<&Loaded>) -> Option<Uuid> {
+fn account_of(object: &'static Object, id: Uuid, draft: &Draft, before: Option<&Loaded>) -> Option<Uuid> {
     match object.account {
         "" => None,
         "id" => Some(id),

@@ -2,10 +2,10 @@
 //! (it is their own, or their write level covers the owner) may share it; somebody it was shared with may not pass it on.
 
 use serde_json::json;
-use store::event::{self, Change, Event};
-use store::{Instant, Session, Sql, Tx, Uuid, new_id, sql};
+use store::event::Change;
+use store::{Instant, Session, Sql, Tx, Uuid, sql};
 
-use super::{Actor, Draft, Loaded, Object, command, query};
+use super::{Actor, Loaded, Object, command, query};
 use crate::shell::access::Right;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::viewer::Viewer;
@@ -44,7 +44,34 @@ pub async fn of_record(
     if !query::allowed(session, viewer, object, id, Right::Read).await? {
         return Err(Error::NotFound);
     }
+    of_visible(session, object, id).await
+}
+
+/// With whom a record is shared that the caller has shown to be visible.
+pub async fn of_visible(session: &mut Session, object: &'static Object, id: Uuid) -> Result<Vec<Share>> {
     Ok(session.all(sql!(OF_RECORD, id, object.name)).await?)
+}
+
+/// What a viewer may do to a record that they see.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rights {
+    pub write: bool,
+    pub share: bool,
+}
+
+/// Both rights in one statement; for kinds that are not shared only the first.
+pub async fn rights(session: &mut Session, viewer: &Viewer, object: &'static Object, id: Uuid) -> Result<Rights> {
+    if !is_shared(object) {
+        return Ok(Rights { write: query::allowed(session, viewer, object, id, Right::Write).await?, share: false });
+    }
+    let scope = &viewer.scope;
+    let mut statement = Sql::new("SELECT CASE WHEN ");
+    scope.push_owner(&mut statement, scope.level(object.name, Right::Write), "t.owner_id");
+    statement.push(&format!(" THEN 'share' ELSE 'write' END FROM {} t WHERE t.id = ", object.table)).bind(id);
+    statement.push(" AND t.deleted_at IS NULL AND ");
+    (object.visible)(&mut statement, scope, Right::Write, "t");
+    let found: Option<String> = session.value(statement).await?;
+    Ok(Rights { write: found.is_some(), share: found.is_some_and(|right| right == "share") })
 }
 
 /// The record, if the actor may share it.
@@ -91,7 +118,7 @@ pub async fn put(
     ))
     .await?;
     let change = Change { field: SHARED_WITH.into(), old: json!(null), new: json!(person) };
-    record_event(tx, actor, object, &record, "shared", change).await?;
+    command::note(tx, actor, object, &record, "shared", change).await?;
     find(tx, object, id, person).await?.ok_or(Error::NotFound)
 }
 
@@ -109,39 +136,10 @@ pub async fn remove(tx: &mut Tx, actor: &Actor, object: &'static Object, id: Uui
         return Err(Error::NotFound);
     }
     let change = Change { field: SHARED_WITH.into(), old: json!(person), new: json!(null) };
-    record_event(tx, actor, object, &record, "unshared", change).await
+    command::note(tx, actor, object, &record, "unshared", change).await
 }
 
 async fn find(tx: &mut Tx, object: &'static Object, id: Uuid, person: Uuid) -> Result<Option<Share>> {
     let text = OF_RECORD.replace("ORDER BY p.name_key, p.id", "AND s.person_id = $3");
     Ok(tx.optional(sql!(text, id, object.name, person)).await?)
-}
-
-async fn record_event(
-    tx: &mut Tx,
-    actor: &Actor,
-    object: &'static Object,
-    record: &Loaded,
-    kind: &str,
-    change: Change,
-) -> Result<()> {
-    let account = command::account_of(object, record.id, &Draft::default(), Some(record));
-    event::record(
-        tx,
-        Event {
-            id: new_id(&actor.clock),
-            at: actor.now,
-            actor: Some(actor.viewer.person),
-            via: actor.via,
-            kind,
-            subject_type: object.name,
-            subject_id: record.id,
-            account_id: account,
-            version: record.version,
-            changes: &[change],
-            reason: None,
-        },
-    )
-    .await?;
-    Ok(())
 }

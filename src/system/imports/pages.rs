@@ -24,6 +24,7 @@ use crate::shell::page::{Asked, Page, Toast, done, fragment, render, respond, re
 use crate::shell::record::{Field, Kind, Object};
 use crate::shell::records::{get, id, pairs};
 use crate::shell::routes::{Policy, Routes};
+use crate::shell::upload::{file_name, unreadable};
 use crate::shell::viewer::Viewer;
 
 /// What one may upload, with a little room for the form around it.
@@ -262,21 +263,6 @@ async fn upload(
     let import = sql::insert(&mut tx, &app, viewer.person, object_of, &file, &mapping, total).await?;
     tx.commit().await?;
     Ok(done(&asked, &format!("/imports/{import}"), None))
-}
-
-fn unreadable(error: axum::extract::multipart::MultipartError) -> Error {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        Error::TooLarge
-    } else {
-        Error::Refused { status: 400, key: "error-bad-request" }
-    }
-}
-
-/// Only the last part of a path, without anything that could not stand in a heading.
-fn file_name(name: &str) -> String {
-    let name: String =
-        name.rsplit(['/', '\\']).next().unwrap_or("").chars().filter(|c| !c.is_control()).take(120).collect();
-    if name.trim().is_empty() { "file".into() } else { name }
 }
 
 /// GET /imports/templates/accounts.csv: the headings that are recognised, in the reader's language.

@@ -14,6 +14,9 @@ pub mod convert;
 mod convert_page;
 mod deal_pages;
 pub mod evidence;
+pub mod file_api;
+mod file_pages;
+pub mod files;
 mod home;
 pub mod items;
 mod lead;
@@ -29,8 +32,9 @@ mod visibility;
 
 pub use objects::REGISTRY;
 
-use crate::shell::records;
+use crate::shell::record::share;
 use crate::shell::routes::{Policy, Routes};
+use crate::shell::{records, shares};
 
 pub fn routes() -> Routes {
     let mut routes = Routes::new()
@@ -46,6 +50,12 @@ pub fn routes() -> Routes {
         .merge(analysis::routes());
     for object in REGISTRY.objects.iter().copied() {
         routes = routes.merge(records::routes(object));
+        if files::has_files(object) {
+            routes = routes.merge(file_pages::routes(object));
+        }
+        if share::is_shared(object) {
+            routes = routes.merge(shares::routes(object));
+        }
         if object.name != "person" {
             routes = routes.get(
                 &format!("/{}/{{id}}", object.plural),

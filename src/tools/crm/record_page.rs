@@ -1,20 +1,22 @@
 //! The page of one record: who and what it is, where it stands, what happened, what is next, and what hangs on it.
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use store::{Cell, Day, Session, Sql, Uuid, sql};
 
 use super::objects::{ACCOUNT, CONTACT, OPPORTUNITY, TASK};
 use super::timeline::{self, Timeline};
-use super::{convert_page, evidence, items};
+use super::{convert_page, evidence, files, items};
 use crate::shell::access::{Level, Right};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::Result;
 use crate::shell::format;
 use crate::shell::list::{RowView, Shows, can_edit_in_place, square};
-use crate::shell::page::{Asked, Html, Page, respond, who};
+use crate::shell::page::{Asked, Html, Page, render, respond_with, who};
 use crate::shell::record::query::{self, ListQuery, Row};
+use crate::shell::record::share;
 use crate::shell::record::{Field, Kind, Object};
 use crate::shell::records::{get, id, pairs};
 use crate::shell::viewer::Viewer;
@@ -44,6 +46,20 @@ struct TaskView {
     subject: String,
     due: String,
     late: bool,
+}
+
+struct ShareView {
+    person: Uuid,
+    name: String,
+    level: String,
+}
+
+struct FileView {
+    id: Uuid,
+    name: String,
+    size: String,
+    by: Html,
+    at: String,
 }
 
 struct Related {
@@ -105,7 +121,12 @@ struct RecordBody<'a> {
     props: Vec<Prop>,
     tasks: Vec<TaskView>,
     may_task: bool,
+    may_share: bool,
+    shares: Vec<ShareView>,
     related: Vec<Related>,
+    files: Vec<FileView>,
+    /// Why the file that was just sent is not among them.
+    refused_file: Option<String>,
     evidence: Vec<EvidenceView>,
     items: Vec<ItemView>,
     /// Prices are amounts: without the right to see the amount there are no line items.
@@ -122,28 +143,56 @@ pub async fn show(
     Path(record): Path<String>,
 ) -> Result<Response> {
     let record = id(&record)?;
+    let tab = get(&pairs(&asked.query), "tab").to_owned();
+    respond_record(object, &app, &viewer, &asked, record, &tab, None).await
+}
+
+/// The record's files after one was refused, with the reason.
+pub(super) async fn with_refused_file(
+    object: &'static Object,
+    app: &App,
+    viewer: &Viewer,
+    asked: &Asked,
+    record: Uuid,
+    reason: String,
+) -> Result<Response> {
+    respond_record(object, app, viewer, asked, record, "files", Some(reason)).await
+}
+
+async fn respond_record(
+    object: &'static Object,
+    app: &App,
+    viewer: &Viewer,
+    asked: &Asked,
+    record: Uuid,
+    tab: &str,
+    refused_file: Option<String>,
+) -> Result<Response> {
     let now = app.clock.now();
     let today = viewer.config.today(now);
     let asks = pairs(&asked.query);
     let mut session = app.db.read().await?;
-    let (row, fields) = query::find(&mut session, &viewer, app.registry, object, record).await?;
-    let may_change = query::allowed(&mut session, &viewer, object, record, Right::Write).await?;
-    let shows = Shows { viewer: &viewer, registry: app.registry, object, today };
-    let sight = Sight { app: &app, viewer: &viewer, shows: &shows, fields: &fields, row: &row, today };
+    let (row, fields) = query::find(&mut session, viewer, app.registry, object, record).await?;
+    let rights = share::rights(&mut session, viewer, object, record).await?;
+    let may_change = rights.write;
+    let shows = Shows { viewer, registry: app.registry, object, today };
+    let sight = Sight { app, viewer, shows: &shows, fields: &fields, row: &row, today };
     let locale = viewer.locale;
 
-    let tab = match get(&asks, "tab") {
+    let tab = match tab {
+        "files" if files::has_files(object) => "files",
         "related" => "related",
         "details" => "details",
         _ => "timeline",
     };
     let before = get(&asks, "before").parse().ok();
     let timeline = if tab == "timeline" {
-        timeline::of_record(&mut session, &viewer, object, record, before, today).await?
+        timeline::of_record(&mut session, viewer, object, record, before, today).await?
     } else {
         Timeline { entries: Vec::new(), older: None }
     };
     let related = if tab == "related" { sight.related(&mut session).await? } else { Vec::new() };
+    let attachments = if tab == "files" { files::of_visible(&mut session, object, record).await? } else { Vec::new() };
     let tasks = sight.tasks(&mut session).await?;
     let is_deal = object.name == "opportunity";
     let stage = sight.cell("stage").and_then(Cell::id);
@@ -153,6 +202,8 @@ pub async fn show(
     };
     let lines =
         if is_deal && viewer.sees(object, "amount") { items::of_deal(&mut session, record).await? } else { Vec::new() };
+    let shares =
+        if share::is_shared(object) { share::of_visible(&mut session, object, record).await? } else { Vec::new() };
     let editor: Option<String> = session
         .value(sql!(
             format!("SELECT p.name FROM {} t JOIN person p ON p.id = t.updated_by WHERE t.id = $1", object.table),
@@ -162,7 +213,7 @@ pub async fn show(
     drop(session);
 
     let name = sight.text(object.title);
-    let page = Page::new(&viewer, &asked, name.clone());
+    let page = Page::new(viewer, asked, name.clone());
     let (path, next_stage, closed) = sight.path(stage);
     let updated = sight.cell("updated_at").and_then(Cell::int).unwrap_or(now.0);
     let edited = locale.text_with(
@@ -176,6 +227,10 @@ pub async fn show(
     if matches!(object.name, "account" | "contact" | "opportunity" | "lead" | "product") {
         tabs.push(("related", locale.text("tab-related")));
     }
+    if files::has_files(object) {
+        tabs.push(("files", locale.text("tab-files")));
+    }
+    let status = if refused_file.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let body = RecordBody {
         page: &page,
         object,
@@ -195,7 +250,7 @@ pub async fn show(
         path,
         next_stage: next_stage.filter(|_| may_change),
         closed,
-        may_convert: object.name == "lead" && may_change && convert_page::is_offered(&viewer, &sight.text("status")),
+        may_convert: object.name == "lead" && may_change && convert_page::is_offered(viewer, &sight.text("status")),
         became: if object.name == "lead" { sight.became() } else { Vec::new() },
         facts: sight.facts(),
         notice: sight.notice(closed),
@@ -206,13 +261,24 @@ pub async fn show(
             && object.name != "task"
             && object.name != "product"
             && object.name != "activity",
+        may_share: rights.share,
+        shares: shares
+            .into_iter()
+            .map(|share| ShareView {
+                person: share.person_id,
+                name: share.person_name,
+                level: locale.text(if share.may_write { "share-write" } else { "share-read" }),
+            })
+            .collect(),
         related,
+        files: attachments.into_iter().map(|file| sight.file(file)).collect(),
+        refused_file,
         evidence,
         shows_items: is_deal && viewer.sees(object, "amount"),
         items_total: format::money(lines.iter().map(|line| line.amount).sum(), &row.currency),
         items: lines.iter().map(|line| item_view(line, &row.currency)).collect(),
     };
-    respond(&page, &body)
+    respond_with(status, &page, render(&body)?)
 }
 
 fn item_view(line: &items::Item, currency: &str) -> ItemView {
@@ -277,6 +343,16 @@ impl Sight<'_> {
 
     fn became(&self) -> Vec<(String, String, String)> {
         convert_page::became(self.viewer, |key| Some((self.cell(key)?.clone(), self.label(key))))
+    }
+
+    fn file(&self, file: files::Attachment) -> FileView {
+        FileView {
+            id: file.id,
+            size: format::bytes(file.size),
+            by: who(file.by_name.as_deref().unwrap_or("")),
+            at: format::instant(self.viewer.locale, file.at, &self.viewer.config.zone),
+            name: file.name,
+        }
     }
 
     fn pill(&self) -> Html {

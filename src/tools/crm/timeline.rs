@@ -1,15 +1,18 @@
 //! One timeline of everything (S22): what people did (calls, meetings, visits, mails, notes), and what changed (fields, stages,
 //! owners), newest first. Visibility comes from the subject of each entry; hidden fields are left out.
 
+use std::collections::{HashMap, HashSet};
+
 use store::event::Change;
 use store::{Cells, Day, Instant, Session, Sql, Uuid};
 
+use super::files;
 use super::objects::{ACTIVITY, LEAD, REGISTRY};
 use crate::shell::access::Right;
 use crate::shell::error::Result;
 use crate::shell::format;
 use crate::shell::page::{Html, escape, icon};
-use crate::shell::record::{Kind, Object, value};
+use crate::shell::record::{Kind, Object, share, value};
 use crate::shell::viewer::Viewer;
 
 /// How many entries a page of the timeline shows.
@@ -225,22 +228,64 @@ async fn events(
     }
     statement.push(" ORDER BY e.id DESC LIMIT ").bind(PAGE + 1);
     let rows = session.all::<Cells>(statement).await?;
-    Ok(rows.into_iter().filter_map(|Cells(cells)| event_entry(viewer, object, &cells)).collect())
+    let names = names_shared_with(session, &rows).await?;
+    Ok(rows.into_iter().filter_map(|Cells(cells)| event_entry(viewer, object, &cells, &names)).collect())
 }
 
-fn event_entry(viewer: &Viewer, page_of: &'static Object, cells: &[store::Cell]) -> Option<Entry> {
+/// The people of events about sharing. Asked only when there are some.
+async fn names_shared_with(session: &mut Session, rows: &[Cells]) -> Result<HashMap<String, String>> {
+    let mut people = HashSet::new();
+    for Cells(cells) in rows.iter().filter(|Cells(cells)| is_sharing(cells[4].text().unwrap_or(""))) {
+        let changes: Vec<Change> = serde_json::from_str(cells[7].text().unwrap_or("")).unwrap_or_default();
+        people.extend(changes.iter().filter_map(shared_with).filter_map(|id| id.parse::<Uuid>().ok()));
+    }
+    if people.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut statement = Sql::new("SELECT p.id, p.name FROM person p WHERE p.id IN (");
+    statement.bind_list(people).push(")");
+    let names: Vec<(Uuid, String)> = session.all(statement).await?;
+    Ok(names.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
+}
+
+fn is_sharing(kind: &str) -> bool {
+    matches!(kind, "shared" | "unshared")
+}
+
+/// Whom the record was shared with, or no longer is.
+fn shared_with(change: &Change) -> Option<&str> {
+    let is_share = change.field == share::SHARED_WITH;
+    change.new.as_str().or(change.old.as_str()).filter(|_| is_share)
+}
+
+fn event_entry(
+    viewer: &Viewer,
+    page_of: &'static Object,
+    cells: &[store::Cell],
+    names: &HashMap<String, String>,
+) -> Option<Entry> {
     let locale = viewer.locale;
     let text = |at: usize| cells[at].text().unwrap_or("");
     let subject = REGISTRY.get(text(5))?;
     let who = if text(2).is_empty() { locale.text("timeline-system") } else { text(2).to_owned() };
     let changes: Vec<Change> = serde_json::from_str(text(7)).unwrap_or_default();
-    let shown: Vec<String> = changes.iter().filter_map(|change| change_line(viewer, subject, change)).collect();
+    // What a lead became stands on its page, with links.
+    let told = if text(4) == "converted" { &[][..] } else { &changes[..] };
+    let shown: Vec<String> = told.iter().filter_map(|change| change_line(viewer, subject, change)).collect();
     let kind = text(4);
     if kind == "updated" && shown.is_empty() {
         return None;
     }
     let did = locale.text(&format!("timeline-event-{}", kind.replace('_', "-")));
     let mut line = format!("<b>{}</b> {did}", escape(&who));
+    if is_sharing(kind) {
+        let name = changes.iter().find_map(shared_with).and_then(|id| names.get(id));
+        line.push_str(&format!(" {}", escape(name.map_or("—", String::as_str))));
+    }
+    if let Some(file) = changes.iter().find(|change| change.field == files::FILE) {
+        let name = file.new.as_str().or(file.old.as_str()).unwrap_or("—");
+        line.push_str(&format!(" <span class=\"change\"><ins>{}</ins></span>", escape(name)));
+    }
     if subject.name != page_of.name {
         let id = cells[6].id().unwrap_or_default();
         line.push_str(&format!(" <a href=\"/{}/{id}\">{}</a>", subject.plural, escape(text(9))));
@@ -265,6 +310,8 @@ fn event_entry(viewer: &Viewer, page_of: &'static Object, cells: &[store::Cell])
         "stage" => ("is-accent", "flag"),
         "deleted" => ("is-warn", "trash"),
         "restored" => ("", "arrow-back-up"),
+        "shared" | "unshared" => ("", "user-plus"),
+        "attached" | "detached" => ("", "paperclip"),
         _ => ("", "arrows-exchange"),
     };
     Some(entry(viewer, Instant(cells[1].int().unwrap_or(0)), mark, icon_name, line, body))

@@ -1,0 +1,157 @@
+//! Sharing a record on its page: with one more person, to read or also to change, and taking it back. Plain forms over
+//! [`share`]; who may share is its rule.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use store::{Uuid, sql};
+
+use super::app::App;
+use super::error::{Error, FieldError, Result};
+use super::form::{self, Choice, FormBody, Input};
+use super::page::{Asked, Page, Toast, done};
+use super::record::{Object, query, share};
+use super::records::{id, pairs};
+use super::routes::{Policy, Routes};
+use super::viewer::Viewer;
+
+pub fn routes(object: &'static Object) -> Routes {
+    let all = format!("/{}/{{id}}/shares", object.plural);
+    let change = Policy::Change(object.name);
+    Routes::new()
+        .get(&format!("{all}/new"), change, move |app, viewer, asked, id| new_form(object, app, viewer, asked, id))
+        .post(&all, change, move |app, viewer, asked, id, body| put(object, app, viewer, asked, id, body))
+        .post(&format!("{all}/{{person}}/removal"), change, move |app, viewer, asked, path| {
+            remove(object, app, viewer, asked, path)
+        })
+}
+
+/// GET /{plural}/{id}/shares/new · who may share the record
+async fn new_form(
+    object: &'static Object,
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path(record): Path<String>,
+) -> Result<Response> {
+    respond(object, &app, &viewer, &asked, id(&record)?, &BTreeMap::new(), &[]).await
+}
+
+/// So many people stand in the form for browsers without scripts; with them everybody is found by typing.
+const NAMED: i64 = 200;
+
+const PEOPLE: &str = "
+    SELECT p.id, p.name FROM person p
+     WHERE p.deleted_at IS NULL AND p.state <> 'disabled' AND p.id <> $1 ORDER BY p.name_key, p.id LIMIT $2";
+
+async fn respond(
+    object: &'static Object,
+    app: &App,
+    viewer: &Viewer,
+    asked: &Asked,
+    record: Uuid,
+    given: &BTreeMap<String, String>,
+    errors: &[FieldError],
+) -> Result<Response> {
+    let mut session = app.db.read().await?;
+    let (row, fields) = query::find(&mut session, viewer, app.registry, object, record).await?;
+    if !share::rights(&mut session, viewer, object, record).await?.share {
+        return Err(Error::Forbidden);
+    }
+    let people: Vec<(Uuid, String)> = session.all(sql!(PEOPLE, viewer.person, NAMED)).await?;
+    drop(session);
+    let locale = viewer.locale;
+    let at = fields.iter().position(|field| field.key == object.title);
+    let name = at.and_then(|at| row.cells[at].text()).unwrap_or("—");
+    let title = locale.text_with("share-title", &[("name", name)]);
+    let page = Page::new(viewer, asked, title.clone());
+    let text = |key: &str| given.get(key).cloned().unwrap_or_default();
+    let input = |key: &str, label: &str, kind: &'static str, options: Vec<Choice>| Input {
+        id: format!("share-{}", key.replace('_', "-")),
+        key: key.into(),
+        label: locale.text(label),
+        kind,
+        value: text(key),
+        required: true,
+        hint: String::new(),
+        error: errors.iter().find(|error| error.field == key).map(|error| error.text(locale)),
+        options,
+        picker: String::new(),
+        wide: true,
+        prefix: String::new(),
+    };
+    let chosen = text("person");
+    let people = people.into_iter().map(|(id, text)| {
+        let value = id.to_string();
+        Choice { chosen: value == chosen, value, text }
+    });
+    let mut person = input("person", "person", "picker", people.collect());
+    person.picker = "/pick/person".into();
+    let may_write = text("may_write") == "true";
+    let levels = [("false", "share-read", !may_write), ("true", "share-write", may_write)];
+    let levels = levels.map(|(value, key, chosen)| Choice { value: value.into(), text: locale.text(key), chosen });
+    let body = FormBody {
+        page: &page,
+        title,
+        action: format!("/{}/{record}/shares", object.plural),
+        submit: locale.text("record-share"),
+        back: format!("/{}/{record}", object.plural),
+        inputs: vec![person, input("may_write", "share-level", "select", levels.into())],
+        hidden: Vec::new(),
+        general: Vec::new(),
+        note: locale.text(&format!("share-{}-note", object.name)),
+    };
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    form::respond_form(status, &page, &body)
+}
+
+/// POST /{plural}/{id}/shares · who may share the record
+async fn put(
+    object: &'static Object,
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path(record): Path<String>,
+    body: String,
+) -> Result<Response> {
+    let record = id(&record)?;
+    let given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
+    let actor = app.actor(&viewer, "page");
+    let shared: Result<share::Share> = async {
+        let person = given.get("person").and_then(|text| text.parse().ok());
+        let person = person.ok_or_else(|| Error::field("person", "invalid-required"))?;
+        let may_write = given.get("may_write").is_some_and(|text| text == "true");
+        let mut tx = app.db.write().await?;
+        let share = share::put(&mut tx, &actor, object, record, person, may_write).await?;
+        tx.commit().await?;
+        Ok(share)
+    }
+    .await;
+    match shared {
+        Ok(share) => {
+            let toast = Toast::success(viewer.locale.text_with("share-added", &[("name", &share.person_name)]));
+            Ok(done(&asked, &format!("/{}/{record}", object.plural), Some(toast)))
+        }
+        Err(Error::Invalid(errors)) => respond(object, &app, &viewer, &asked, record, &given, &errors).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// POST /{plural}/{id}/shares/{person}/removal · who may share the record
+async fn remove(
+    object: &'static Object,
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path((record, person)): Path<(String, String)>,
+) -> Result<Response> {
+    let (record, person) = (id(&record)?, id(&person)?);
+    let actor = app.actor(&viewer, "page");
+    let mut tx = app.db.write().await?;
+    share::remove(&mut tx, &actor, object, record, person).await?;
+    tx.commit().await?;
+    let toast = Toast::success(viewer.locale.text("share-removed"));
+    Ok(done(&asked, &format!("/{}/{record}", object.plural), Some(toast)))
+}
