@@ -113,9 +113,7 @@ impl Rules {
             .fold(Access::default(), |sum, access| sum.join(*access));
         // The default widens what one may read; it never opens an object to somebody who has no right on it at all.
         match self.default_read.get(object) {
-            Some(level) if joined.read > Level::None || joined.create => {
-                Access { read: joined.read.max(*level), ..joined }
-            }
+            Some(level) if joined != Access::default() => Access { read: joined.read.max(*level), ..joined },
             _ => joined,
         }
     }

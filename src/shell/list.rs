@@ -97,7 +97,21 @@ const VIEWS: &str = "
      ORDER BY v.name, v.id";
 
 pub async fn saved_views(session: &mut Session, viewer: &Viewer, object: &'static Object) -> Result<Vec<SavedView>> {
-    Ok(session.all(sql!(VIEWS, object.name, viewer.person)).await?)
+    let views: Vec<SavedView> = session.all(sql!(VIEWS, object.name, viewer.person)).await?;
+    Ok(views.into_iter().filter(|view| is_usable(viewer, object, &view.query)).collect())
+}
+
+/// Whether the viewer knows every field that a view filters and sorts by. A view that goes by a hidden one is not offered:
+/// without its filter it would be another view.
+fn is_usable(viewer: &Viewer, object: &'static Object, query: &str) -> bool {
+    let view = Asks::parse(query);
+    view.filters.iter().all(|filter| Filter::parse(object, viewer, filter).is_ok())
+        && (view.sort.is_empty() || viewer.sees(object, view.sort.trim_start_matches('-')))
+}
+
+/// The views that everybody has, as far as the viewer can use them: key, and the query as in the address bar.
+fn built_in(viewer: &Viewer, object: &'static Object) -> impl Iterator<Item = (&'static str, &'static str)> {
+    object.views.iter().copied().filter(move |(_, query)| is_usable(viewer, object, query))
 }
 
 /// What the list shows once view, filters and columns are settled.
@@ -113,7 +127,7 @@ pub fn settle(viewer: &Viewer, object: &'static Object, mut asks: Asks, saved: &
     if bare {
         match saved.iter().find(|view| view.is_default && view.owner_id == viewer.person) {
             Some(view) => asks.view = view.id.to_string(),
-            None => asks.view = object.views.first().map(|(key, _)| (*key).to_owned()).unwrap_or_default(),
+            None => asks.view = built_in(viewer, object).next().map(|(key, _)| key.to_owned()).unwrap_or_default(),
         }
     }
     // A view gives filters, sort and columns; what stands in the address bar beside it goes on top.
@@ -123,7 +137,7 @@ pub fn settle(viewer: &Viewer, object: &'static Object, mut asks: Asks, saved: &
     let view = saved.iter().find(|view| view.id.to_string() == asks.view);
     let of_view = match view {
         Some(view) => Some(view.query.as_str()),
-        None => object.views.iter().find(|(key, _)| *key == asks.view).map(|(_, query)| *query),
+        None => built_in(viewer, object).find(|(key, _)| *key == asks.view).map(|(_, query)| query),
     };
     if let Some(of_view) = of_view.map(Asks::parse) {
         if asks.filters.is_empty() {
@@ -301,10 +315,10 @@ pub async fn sums(object: &'static Object, State(app): State<App>, viewer: Viewe
 use axum::response::IntoResponse;
 
 fn tabs(viewer: &Viewer, object: &'static Object, asks: &Asks, saved: &[SavedView]) -> Vec<TabView> {
-    let built_in = object.views.iter().map(|(key, _)| TabView {
+    let built_in = built_in(viewer, object).map(|(key, _)| TabView {
         name: viewer.locale.text(&format!("view-{}-{key}", object.name)),
         href: format!("?view={key}"),
-        here: asks.view == *key,
+        here: asks.view == key,
     });
     let own = saved.iter().map(|view| TabView {
         name: view.name.clone(),

@@ -244,6 +244,9 @@ async fn edit_form(
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
     let (row, fields) = query::find(&mut session, &viewer, app.registry, object, id(&record)?).await?;
+    if !query::allowed(&mut session, &viewer, object, row.id, Right::Write).await? {
+        return Err(Error::Forbidden);
+    }
     let filled = Filled::of_row(&viewer, &fields, &row);
     respond_edit(object, &viewer, &asked, StatusCode::OK, row.id, row.version, &filled, &[])
 }

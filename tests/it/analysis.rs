@@ -82,7 +82,7 @@ pub async fn world(app: &TestApp) -> World {
 }
 
 /// Links with the number of rows that the page says are behind them.
-fn counted(body: &str) -> Vec<(String, i64)> {
+pub fn counted(body: &str) -> Vec<(String, i64)> {
     let mut found = Vec::new();
     for part in body.split("<a ").skip(1) {
         let tag = part.split('>').next().unwrap_or("");
@@ -98,7 +98,7 @@ fn counted(body: &str) -> Vec<(String, i64)> {
 }
 
 /// How many rows the list at this address has for the person.
-async fn rows_behind(app: &TestApp, person: &Person, href: &str) -> i64 {
+pub async fn rows_behind(app: &TestApp, person: &Person, href: &str) -> i64 {
     let (path, query) = href.split_once('?').expect("a list has filters");
     let object = app.registry.by_plural(path.trim_start_matches('/')).expect("it is a list");
     let viewer = app.viewer(person).await;

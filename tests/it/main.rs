@@ -10,6 +10,7 @@ mod hidden;
 mod house;
 mod import;
 mod kit;
+mod permission;
 mod record;
 mod sharing;
 mod store;

@@ -69,7 +69,7 @@ fn sorts(object: &'static Object, viewer: &Viewer) -> Vec<&'static Field> {
 }
 
 /// A filter text per operator, span and special value that a field offers.
-fn filter_texts(field: &Field, some_id: &str) -> Vec<String> {
+pub fn filter_texts(field: &Field, some_id: &str) -> Vec<String> {
     let value = match field.kind {
         Kind::Text { .. } | Kind::LongText | Kind::Email | Kind::Phone | Kind::CreditCode => "a".to_owned(),
         Kind::Url => "https://example.com".to_owned(),

@@ -232,6 +232,7 @@ pub async fn prepare_change(
     mut draft: Draft,
     known: &mut Known,
 ) -> Result<Option<Draft>> {
+    keep_unseen(tx, actor, object, before, &mut draft).await?;
     if let Some(version) = version.filter(|version| *version != before.version) {
         merge(tx, actor, object, before, version, &mut draft).await?;
     }
@@ -247,6 +248,29 @@ pub async fn prepare_change(
     (object.prepare)(tx, actor, &mut draft, Some(before)).await?;
     check_required(object, &draft, Some(before))?;
     Ok(Some(draft))
+}
+
+/// A form shows a reference to a record that its reader may not see as empty. Sent back empty, it is left as it stands.
+async fn keep_unseen(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    before: &Loaded,
+    draft: &mut Draft,
+) -> Result<()> {
+    for field in object.fields {
+        let (Kind::Ref(target), Some(Cell::Null), Some(id)) =
+            (field.kind, draft.get(field.key), before.id_of(field.key))
+        else {
+            continue;
+        };
+        if let Some(target) = actor.registry.get(target).filter(|target| target.name != "person")
+            && !query::allowed(tx, &actor.viewer, target, id, Right::Read).await?
+        {
+            draft.remove(field.key);
+        }
+    }
+    Ok(())
 }
 
 /// Writes a prepared change with its history and search words; returns the new version.

@@ -105,6 +105,8 @@ pub struct Field {
     pub hinted: bool,
     /// Offered in the "new" form; the rest is filled in later on the record page.
     pub quick: bool,
+    /// Hidden from nobody: whose a record is, where it stands, what the house counts and orders by.
+    pub always_shown: bool,
     /// Only filters and groups by: worked out from other rows, neither shown nor written.
     pub expression: Option<Expression>,
     /// Object and field that the expression gives away: hidden with them, and the first one names the choices.
@@ -125,6 +127,7 @@ impl Field {
             found: Found::No,
             hinted: false,
             quick: false,
+            always_shown: false,
             expression: None,
             reads: &[],
         }
@@ -178,6 +181,10 @@ impl Field {
     }
     pub const fn hinted(mut self) -> Field {
         self.hinted = true;
+        self
+    }
+    pub const fn always_shown(mut self) -> Field {
+        self.always_shown = true;
         self
     }
     /// Not a column of the table: an input that `after_save` understands.

@@ -120,6 +120,26 @@ pub async fn list(
     Ok(page)
 }
 
+/// [`list`] with fields that the program names: one that is hidden from the viewer stays in its place and is empty.
+pub async fn list_named(
+    session: &mut Session,
+    viewer: &Viewer,
+    registry: &Registry,
+    object: &'static Object,
+    keys: &[&str],
+    query: ListQuery,
+    today: Day,
+) -> Result<Page> {
+    let fields: Vec<&'static Field> = viewer.projection(object).filter(|field| keys.contains(&field.key)).collect();
+    let places: Vec<Option<usize>> = keys.iter().map(|key| fields.iter().position(|field| field.key == *key)).collect();
+    let mut page = list(session, viewer, registry, object, &ListQuery { fields, ..query }, today).await?;
+    for row in &mut page.rows {
+        row.cells = places.iter().map(|at| at.map_or(Cell::Null, |at| row.cells[at].clone())).collect();
+        row.labels = places.iter().map(|at| at.and_then(|at| row.labels[at].clone())).collect();
+    }
+    Ok(page)
+}
+
 /// Every record of a query, one after the other, without paging (exports). With `only`, those of them.
 pub fn everything(
     engine: store::Engine,

@@ -138,9 +138,10 @@ fn levels(object: &Object) -> &'static [Level] {
     if object.field("owner").is_some() { &Level::ALL } else { &[Level::None, Level::All] }
 }
 
-/// What may be hidden: not what names a record or must be filled in.
+/// What may be hidden: not what names a record, must be filled in or keeps the house in order.
 fn hideable(object: &'static Object) -> impl Iterator<Item = &'static Field> {
-    object.fields.iter().filter(|field| !field.is_virtual() && !field.required && field.key != object.title)
+    let fields = object.fields.iter().filter(|field| !field.is_virtual() && !field.required && !field.always_shown);
+    fields.filter(|field| field.key != object.title)
 }
 
 struct Choice {

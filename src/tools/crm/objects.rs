@@ -44,7 +44,7 @@ const fn name_field() -> Field {
     Field::new("name", TEXT).required().listed().sorted_by("name_key").found(Found::ByName)
 }
 const fn owner_field() -> Field {
-    Field::new("owner", Kind::Ref("person")).column("owner_id").listed().quick()
+    Field::new("owner", Kind::Ref("person")).column("owner_id").listed().quick().always_shown()
 }
 const fn external_id() -> Field {
     Field::new("external_id", SHORT).found(Found::ByText)
@@ -60,7 +60,7 @@ const fn import() -> Field {
     Field::new("import", Kind::Ref("import")).column("import_id").computed()
 }
 const fn currency() -> Field {
-    Field::new("currency", Kind::Currency)
+    Field::new("currency", Kind::Currency).always_shown()
 }
 
 pub static ACCOUNT: Object = Object {
@@ -154,7 +154,7 @@ pub static LEAD: Object = Object {
     fields: &[
         name_field(),
         Field::new("company", TEXT).listed().quick().found(Found::ByName),
-        Field::new("status", Kind::Choice(LEAD_STATUSES)).listed(),
+        Field::new("status", Kind::Choice(LEAD_STATUSES)).listed().always_shown(),
         Field::new("source", Kind::Choice(SOURCES)).listed().quick(),
         Field::new("interest", TEXT).listed().quick().found(Found::ByText),
         Field::new("estimated_amount", Kind::Money).listed().sorted(),
@@ -168,7 +168,7 @@ pub static LEAD: Object = Object {
         Field::new("consent", Kind::Choice(&["unknown", "given", "withdrawn"])).hinted(),
         Field::new("consent_on", Kind::Date).column("consent_day"),
         Field::new("disqualify_reason", TEXT),
-        Field::new("created_on", Kind::Date).column("created_day").on_create().listed().sorted(),
+        Field::new("created_on", Kind::Date).column("created_day").on_create().listed().sorted().always_shown(),
         external_id(),
         owner_field(),
         Field::new("description", Kind::LongText).found(Found::ByText),
@@ -203,9 +203,9 @@ pub static OPPORTUNITY: Object = Object {
     fields: &[
         name_field(),
         Field::new("account", Kind::Ref("account")).column("account_id").listed().quick(),
-        Field::new("stage", Kind::Ref("stage")).column("stage_id").listed().quick(),
-        Field::new("state", Kind::Choice(&["open", "won", "lost"])).column("stage_kind").computed(),
-        Field::new("pipeline", Kind::Ref("pipeline")).column("pipeline_id").on_create(),
+        Field::new("stage", Kind::Ref("stage")).column("stage_id").listed().quick().always_shown(),
+        Field::new("state", Kind::Choice(&["open", "won", "lost"])).column("stage_kind").computed().always_shown(),
+        Field::new("pipeline", Kind::Ref("pipeline")).column("pipeline_id").on_create().always_shown(),
         Field::new("amount", Kind::Money).listed().quick().sorted_by("amount_base"),
         currency().quick(),
         Field::new("amount_base", Kind::BaseMoney).computed().sorted(),
@@ -218,8 +218,8 @@ pub static OPPORTUNITY: Object = Object {
         Field::new("competitors", TEXT).found(Found::ByText),
         Field::new("lost_reason", Kind::Choice(LOST_REASONS)),
         Field::new("lost_note", TEXT),
-        Field::new("created_on", Kind::Date).column("created_day").on_create().sorted(),
-        Field::new("closed_on", Kind::Date).column("closed_day").on_create().sorted(),
+        Field::new("created_on", Kind::Date).column("created_day").on_create().sorted().always_shown(),
+        Field::new("closed_on", Kind::Date).column("closed_day").on_create().sorted().always_shown(),
         Field::new("product", Kind::Ref("product")).virtual_input().on_create(),
         // For deals taken over: the day on which the stage was entered, and the open stage they were closed from.
         Field::new("moved_on", Kind::Date).virtual_input(),
@@ -270,7 +270,7 @@ pub static ACTIVITY: Object = Object {
     fields: &[
         Field::new("kind", Kind::Choice(ACTIVITY_KINDS)).required().listed(),
         Field::new("subject", TEXT).required().listed().found(Found::ByName),
-        Field::new("happened_at", Kind::Instant).listed().quick().sorted(),
+        Field::new("happened_at", Kind::Instant).listed().quick().sorted().always_shown(),
         Field::new("account", Kind::Ref("account")).column("account_id").listed().quick(),
         Field::new("opportunity", Kind::Ref("opportunity")).column("opportunity_id").listed().quick(),
         Field::new("contact", Kind::Ref("contact")).column("contact_id").quick(),
@@ -306,9 +306,9 @@ pub static TASK: Object = Object {
     default_sort: "due_date",
     fields: &[
         Field::new("subject", TEXT).required().listed(),
-        Field::new("due_date", Kind::Date).column("due_day").listed().quick().sorted(),
+        Field::new("due_date", Kind::Date).column("due_day").listed().quick().sorted().always_shown(),
         Field::new("priority", Kind::Choice(&["low", "normal", "high"])).listed().quick(),
-        Field::new("status", Kind::Choice(&["open", "done"])).listed(),
+        Field::new("status", Kind::Choice(&["open", "done"])).listed().always_shown(),
         Field::new("account", Kind::Ref("account")).column("account_id").listed().quick(),
         Field::new("opportunity", Kind::Ref("opportunity")).column("opportunity_id").listed().quick(),
         Field::new("contact", Kind::Ref("contact")).column("contact_id"),
@@ -375,7 +375,7 @@ pub static PERSON: Object = Object {
     fields: &[
         Field::new("name", TEXT).required().listed().sorted_by("name_key"),
         Field::new("email", Kind::Email).required().listed().sorted(),
-        Field::new("state", Kind::Choice(&["invited", "active", "disabled"])).computed().listed(),
+        Field::new("state", Kind::Choice(&["invited", "active", "disabled"])).computed().listed().always_shown(),
         Field::new("title", SHORT).listed().quick(),
         Field::new("office", SHORT).listed().quick(),
         Field::new("locale", Kind::Choice(&["en", "zh-CN"])),

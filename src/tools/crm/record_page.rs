@@ -84,7 +84,7 @@ struct EvidenceView {
 struct ItemView {
     id: Uuid,
     product: String,
-    product_id: Uuid,
+    href: Option<String>,
     quantity: String,
     price: String,
     discount: String,
@@ -187,7 +187,7 @@ async fn respond_record(
     };
     let before = get(&asks, "before").parse().ok();
     let timeline = if tab == "timeline" {
-        timeline::of_record(&mut session, viewer, object, record, before, today).await?
+        timeline::of_record(&mut session, viewer, object, record, &row.currency, before, today).await?
     } else {
         Timeline { entries: Vec::new(), older: None }
     };
@@ -215,6 +215,7 @@ async fn respond_record(
     let name = sight.text(object.title);
     let page = Page::new(viewer, asked, name.clone());
     let (path, next_stage, closed) = sight.path(stage);
+    let names_products = viewer.scope.level("product", Right::Read) > Level::None;
     let updated = sight.cell("updated_at").and_then(Cell::int).unwrap_or(now.0);
     let edited = locale.text_with(
         "record-edited",
@@ -276,16 +277,16 @@ async fn respond_record(
         evidence,
         shows_items: is_deal && viewer.sees(object, "amount"),
         items_total: format::money(lines.iter().map(|line| line.amount).sum(), &row.currency),
-        items: lines.iter().map(|line| item_view(line, &row.currency)).collect(),
+        items: lines.iter().map(|line| item_view(line, &row.currency, names_products)).collect(),
     };
     respond_with(status, &page, render(&body)?)
 }
 
-fn item_view(line: &items::Item, currency: &str) -> ItemView {
+fn item_view(line: &items::Item, currency: &str, names_products: bool) -> ItemView {
     ItemView {
         id: line.id,
-        product: line.product.clone(),
-        product_id: line.product_id,
+        product: if names_products { line.product.clone() } else { "–".into() },
+        href: names_products.then(|| format!("/products/{}", line.product_id)),
         quantity: plain_decimal(line.quantity, 3),
         price: format::money(line.unit_price, currency),
         discount: if line.discount == 0 { "–".into() } else { format!("{}%", plain_decimal(line.discount, 2)) },
@@ -456,7 +457,7 @@ impl Sight<'_> {
                 &[("days", &self.days_in_stage().to_string()), ("expected", &expected.to_string())],
             ));
         }
-        if self.text("next_step").is_empty() {
+        if self.at("next_step").is_some() && self.text("next_step").is_empty() {
             return Some(locale.text("notice-no-next-step"));
         }
         None
@@ -493,6 +494,9 @@ impl Sight<'_> {
             "lead" => "lead_id",
             _ => return Ok(Vec::new()),
         };
+        if !self.viewer.sees(&TASK, self.shows.object.name) {
+            return Ok(Vec::new());
+        }
         let mut statement = Sql::new(format!("SELECT t.id, t.subject, t.due_day FROM task t WHERE t.{column} = "));
         statement.bind(self.row.id).push(" AND t.deleted_at IS NULL AND t.status = 'open' AND ");
         (TASK.visible)(&mut statement, &self.viewer.scope, Right::Read, "t");
@@ -513,6 +517,8 @@ impl Sight<'_> {
         let found = evidence::of_stage(session, &self.viewer.config, self.row.id, stage).await?;
         Ok(found
             .into_iter()
+            // Whether a hidden field is filled is not told.
+            .filter(|item| item.field.as_deref().is_none_or(|field| self.at(field).is_some()))
             .map(|item| EvidenceView {
                 id: item.criterion,
                 required: item.required,
@@ -539,7 +545,8 @@ impl Sight<'_> {
         };
         let mut related = Vec::new();
         for (object, key) in lists {
-            if self.viewer.scope.access(object.name).read == Level::None {
+            // Without the field that ties them to this record there is no list of them.
+            if self.viewer.scope.access(object.name).read == Level::None || !self.viewer.sees(object, key) {
                 continue;
             }
             let Some(link) = object.field(key) else { continue };

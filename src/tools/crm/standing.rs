@@ -3,6 +3,7 @@
 
 use store::{Day, Instant, Sql};
 
+use super::objects::ACTIVITY;
 use super::visibility;
 use crate::shell::access::{Level, Right};
 use crate::shell::viewer::Viewer;
@@ -77,7 +78,12 @@ impl Risk {
                 start(today)
             )),
             // Who may not read activities is not told that there are none.
-            Risk::Quiet if viewer.scope.level("activity", Right::Read) == Level::None => statement.push("FALSE"),
+            Risk::Quiet
+                if viewer.scope.level("activity", Right::Read) == Level::None
+                    || !viewer.sees(&ACTIVITY, "opportunity") =>
+            {
+                statement.push("FALSE")
+            }
             Risk::Quiet => statement.push(&format!(
                 "(t.created_day <= {} AND NOT EXISTS (SELECT rv.id FROM activity rv
                     WHERE rv.opportunity_id = t.id AND rv.deleted_at IS NULL AND rv.happened_at >= {}))",

@@ -38,17 +38,18 @@ pub struct Timeline {
     pub older: Option<i64>,
 }
 
-/// The timeline of a record that the caller has shown to be visible.
+/// The timeline of a record that the caller has shown to be visible; its amounts are in this currency today.
 pub async fn of_record(
     session: &mut Session,
     viewer: &Viewer,
     object: &'static Object,
     id: Uuid,
+    currency: &str,
     before: Option<i64>,
     today: Day,
 ) -> Result<Timeline> {
     let mut entries = activities(session, viewer, object, id, before).await?;
-    entries.extend(events(session, viewer, object, id, before).await?);
+    entries.extend(events(session, viewer, object, id, currency, before).await?);
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
     let more = entries.len() as i64 > PAGE;
     entries.truncate(PAGE as usize);
@@ -109,7 +110,9 @@ async fn activities(
     id: Uuid,
     before: Option<i64>,
 ) -> Result<Vec<Entry>> {
-    let Some(column) = link_column(object) else { return Ok(Vec::new()) };
+    let Some(column) = link_column(object).filter(|_| viewer.sees(&ACTIVITY, object.name)) else {
+        return Ok(Vec::new());
+    };
     // What is hidden from the viewer never leaves the database.
     let shown = |key: &str, column: &'static str| if viewer.sees(&ACTIVITY, key) { column } else { "NULL" };
     let mut statement = Sql::new(format!(
@@ -195,11 +198,12 @@ async fn events(
     viewer: &Viewer,
     object: &'static Object,
     id: Uuid,
+    currency: &str,
     before: Option<i64>,
 ) -> Result<Vec<Entry>> {
     let mut statement = Sql::new(
         "SELECT e.id, e.at, p.name, e.via, e.kind, e.subject_type, e.subject_id, e.changes, e.reason,
-                COALESCE(o.name, c.name, l.name)
+                COALESCE(o.name, c.name, l.name), COALESCE(o.currency, l.currency)
            FROM event e LEFT JOIN person p ON p.id = e.actor_id
            LEFT JOIN opportunity o ON o.id = e.subject_id AND e.subject_type = 'opportunity'
            LEFT JOIN contact c ON c.id = e.subject_id AND e.subject_type = 'contact'
@@ -210,16 +214,19 @@ async fn events(
             " AND e.subject_type IN ('account', 'contact', 'opportunity', 'lead') AND (e.subject_type = 'account'",
         );
         for (kind, alias) in [("contact", "vc"), ("opportunity", "vo")] {
-            let Some(other) = REGISTRY.get(kind) else { continue };
+            let Some(other) = REGISTRY.get(kind).filter(|other| viewer.sees(other, "account")) else { continue };
             statement.push(&format!(" OR (e.subject_type = '{kind}' AND e.subject_id IN (SELECT {alias}.id FROM {kind} {alias} WHERE {alias}.account_id = ")).bind(id);
             statement.push(" AND ");
             (other.visible)(&mut statement, &viewer.scope, Right::Read, alias);
             statement.push("))");
         }
         // A lead counts with the account it became.
-        statement.push(" OR (e.subject_type = 'lead' AND e.subject_id IN (SELECT vl.id FROM lead vl WHERE vl.id = e.subject_id AND ");
-        (LEAD.visible)(&mut statement, &viewer.scope, Right::Read, "vl");
-        statement.push(")))");
+        if viewer.sees(&LEAD, "converted_account") {
+            statement.push(" OR (e.subject_type = 'lead' AND e.subject_id IN (SELECT vl.id FROM lead vl WHERE vl.id = e.subject_id AND ");
+            (LEAD.visible)(&mut statement, &viewer.scope, Right::Read, "vl");
+            statement.push("))");
+        }
+        statement.push(")");
     } else {
         statement.push("e.subject_id = ").bind(id).push(&format!(" AND e.subject_type = '{}'", object.name));
     }
@@ -229,7 +236,13 @@ async fn events(
     statement.push(" ORDER BY e.id DESC LIMIT ").bind(PAGE + 1);
     let rows = session.all::<Cells>(statement).await?;
     let names = names_shared_with(session, &rows).await?;
-    Ok(rows.into_iter().filter_map(|Cells(cells)| event_entry(viewer, object, &cells, &names)).collect())
+    let mut currencies = HashMap::new();
+    let entries = rows.into_iter().filter_map(|Cells(cells)| {
+        let of_deal = cells[10].text().unwrap_or(currency);
+        let in_force = currencies.entry(cells[6].id()).or_insert_with(|| of_deal.to_owned());
+        event_entry(viewer, object, &cells, &names, in_force)
+    });
+    Ok(entries.collect())
 }
 
 /// The people of events about sharing. Asked only when there are some.
@@ -258,11 +271,13 @@ fn shared_with(change: &Change) -> Option<&str> {
     change.new.as_str().or(change.old.as_str()).filter(|_| is_share)
 }
 
+/// `currency`: what the record's amounts were in after the event; before it, when the event is that they turned.
 fn event_entry(
     viewer: &Viewer,
     page_of: &'static Object,
     cells: &[store::Cell],
     names: &HashMap<String, String>,
+    currency: &mut String,
 ) -> Option<Entry> {
     let locale = viewer.locale;
     let text = |at: usize| cells[at].text().unwrap_or("");
@@ -271,7 +286,12 @@ fn event_entry(
     let changes: Vec<Change> = serde_json::from_str(text(7)).unwrap_or_default();
     // What a lead became stands on its page, with links.
     let told = if text(4) == "converted" { &[][..] } else { &changes[..] };
-    let shown: Vec<String> = told.iter().filter_map(|change| change_line(viewer, subject, change)).collect();
+    let turned = changes.iter().find(|change| change.field == "currency").and_then(|change| change.old.as_str());
+    let old_currency = turned.unwrap_or(currency).to_owned();
+    let currencies = [old_currency.as_str(), currency.as_str()];
+    let lines = told.iter().filter_map(|change| change_line(viewer, subject, change, currencies));
+    let shown: Vec<String> = lines.collect();
+    *currency = old_currency;
     let kind = text(4);
     if kind == "updated" && shown.is_empty() {
         return None;
@@ -317,22 +337,28 @@ fn event_entry(
     Some(entry(viewer, Instant(cells[1].int().unwrap_or(0)), mark, icon_name, line, body))
 }
 
-/// `Amount $10 → $12`; nothing for a field that is hidden from the viewer.
-fn change_line(viewer: &Viewer, object: &'static Object, change: &Change) -> Option<String> {
+/// `Amount $10 → $12`; nothing for a field that is hidden from the viewer. The currencies: before and after.
+fn change_line(
+    viewer: &Viewer,
+    object: &'static Object,
+    change: &Change,
+    [before, after]: [&str; 2],
+) -> Option<String> {
     let field = viewer.projection(object).find(|field| field.key == change.field)?;
     let (locale, config) = (viewer.locale, &viewer.config);
-    let show = |json: &serde_json::Value| {
+    let show = |json: &serde_json::Value, currency: &str| {
+        let currency = if field.kind == Kind::BaseMoney { &config.base_currency } else { currency };
         let cell = value::from_raw_json(field, json);
         let text = match (field.kind, &cell) {
             (Kind::Ref("stage"), store::Cell::Id(id)) => {
                 config.stage(*id).map_or_else(|| "—".into(), |stage| stage.name.clone())
             }
             (Kind::Ref(_), store::Cell::Id(_)) => String::new(),
-            _ => value::shown(object, field, &cell, None, &config.base_currency, locale, &config.zone),
+            _ => value::shown(object, field, &cell, None, currency, locale, &config.zone),
         };
         escape(&text)
     };
-    let (old, new) = (show(&change.old), show(&change.new));
+    let (old, new) = (show(&change.old, before), show(&change.new, after));
     let label = escape(&locale.text(&object.label_key(field)));
     Some(match (old.is_empty(), new.is_empty()) {
         (true, true) => label,

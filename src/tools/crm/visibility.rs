@@ -76,8 +76,15 @@ pub fn activity(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
     let level = scope.level("activity", right);
     match (level, right) {
         (Level::All | Level::None, _) => scope.push_owner(statement, level, ""),
-        // Only who wrote a note (or their manager) changes it.
-        (_, Right::Write) => scope.push_owner(statement, level, &format!("{alias}.owner_id")),
+        // Only who wrote a note changes it, or their manager, if the note is theirs to read.
+        (Level::Own, Right::Write) => scope.push_owner(statement, level, &format!("{alias}.owner_id")),
+        (_, Right::Write) => {
+            statement.push("(");
+            scope.push_owner(statement, level, &format!("{alias}.owner_id"));
+            statement.push(" AND ");
+            activity(statement, scope, Right::Read, alias);
+            statement.push(")");
+        }
         (_, Right::Read) => {
             statement.push(&format!("({alias}.owner_id = ")).bind(scope.person);
             statement.push(&format!(

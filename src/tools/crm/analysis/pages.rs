@@ -333,7 +333,9 @@ fn tiles(painter: &Painter<'_>, open: &[OpenGroup], all: &Outcome) -> Vec<Tile> 
     let missing = || Figure { text: "–".into(), ..Figure::default() };
     if painter.money {
         tile("analysis-open-pipeline", painter.amount(pipeline, &open_filter), deals(pipeline.count));
-        tile("analysis-weighted", painter.amount(weighted, &open_filter), painter.t("analysis-weighted-note"));
+        if painter.lens.viewer.sees(&OPPORTUNITY, "probability") {
+            tile("analysis-weighted", painter.amount(weighted, &open_filter), painter.t("analysis-weighted-note"));
+        }
     } else {
         tile("analysis-open-pipeline", painter.count(pipeline.count, &open_filter), String::new());
     }

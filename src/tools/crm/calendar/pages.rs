@@ -169,14 +169,11 @@ impl Reading<'_> {
             return Ok(Vec::new());
         }
         let filters = [vec![self.owner()], self.span(by).to_vec(), more.to_vec()].concat();
-        let field = |key: &str| -> &'static Field { object.field(key).expect("the calendar names its fields") };
-        let query = ListQuery {
-            fields: fields.iter().map(|key| field(key)).collect(),
-            sort: field(by),
-            limit: MOST,
-            ..ListQuery::of_filters(self.viewer, object, &filters)?
-        };
-        Ok(query::list(session, self.viewer, self.app.registry, object, &query, self.today).await?.rows)
+        let field = |key: &str| -> &'static Field { object.field(key).expect("the calendar knows what it sorts by") };
+        let query = ListQuery { sort: field(by), limit: MOST, ..ListQuery::of_filters(self.viewer, object, &filters)? };
+        let found =
+            query::list_named(session, self.viewer, self.app.registry, object, fields, query, self.today).await?;
+        Ok(found.rows)
     }
 
     async fn tasks(&self, session: &mut Session, entries: &mut BTreeMap<i64, Vec<Entry>>) -> Result<()> {

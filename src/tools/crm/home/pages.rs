@@ -153,6 +153,8 @@ struct Look<'a> {
     today: Day,
     now: Instant,
     money: bool,
+    /// Amounts times their probability.
+    weighted: bool,
 }
 
 impl Look<'_> {
@@ -186,7 +188,8 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
     let now = app.clock.now();
     let today = viewer.config.today(now);
     let money = viewer.sees(&OPPORTUNITY, "amount") && viewer.sees(&OPPORTUNITY, "amount_base");
-    let look = Look { app: &app, viewer: &viewer, today, now, money };
+    let weighted = money && viewer.sees(&OPPORTUNITY, "probability");
+    let look = Look { app: &app, viewer: &viewer, today, now, money, weighted };
     let reads = |object: &str| viewer.scope.level(object, Right::Read) > Level::None;
     let mut session = app.db.read().await?;
     let months = months_of(&mut session, today).await?;
@@ -267,16 +270,13 @@ fn sub(look: &Look<'_>, months: &Months) -> String {
 
 /// Open tasks of the viewer that are late, due today or within a week.
 async fn tasks(session: &mut Session, look: &Look<'_>) -> Result<(Vec<TaskRow>, bool)> {
-    let field = |key: &str| TASK.field(key).expect("tasks have it");
     let filters =
         ["owner:is:me".to_owned(), "status:is:open".to_owned(), format!("due_date:max:{}", look.today.plus(7))];
-    let query = ListQuery {
-        fields: vec![field("subject"), field("due_date"), field("priority"), field("account"), field("opportunity")],
-        sort: field("due_date"),
-        limit: SHOWN,
-        ..ListQuery::of_filters(look.viewer, &TASK, &filters)?
-    };
-    let found = query::list(session, look.viewer, look.app.registry, &TASK, &query, look.today).await?;
+    let fields = ["subject", "due_date", "priority", "account", "opportunity"];
+    let sort = TASK.field("due_date").expect("tasks have it");
+    let query = ListQuery { sort, limit: SHOWN, ..ListQuery::of_filters(look.viewer, &TASK, &filters)? };
+    let (viewer, registry) = (look.viewer, look.app.registry);
+    let found = query::list_named(session, viewer, registry, &TASK, &fields, query, look.today).await?;
     let rows = found
         .rows
         .iter()
@@ -340,7 +340,7 @@ async fn deals(
     };
     let (won_count, open_count) = (sum(|one| one.won_count), sum(|one| one.open_count));
     tile("home-won", look.amount(sum(|one| one.won_amount), won_count, &with(&won(&[]))), look.deals(won_count), false);
-    let note = if look.money {
+    let note = if look.weighted {
         let weighted = look.amount(sum(|one| one.weighted), open_count, &[]).text;
         look.with("home-open-note", &[("deals", &look.deals(open_count)), ("weighted", &weighted)])
     } else {
@@ -393,7 +393,7 @@ async fn deals(
             ];
             body.team_columns = columns
                 .iter()
-                .filter(|key| look.money || **key != "analysis-weighted")
+                .filter(|key| look.weighted || **key != "analysis-weighted")
                 .map(|key| look.t(key))
                 .collect();
             let mut rows: Vec<(i64, PersonRow)> = people
@@ -403,7 +403,7 @@ async fn deals(
                     let own = [format!("owner:is:{}", person.id)];
                     let open = open(&own);
                     let mut cells = vec![look.amount(standing.open_amount, standing.open_count, &open).html()];
-                    if look.money {
+                    if look.weighted {
                         cells.push(look.amount(standing.weighted, standing.open_count, &open).html());
                     }
                     cells.push(look.amount(standing.won_amount, standing.won_count, &won(&own)).html());
@@ -504,6 +504,9 @@ async fn leads(session: &mut Session, look: &Look<'_>, months: &Months, body: &m
     let rate = converted.rate().filter(|_| converted.is_enough()).map(|rate| format!("{:.0}%", rate * 100.0));
     let note = look.with("home-converted-note", &[("rate", &rate.unwrap_or_else(|| look.t("analysis-not-enough")))]);
     tile("home-converted", look.count(&LEAD, converted.successes, &with(status("converted"))), note);
+    if !look.viewer.sees(&LEAD, "source") {
+        return Ok(());
+    }
     let source_field = LEAD.field("source").expect("leads have a source");
     let status_field = LEAD.field("status").expect("leads have a status");
     body.lead_columns = [look.t("lead-source")]
