@@ -87,6 +87,7 @@ bulk-count = { $count } records chosen
 bulk-changeable = you may change { $count } of them
 bulk-go = Continue
 bulk-done = { $changed } records changed, { $left } left as they were
+bulk-stale = . Left alone because somebody else changed them meanwhile: { $count }
 invalid-bulk-none = Choose at least one record.
 invalid-bulk-too-many = At most { $most } records at once; narrow the filter.
 form-look-again = Please look at these again

@@ -87,6 +87,7 @@ bulk-count = 已选 { $count } 条
 bulk-changeable = 其中 { $count } 条可修改
 bulk-go = 继续
 bulk-done = 已修改 { $changed } 条，{ $left } 条未变
+bulk-stale = ；期间被他人修改、未予覆盖：{ $count } 条
 invalid-bulk-none = 请至少选择一条记录。
 invalid-bulk-too-many = 一次最多 { $most } 条，请缩小筛选范围。
 form-look-again = 请检查以下内容

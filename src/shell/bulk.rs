@@ -1,5 +1,8 @@
 //! Work on many records at once: first what it will touch, then the doing. Each record goes through the same command as
-//! if it were changed alone; what may not be changed is counted, not hidden.
+//! if it were changed alone; what may not be changed is counted, not hidden. The preview carries the
+//! versions it counted: what somebody else changed in between is left as they left it (Q31).
+
+use std::collections::HashMap;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -35,8 +38,23 @@ struct BulkBody<'a> {
     error: Option<String>,
 }
 
+/// A record, and the version that the preview was of.
+type Chosen = (Uuid, Option<i64>);
+
+fn read_chosen(text: &str) -> Option<Chosen> {
+    match text.split_once('@') {
+        Some((id, version)) => Some((id.parse().ok()?, Some(version.parse().ok()?))),
+        None => Some((text.parse().ok()?, None)),
+    }
+}
+
 /// The records that were ticked, or everything that matches.
-async fn chosen(object: &'static Object, app: &App, viewer: &Viewer, pairs: &[(String, String)]) -> Result<Vec<Uuid>> {
+async fn chosen(
+    object: &'static Object,
+    app: &App,
+    viewer: &Viewer,
+    pairs: &[(String, String)],
+) -> Result<Vec<Chosen>> {
     if get(pairs, "all") == "1" {
         let mut session = app.db.read().await?;
         let saved = list::saved_views(&mut session, viewer, object).await?;
@@ -46,11 +64,11 @@ async fn chosen(object: &'static Object, app: &App, viewer: &Viewer, pairs: &[(S
         if found.len() as i64 > MOST {
             return Err(Error::Invalid(vec![FieldError::new("all", "invalid-bulk-too-many").with("most", MOST)]));
         }
-        return Ok(found);
+        return Ok(found.into_iter().map(|id| (id, None)).collect());
     }
     let listed = get(pairs, "ids").split(',').map(str::to_owned).collect::<Vec<_>>();
     let ticked = pairs.iter().filter(|(key, _)| key == "id").map(|(_, value)| value.clone());
-    Ok(ticked.chain(listed).filter_map(|text| text.parse().ok()).take(MOST as usize).collect())
+    Ok(ticked.chain(listed).filter_map(|text| read_chosen(&text)).take(MOST as usize).collect())
 }
 
 /// POST /{plural}/bulk: shows how many records an action would touch, and asks for its value.
@@ -78,16 +96,22 @@ async fn respond_preview(
     viewer: &Viewer,
     asked: &Asked,
     pairs: &[(String, String)],
-    ids: &[Uuid],
+    chosen: &[Chosen],
     error: Option<String>,
 ) -> Result<Response> {
     let action = get(pairs, "action").to_owned();
     let locale = viewer.locale;
-    let changeable = if action == "export" {
-        ids.len()
+    let ids: Vec<Uuid> = chosen.iter().map(|(id, _)| *id).collect();
+    let versions = if action == "export" {
+        HashMap::new()
     } else {
         let mut session = app.db.read().await?;
-        query::count_allowed(&mut session, viewer, object, ids, super::access::Right::Write).await? as usize
+        query::versions_allowed(&mut session, viewer, object, &ids, super::access::Right::Write).await?
+    };
+    let changeable = if action == "export" { ids.len() } else { versions.len() };
+    let carried = |(id, seen): &Chosen| match seen.or(versions.get(id).copied()) {
+        Some(version) => format!("{id}@{version}"),
+        None => id.to_string(),
     };
     let usable: Vec<_> = viewer.projection(object).filter(|field| for_many(field)).collect();
     let key = match action.as_str() {
@@ -124,7 +148,7 @@ async fn respond_preview(
         title,
         count: ids.len(),
         changeable,
-        ids: ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(","),
+        ids: chosen.iter().map(carried).collect::<Vec<_>>().join(","),
         query: get(pairs, "query").to_owned(),
         fields: if action == "edit" {
             usable.iter().map(|field| (field.key, locale.text(&object.label_key(field)), field.key == key)).collect()
@@ -161,17 +185,18 @@ pub async fn apply(
     }
     let actor = app.actor(&viewer, "page");
     let mut tx = app.db.write().await?;
-    let (mut changed, mut left) = (0usize, 0usize);
-    for id in &ids {
+    let (mut changed, mut left, mut stale) = (0usize, 0usize, 0i64);
+    for (id, seen) in &ids {
         let outcome = match action {
             "trash" => command::set_deleted(&mut tx, &actor, object, *id, true).await,
             "restore" => command::set_deleted(&mut tx, &actor, object, *id, false).await,
-            "assign" | "edit" => set_field(&mut tx, &actor, object, *id, key, get(&pairs, "value")).await,
+            "assign" | "edit" => set_field(&mut tx, &actor, object, *id, *seen, key, get(&pairs, "value")).await,
             _ => return Err(Error::NotFound),
         };
         match outcome {
             Ok(()) => changed += 1,
             Err(Error::NotFound | Error::Forbidden) => left += 1,
+            Err(Error::Conflict(_)) => stale += 1,
             Err(Error::Invalid(errors)) => {
                 drop(tx);
                 let text = errors.iter().map(|error| error.text(viewer.locale)).collect::<Vec<_>>().join(" ");
@@ -182,7 +207,10 @@ pub async fn apply(
     }
     tx.commit().await?;
     let (changed, left) = (changed.to_string(), left.to_string());
-    let text = viewer.locale.text_with("bulk-done", &[("changed", &changed), ("left", &left)]);
+    let mut text = viewer.locale.text_with("bulk-done", &[("changed", &changed), ("left", &left)]);
+    if stale > 0 {
+        text.push_str(&viewer.locale.text_with("bulk-stale", &[("count", &stale.to_string())]));
+    }
     Ok(done(&asked, &format!("/{}?{}", object.plural, get(&pairs, "query")), Some(Toast::success(text))))
 }
 
@@ -191,6 +219,7 @@ async fn set_field(
     actor: &super::record::Actor,
     object: &'static Object,
     id: Uuid,
+    seen: Option<i64>,
     key: &str,
     value: &str,
 ) -> Result<()> {
@@ -201,5 +230,5 @@ async fn set_field(
     if key == "owner" && draft.get("owner").is_none_or(Cell::is_null) {
         return Err(Error::field("owner", "invalid-required"));
     }
-    command::update_loaded(tx, actor, object, &before, None, draft).await.map(drop)
+    command::update_loaded(tx, actor, object, &before, seen, draft).await.map(drop)
 }

@@ -349,6 +349,22 @@ struct ConflictBody<'a> {
     others: Vec<(String, String)>,
 }
 
+/// A value of a collision as a person reads it.
+async fn told(
+    session: &mut store::Session,
+    app: &App,
+    viewer: &Viewer,
+    object: &'static Object,
+    field: &Field,
+    value: &str,
+) -> Result<String> {
+    Ok(match (field.kind, value.parse::<Uuid>()) {
+        (Kind::Ref(target), Ok(id)) => name_of(session, app, viewer, target, id).await?.unwrap_or_else(|| "—".into()),
+        (Kind::Choice(_), _) if !value.is_empty() => viewer.locale.text(&object.choice_key(field, value)),
+        _ => value.to_owned(),
+    })
+}
+
 /// The page that lets the person choose, field by field, between their text and what somebody else wrote meanwhile.
 async fn respond_conflict(
     object: &'static Object,
@@ -368,23 +384,12 @@ async fn respond_conflict(
     let mut fields = Vec::new();
     for (key, was, mine, now) in &collision.fields {
         let Some(field) = object.field(key).filter(|_| viewer.sees(object, key)) else { continue };
-        let mut shown = Vec::new();
-        for value in [was, mine, now] {
-            shown.push(match (field.kind, value.parse::<Uuid>()) {
-                (Kind::Ref(target), Ok(id)) => {
-                    name_of(&mut session, app, viewer, target, id).await?.unwrap_or_else(|| "—".into())
-                }
-                (Kind::Choice(_), _) if !value.is_empty() => viewer.locale.text(&object.choice_key(field, value)),
-                _ => value.clone(),
-            });
-        }
-        let [original, mine_text, theirs] = shown.try_into().expect("three values were shown");
         fields.push(ConflictField {
             key: key.clone(),
             label: viewer.locale.text(&object.label_key(field)),
-            original,
-            mine: mine_text,
-            theirs,
+            original: told(&mut session, app, viewer, object, field, was).await?,
+            mine: told(&mut session, app, viewer, object, field, mine).await?,
+            theirs: told(&mut session, app, viewer, object, field, now).await?,
             mine_value: mine.clone(),
             theirs_value: now.clone(),
         });
@@ -435,9 +440,10 @@ async fn field_form(
         return Err(Error::Forbidden);
     }
     let filled = Filled::of_row(&viewer, &fields, &row);
-    respond_field(object, &viewer, &asked, &row, field, &filled, &[])
+    respond_field(object, &viewer, &asked, &row, field, &filled, StatusCode::OK, &[])
 }
 
+#[expect(clippy::too_many_arguments, reason = "a form is made of just these parts")]
 fn respond_field(
     object: &'static Object,
     viewer: &Viewer,
@@ -445,21 +451,16 @@ fn respond_field(
     row: &query::Row,
     field: &'static Field,
     filled: &Filled,
+    status: StatusCode,
     errors: &[FieldError],
 ) -> Result<Response> {
     let page = Page::new(viewer, asked, viewer.locale.text(&object.label_key(field)));
     let mut inputs = vec![form::input(viewer, object, field, filled, errors, &format!("in-{}-", row.id.simple()))];
     form::set_currency(&mut inputs, &row.currency);
     let input = inputs.remove(0);
-    respond(
-        &page,
-        &FieldBody {
-            page: &page,
-            action: format!("/{}/{}/field/{}", object.plural, row.id, field.key),
-            version: row.version,
-            input,
-        },
-    )
+    let action = format!("/{}/{}/field/{}", object.plural, row.id, field.key);
+    let body = FieldBody { page: &page, action, version: row.version, input };
+    respond_with(status, &page, render(&body)?)
 }
 
 /// POST /{plural}/{id}/field/{field}: saves and shows the cell again.
@@ -497,14 +498,15 @@ async fn save_field(
             filled.texts.insert(field.key.into(), get(&pairs, field.key).into());
             let errors: Vec<FieldError> =
                 errors.into_iter().map(|error| FieldError { field: field.key.into(), ..error }).collect();
-            respond_field(object, &viewer, &asked, &row, field, &filled, &errors)
+            respond_field(object, &viewer, &asked, &row, field, &filled, StatusCode::UNPROCESSABLE_ENTITY, &errors)
         }
         Err(Error::Conflict(collision)) => {
-            let theirs = collision.fields.first().map(|(.., now)| now.clone()).unwrap_or_default();
+            let now = collision.fields.first().map_or("", |(.., now)| now);
+            let theirs = told(&mut session, &app, &viewer, object, field, now).await?;
             let mut filled = Filled::of_row(&viewer, &fields, &row);
             filled.texts.insert(field.key.into(), get(&pairs, field.key).into());
             let error = FieldError::new(field.key, "invalid-changed-meanwhile").with("theirs", theirs);
-            respond_field(object, &viewer, &asked, &row, field, &filled, &[error])
+            respond_field(object, &viewer, &asked, &row, field, &filled, StatusCode::CONFLICT, &[error])
         }
         Err(error) => Err(error),
     }

@@ -6,9 +6,9 @@ use serde_json::json;
 use store::Uuid;
 use testkit::{Answer, Person, Role, TestApp, on_both};
 
-const FORM: &str = "multipart/form-data; boundary=cut";
+pub const FORM: &str = "multipart/form-data; boundary=cut";
 
-fn form(name: &str, bytes: &[u8]) -> Vec<u8> {
+pub fn form(name: &str, bytes: &[u8]) -> Vec<u8> {
     let mut body = format!(
         "--cut\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\ncontent-type: text/html\r\n\r\n"
     )
@@ -18,7 +18,7 @@ fn form(name: &str, bytes: &[u8]) -> Vec<u8> {
     body
 }
 
-async fn add(app: &TestApp, by: &Person, path: &str, name: &str, bytes: &[u8]) -> Answer {
+pub async fn add(app: &TestApp, by: &Person, path: &str, name: &str, bytes: &[u8]) -> Answer {
     app.post_body(by, &format!("{path}/files"), FORM, form(name, bytes)).await
 }
 

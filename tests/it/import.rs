@@ -16,7 +16,7 @@ Zeta Group,finance,1,,,
 ,finance,3,,,
 ";
 
-async fn upload(app: &TestApp, by: &Person, object: &str, name: &str, content: &[u8]) -> Answer {
+pub async fn upload(app: &TestApp, by: &Person, object: &str, name: &str, content: &[u8]) -> Answer {
     let mut body = format!("--x\r\nContent-Disposition: form-data; name=\"object\"\r\n\r\n{object}\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n").into_bytes();
     body.extend_from_slice(content);
     body.extend_from_slice(b"\r\n--x--\r\n");

@@ -259,18 +259,20 @@ async fn keep_unseen(
     draft: &mut Draft,
 ) -> Result<()> {
     for field in object.fields {
-        let (Kind::Ref(target), Some(Cell::Null), Some(id)) =
-            (field.kind, draft.get(field.key), before.id_of(field.key))
-        else {
-            continue;
-        };
-        if let Some(target) = actor.registry.get(target).filter(|target| target.name != "person")
-            && !query::allowed(tx, &actor.viewer, target, id, Right::Read).await?
-        {
+        if draft.get(field.key) == Some(&Cell::Null) && is_unseen(tx, actor, field, before.get(field.key)).await? {
             draft.remove(field.key);
         }
     }
     Ok(())
+}
+
+/// Whether a reference leads to a record that the person may not see. People, stages and pipelines are known to everybody.
+async fn is_unseen(tx: &mut Tx, actor: &Actor, field: &Field, cell: &Cell) -> Result<bool> {
+    let (Kind::Ref(target), Cell::Id(id)) = (field.kind, cell) else { return Ok(false) };
+    match actor.registry.get(target).filter(|target| target.name != "person") {
+        Some(target) => Ok(!query::allowed(tx, &actor.viewer, target, *id, Right::Read).await?),
+        None => Ok(false),
+    }
 }
 
 /// Writes a prepared change with its history and search words; returns the new version.
@@ -338,8 +340,12 @@ async fn merge(
         let (mine, now) = (draft.get(key).cloned().unwrap_or(Cell::Null), before.get(key).clone());
         if mine == was || mine == now {
             draft.remove(key);
-        } else {
+        // Changed and changed back: it stands as the person saw it.
+        } else if was != now {
             let currency = before.text("currency").to_owned();
+            // What stands there now may be a record that the person may not know.
+            let now = if is_unseen(tx, actor, field, &now).await? { Cell::Null } else { now };
+            let was = if is_unseen(tx, actor, field, &was).await? { Cell::Null } else { was };
             let show = |cell: &Cell| value::plain(field, cell, &currency, &actor.viewer.config.zone);
             collisions.push((key.to_owned(), show(&was), show(&mine), show(&now)));
         }

@@ -1,6 +1,8 @@
 //! Reading records: lists by keyset, one record, counts and sums. The statement is put together from the object's
 //! description; the viewer's scope and projection are part of it, never added afterwards.
 
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value as Json, json};
@@ -268,18 +270,18 @@ pub async fn allowed(
     Ok(session.optional::<Cells>(statement).await?.is_some())
 }
 
-/// How many of these records the viewer may read or change, in one statement.
-pub async fn count_allowed(
+/// Which of these records the viewer may read or change, with their versions, in one statement.
+pub async fn versions_allowed(
     session: &mut Session,
     viewer: &Viewer,
     object: &'static Object,
     ids: &[Uuid],
     right: Right,
-) -> Result<i64> {
-    let mut statement = Sql::new(format!("SELECT COUNT(*) FROM {} t WHERE t.id IN (", object.table));
+) -> Result<HashMap<Uuid, i64>> {
+    let mut statement = Sql::new(format!("SELECT t.id, t.version FROM {} t WHERE t.id IN (", object.table));
     statement.bind_list(ids.iter().copied()).push(") AND t.deleted_at IS NULL AND ");
     (object.visible)(&mut statement, &viewer.scope, right, "t");
-    Ok(session.value::<i64>(statement).await?.unwrap_or(0))
+    Ok(session.all::<(Uuid, i64)>(statement).await?.into_iter().collect())
 }
 
 /// The whole record inside a transaction, every field, for the commands; locked on PostgreSQL.

@@ -319,7 +319,7 @@ async fn give_evidence(
     let note: Note = body.read()?;
     let actor = app.actor(&viewer, "api");
     let mut tx = app.db.write().await?;
-    evidence::put(&mut tx, &actor, &OPPORTUNITY, id, criterion, &note.note).await?;
+    evidence::put(&mut tx, &actor, &OPPORTUNITY, id, criterion, &note.note, None).await?;
     let answer = shown_evidence(&mut tx, &app, &viewer, id).await?;
     tx.commit().await?;
     Ok(answer)

@@ -6,6 +6,7 @@ use axum::response::Response;
 use store::{Cells, Day, Sql, Uuid};
 
 use super::objects::{OPPORTUNITY, TASK};
+use super::standing::Weighted;
 use crate::shell::access::Right;
 use crate::shell::app::App;
 use crate::shell::config::{Pipeline, StageKind};
@@ -111,7 +112,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
             let (count, total, weighted) = sums
                 .iter()
                 .find(|(id, ..)| *id == stage.id)
-                .map_or((0, 0, 0), |(_, count, total, weighted)| (*count, *total, *weighted));
+                .map_or((0, 0, Weighted::default()), |(_, count, total, weighted)| (*count, *total, *weighted));
             let cards = by_stage.remove(&stage.id).unwrap_or_default();
             let more = (count > cards.len() as i64)
                 .then(|| format!("?{}&cards={}", strip(&asked.query, "cards"), shown + 2 * CARDS));
@@ -121,16 +122,16 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
                 dot: dot(stage.kind, position),
                 count: format::grouped(count),
                 total: if sees_total { money(total) } else { String::new() },
-                weighted: if sees_weighted { money(weighted) } else { String::new() },
+                weighted: if sees_weighted { money(weighted.minor()) } else { String::new() },
                 cards,
                 more,
             }
         })
         .collect();
-    let (count, total, weighted) = sums
-        .iter()
-        .filter(|(id, ..)| open.iter().any(|stage| stage.id == *id))
-        .fold((0, 0, 0), |sum, (_, count, total, weighted)| (sum.0 + count, sum.1 + total, sum.2 + weighted));
+    let all = || sums.iter().filter(|(id, ..)| open.iter().any(|stage| stage.id == *id));
+    let count: i64 = all().map(|(_, count, ..)| count).sum();
+    let total: i64 = all().map(|(.., total, _)| total).sum();
+    let weighted: Weighted = all().map(|(.., weighted)| *weighted).sum();
     let page = Page::new(&viewer, &asked, locale.text("nav-board"));
     let owner_filter = filter
         .filters
@@ -176,7 +177,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
         summary: if sees_weighted {
             locale.text_with(
                 "board-summary",
-                &[("count", &format::grouped(count)), ("total", &money(total)), ("weighted", &money(weighted))],
+                &[("count", &format::grouped(count)), ("total", &money(total)), ("weighted", &money(weighted.minor()))],
             )
         } else {
             locale.text_with("list-count", &[("count", &format::grouped(count))])
@@ -209,18 +210,19 @@ async fn sums(
     pipeline: &Pipeline,
     filter: &ListQuery,
     today: Day,
-) -> Result<Vec<(Uuid, i64, i64, i64)>> {
+) -> Result<Vec<(Uuid, i64, i64, Weighted)>> {
     let (total, weighted) = sees_sums(viewer);
-    let zero = "CAST(0 AS BIGINT)";
     let select = format!(
         "SELECT t.stage_id, COUNT(*), {}, {}",
-        if total { "CAST(SUM(t.amount_base) AS BIGINT)" } else { zero },
-        if weighted { "CAST((SUM(t.amount_base * t.probability) + 50) / 100 AS BIGINT)" } else { zero },
+        if total { "CAST(SUM(t.amount_base) AS BIGINT)" } else { "CAST(0 AS BIGINT)" },
+        Weighted::columns(if weighted { "TRUE" } else { "FALSE" }),
     );
     let mut statement =
         query::aggregate(session.engine(), select.as_str(), viewer, app.registry, &OPPORTUNITY, filter, today)?;
     statement.push(" AND t.stage_kind = 'open' AND t.pipeline_id = ").bind(pipeline.id).push(" GROUP BY t.stage_id");
-    Ok(session.all(statement).await?)
+    let rows: Vec<(Uuid, i64, i64, i64, i64)> = session.all(statement).await?;
+    let sums = rows.into_iter().map(|(stage, count, sum, whole, rest)| (stage, count, sum, Weighted::new(whole, rest)));
+    Ok(sums.collect())
 }
 
 /// The first cards of every open stage, in one statement.

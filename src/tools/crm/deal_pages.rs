@@ -200,6 +200,10 @@ struct EvidenceForm<'a> {
     page: &'a Page,
     id: Uuid,
     item: evidence::Item,
+    note: String,
+    /// The note that stands, to notice that somebody else wrote another one meanwhile.
+    seen: String,
+    error: Option<String>,
 }
 
 async fn evidence_item(app: &App, viewer: &Viewer, deal: Uuid, criterion: Uuid) -> Result<evidence::Item> {
@@ -229,7 +233,8 @@ async fn evidence_form(
     let (deal, criterion) = (id(&deal)?, id(&criterion)?);
     let item = evidence_item(&app, &viewer, deal, criterion).await?;
     let page = Page::new(&viewer, &asked, item.name.clone());
-    respond(&page, &EvidenceForm { page: &page, id: deal, item })
+    let seen = item.note.clone().unwrap_or_default();
+    respond(&page, &EvidenceForm { page: &page, id: deal, item, note: seen.clone(), seen, error: None })
 }
 
 /// POST /opportunities/{id}/evidence/{criterion}
@@ -243,9 +248,26 @@ async fn save_evidence(
     let (deal, criterion) = (id(&deal)?, id(&criterion)?);
     let actor = app.actor(&viewer, "page");
     let mut tx = app.db.write().await?;
-    evidence::put(&mut tx, &actor, &OPPORTUNITY, deal, criterion, get(&pairs(&body), "note")).await?;
-    tx.commit().await?;
-    Ok(done(&asked, &format!("/opportunities/{deal}"), Some(Toast::success(viewer.locale.text("saved")))))
+    let given = pairs(&body);
+    let seen = given.iter().find(|(key, _)| key == "seen").map(|(_, seen)| seen.as_str());
+    match evidence::put(&mut tx, &actor, &OPPORTUNITY, deal, criterion, get(&given, "note"), seen).await {
+        Ok(()) => {
+            tx.commit().await?;
+            let toast = Toast::success(viewer.locale.text("saved"));
+            Ok(done(&asked, &format!("/opportunities/{deal}"), Some(toast)))
+        }
+        Err(Error::Conflict(_)) => {
+            drop(tx);
+            let item = evidence_item(&app, &viewer, deal, criterion).await?;
+            let page = Page::new(&viewer, &asked, item.name.clone());
+            let seen = item.note.clone().unwrap_or_default();
+            let error = FieldError::new("note", "invalid-changed-meanwhile").with("theirs", &seen).text(viewer.locale);
+            let note = get(&given, "note").to_owned();
+            let form = EvidenceForm { page: &page, id: deal, item, note, seen, error: Some(error) };
+            respond_with(StatusCode::CONFLICT, &page, render(&form)?)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn item_inputs(

@@ -5,7 +5,7 @@ use store::event::{self, Change, Event};
 use store::{Instant, Session, Tx, Uuid, new_id, sql};
 
 use crate::shell::config::{Config, Criterion, Stage};
-use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::error::{Collision, Error, FieldError, Result};
 use crate::shell::record::{Actor, Object, command};
 
 /// A note may be so long.
@@ -64,7 +64,15 @@ fn item_of(criterion: &Criterion, given: &[Given]) -> Item {
     }
 }
 
+/// Browsers send line ends of their own.
+fn plain(note: &str) -> String {
+    note.replace("\r\n", "\n").trim().to_owned()
+}
+
 /// Keeps what was given for a criterion of the deal's pipeline; an earlier note stays in the history. Empty text takes it back.
+/// `seen`: the note that the person had before them, if they had.
+///
+/// Errors: [`Error::Conflict`] when somebody else wrote another note since.
 pub async fn put(
     tx: &mut Tx,
     actor: &Actor,
@@ -72,6 +80,7 @@ pub async fn put(
     deal: Uuid,
     criterion: Uuid,
     note: &str,
+    seen: Option<&str>,
 ) -> Result<()> {
     let loaded = command::load_for_write(tx, actor, deal_object, deal).await?;
     let config = &actor.viewer.config;
@@ -93,8 +102,18 @@ pub async fn put(
     let before: Option<String> = tx
         .value(sql!("SELECT note FROM evidence WHERE opportunity_id = $1 AND criterion_id = $2", deal, criterion))
         .await?;
-    if before.as_deref().unwrap_or("") == note {
+    let stands = before.as_deref().unwrap_or("");
+    if stands == note {
         return Ok(());
+    }
+    if let Some(seen) = seen.filter(|seen| plain(seen) != plain(stands)) {
+        let fields = vec![(field, seen.to_owned(), note.to_owned(), stands.to_owned())];
+        return Err(Error::Conflict(Box::new(Collision {
+            object: deal_object.name,
+            id: deal,
+            version: loaded.version,
+            fields,
+        })));
     }
     tx.execute(sql!("DELETE FROM evidence WHERE opportunity_id = $1 AND criterion_id = $2", deal, criterion)).await?;
     if !note.is_empty() {

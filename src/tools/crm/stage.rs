@@ -29,7 +29,7 @@ pub struct Move {
 pub async fn move_to(tx: &mut Tx, actor: &Actor, deal: Uuid, version: Option<i64>, wish: Move) -> Result<i64> {
     let before = command::load_for_write(tx, actor, &OPPORTUNITY, deal).await?;
     for (criterion, note) in &wish.evidence {
-        evidence::put(tx, actor, &OPPORTUNITY, deal, *criterion, note).await?;
+        evidence::put(tx, actor, &OPPORTUNITY, deal, *criterion, note, None).await?;
     }
     let mut draft: Draft =
         command::read_inputs(&OPPORTUNITY, &actor.viewer, &wish.inputs, Some(&before), Source::Form)?;

@@ -38,6 +38,43 @@ pub fn waiting_stage(statement: &mut Sql, viewer: &Viewer, today: Day) {
     statement.push(" END");
 }
 
+/// Amounts times their probability, added up exactly and rounded once, when they are shown: the board, the analysis and the
+/// home page agree to the cent however they group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct Weighted {
+    /// Whole hundreds of minor units times percent: the product of the largest amounts does not overflow.
+    weighted_whole: i64,
+    /// What is left of them, in hundredths of a minor unit.
+    weighted_rest: i64,
+}
+
+impl Weighted {
+    /// The two columns of the sum over the deals `t` that meet a condition.
+    pub fn columns(condition: &str) -> String {
+        let sum = |part: &str| {
+            format!("CAST(COALESCE(SUM(CASE WHEN {condition} THEN {part} * t.probability END), 0) AS BIGINT)")
+        };
+        format!("{} AS weighted_whole, {} AS weighted_rest", sum("t.amount_base / 100"), sum("t.amount_base % 100"))
+    }
+
+    pub fn new(whole: i64, rest: i64) -> Weighted {
+        Weighted { weighted_whole: whole, weighted_rest: rest }
+    }
+
+    /// In minor units, rounded half up.
+    pub fn minor(self) -> i64 {
+        self.weighted_whole + (self.weighted_rest + 50).div_euclid(100)
+    }
+}
+
+impl std::iter::Sum for Weighted {
+    fn sum<I: Iterator<Item = Weighted>>(parts: I) -> Weighted {
+        parts.fold(Weighted::default(), |sum, part| {
+            Weighted::new(sum.weighted_whole + part.weighted_whole, sum.weighted_rest + part.weighted_rest)
+        })
+    }
+}
+
 pub const RISK_READS: &[(&str, &str)] =
     &[("opportunity", "close_date"), ("opportunity", "next_step"), ("opportunity", "stage")];
 

@@ -317,7 +317,7 @@ async fn change_unseen(
         let one = &world.records[record];
         let table = app.object(one.object).table;
         let twin = format!("{}zz", token(world, record, world.title(record)));
-        if dice.chance(50) {
+        if one.object != "product" && dice.chance(50) {
             let twin = make(app, maker, people, world, ids, record, &mut dice).await;
             let author = people[one.author].id;
             app.execute(sql!(format!("UPDATE {table} SET created_by = $2 WHERE id = $1"), twin, author)).await;

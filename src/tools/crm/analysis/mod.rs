@@ -14,7 +14,7 @@ use crate::shell::routes::{Policy, Routes};
 
 pub use ask::{Months, Span, months_of};
 pub use charts::{Figure, href_of, within};
-pub use sql::{Lens, WEIGHTED};
+pub use sql::Lens;
 
 pub fn routes() -> Routes {
     Routes::new().get("/analysis", Policy::Read("opportunity"), pages::show)

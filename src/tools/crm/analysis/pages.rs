@@ -14,6 +14,7 @@ use crate::shell::format;
 use crate::shell::page::{Asked, Page, respond};
 use crate::shell::viewer::Viewer;
 use crate::tools::crm::objects::{INDUSTRIES, OPPORTUNITY, SOURCES};
+use crate::tools::crm::standing::Weighted;
 
 /// Months ahead that have a bar of their own.
 const AHEAD: usize = 12;
@@ -320,7 +321,8 @@ fn text_of(ask: &Ask, name: &str) -> String {
 fn tiles(painter: &Painter<'_>, open: &[OpenGroup], all: &Outcome) -> Vec<Tile> {
     let sum = |part: fn(&OpenGroup) -> i64| open.iter().map(part).sum::<i64>();
     let pipeline = Sum { count: sum(|group| group.count), amount: sum(|group| group.amount) };
-    let weighted = Sum { count: pipeline.count, amount: sum(|group| group.weighted) };
+    let weighted: Weighted = open.iter().map(|group| group.weighted).sum();
+    let weighted = Sum { count: pipeline.count, amount: weighted.minor() };
     let open_filter = vec!["state:is:open".to_owned()];
     let won_filter = painter.closed_as("won");
     let tally = all.closed();

@@ -13,10 +13,8 @@ use crate::shell::record::Registry;
 use crate::shell::record::query;
 use crate::shell::viewer::Viewer;
 use crate::tools::crm::objects::OPPORTUNITY;
+use crate::tools::crm::standing::Weighted;
 use crate::tools::crm::{standing, visibility};
-
-/// The amount times its probability, to the minor unit; whole first, so that the largest amounts don't overflow.
-pub const WEIGHTED: &str = "(t.amount_base / 100 * t.probability + t.amount_base % 100 * t.probability / 100)";
 
 /// Through whose eyes, and which deals at all.
 pub struct Lens<'a> {
@@ -72,14 +70,15 @@ pub struct OpenGroup {
     pub bucket: i64,
     pub count: i64,
     pub amount: i64,
-    pub weighted: i64,
+    #[sqlx(flatten)]
+    pub weighted: Weighted,
 }
 
 pub async fn open_by_month(session: &mut Session, lens: &Lens<'_>, months: &[(Day, Day)]) -> Result<Vec<OpenGroup>> {
     let select = format!(
-        "SELECT t.stage_id, {} AS bucket, COUNT(*) AS count, CAST(COALESCE(SUM(t.amount_base), 0) AS BIGINT) AS amount,
-                CAST(COALESCE(SUM({WEIGHTED}), 0) AS BIGINT) AS weighted",
-        bucket("t.close_day", months)
+        "SELECT t.stage_id, {} AS bucket, COUNT(*) AS count, CAST(COALESCE(SUM(t.amount_base), 0) AS BIGINT) AS amount, {}",
+        bucket("t.close_day", months),
+        Weighted::columns("t.stage_kind = 'open'")
     );
     let mut statement = lens.over(session, Sql::new(select), &["state:is:open".into()])?;
     statement.push(" GROUP BY 1, 2");
@@ -151,7 +150,11 @@ impl Outcome {
     }
 
     pub fn average(&self) -> Option<i64> {
-        (self.won.count > 0).then(|| (self.won.amount as f64 / self.won.count as f64).round() as i64)
+        // Rounded half up to the minor unit; whole numbers, as there are amounts that a float does not hold.
+        (self.won.count > 0).then(|| {
+            let (amount, count) = (i128::from(self.won.amount), i128::from(self.won.count));
+            (2 * amount + count).div_euclid(2 * count) as i64
+        })
     }
 
     /// Open deals × win rate × average won deal ÷ days of a cycle: what the pipeline brings in per day, in minor units.

@@ -16,7 +16,7 @@ use crate::shell::record::query::{self, ListQuery};
 use crate::shell::viewer::Viewer;
 use crate::tools::crm::analysis::{Figure, Lens, Months, href_of, months_of, within};
 use crate::tools::crm::objects::{ACTIVITY, LEAD, LEAD_STATUSES, OPPORTUNITY, PERSON, SOURCES, TASK};
-use crate::tools::crm::standing::{QUIET_DAYS, Risk};
+use crate::tools::crm::standing::{QUIET_DAYS, Risk, Weighted};
 
 /// Tasks, deals at risk and recent records shown; the rest is a link away.
 const SHOWN: i64 = 8;
@@ -341,7 +341,8 @@ async fn deals(
     let (won_count, open_count) = (sum(|one| one.won_count), sum(|one| one.open_count));
     tile("home-won", look.amount(sum(|one| one.won_amount), won_count, &with(&won(&[]))), look.deals(won_count), false);
     let note = if look.weighted {
-        let weighted = look.amount(sum(|one| one.weighted), open_count, &[]).text;
+        let weighted: Weighted = standings.iter().map(|one| one.weighted).sum();
+        let weighted = look.amount(weighted.minor(), open_count, &[]).text;
         look.with("home-open-note", &[("deals", &look.deals(open_count)), ("weighted", &weighted)])
     } else {
         String::new()
@@ -404,7 +405,7 @@ async fn deals(
                     let open = open(&own);
                     let mut cells = vec![look.amount(standing.open_amount, standing.open_count, &open).html()];
                     if look.weighted {
-                        cells.push(look.amount(standing.weighted, standing.open_count, &open).html());
+                        cells.push(look.amount(standing.weighted.minor(), standing.open_count, &open).html());
                     }
                     cells.push(look.amount(standing.won_amount, standing.won_count, &won(&own)).html());
                     let risk = [own[0].clone(), risk_filters[0].clone()];

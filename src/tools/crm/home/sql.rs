@@ -6,9 +6,9 @@ use crate::shell::access::{Level, Right};
 use crate::shell::error::Result;
 use crate::shell::record::{Object, Registry, query};
 use crate::shell::viewer::Viewer;
-use crate::tools::crm::analysis::{Lens, WEIGHTED};
+use crate::tools::crm::analysis::Lens;
 use crate::tools::crm::objects::{ACCOUNT, CONTACT, LEAD, OPPORTUNITY, TASK};
-use crate::tools::crm::standing::{self, Risk};
+use crate::tools::crm::standing::{self, Risk, Weighted};
 use crate::tools::crm::visibility;
 
 /// How one owner's deals stand.
@@ -17,7 +17,8 @@ pub struct Standing {
     pub owner_id: Uuid,
     pub open_count: i64,
     pub open_amount: i64,
-    pub weighted: i64,
+    #[sqlx(flatten)]
+    pub weighted: Weighted,
     /// Won in the present quarter.
     pub won_count: i64,
     pub won_amount: i64,
@@ -41,12 +42,13 @@ pub async fn standings(
         "SELECT t.owner_id,
                 COUNT(CASE WHEN {open} THEN t.id END) AS open_count,
                 CAST(COALESCE(SUM(CASE WHEN {open} THEN t.amount_base END), 0) AS BIGINT) AS open_amount,
-                CAST(COALESCE(SUM(CASE WHEN {open} THEN {WEIGHTED} END), 0) AS BIGINT) AS weighted,
+                {},
                 COUNT(CASE WHEN {won} THEN t.id END) AS won_count,
                 CAST(COALESCE(SUM(CASE WHEN {won} THEN t.amount_base END), 0) AS BIGINT) AS won_amount,
                 COUNT(CASE WHEN t.stage_kind = 'won' AND {closed} THEN t.id END) AS year_won,
                 COUNT(CASE WHEN t.stage_kind <> 'open' AND {closed} THEN t.id END) AS year_closed,
-                COUNT(CASE WHEN "
+                COUNT(CASE WHEN ",
+        Weighted::columns(open)
     ));
     standing::at_risk(&mut select, lens.viewer, lens.today);
     select.push(" THEN t.id END) AS at_risk");

@@ -1,0 +1,376 @@
+//! Q31: nobody's change is overwritten unseen. Two people have the same version before them and change the same field: the
+//! first change stands, the second is told what stands there now (409). Different fields merge. Over the form, the cell, the API
+//! and work on many; for every field that a form has, so that a new one is not forgotten.
+
+use std::collections::BTreeMap;
+
+use axum::http::Method;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::{Value as Json, json};
+use store::{Uuid, sql};
+use testkit::{Answer, Engine, Person, Role, TestApp, on, on_both};
+use trivet::shell::list::can_edit_in_place;
+use trivet::shell::record::{Field, Kind, Object, Write};
+use trivet::shell::records::for_many;
+
+use crate::permission::world::Dice;
+
+const DOORS: [Door; 4] = [Door::Form, Door::Cell, Door::Api, Door::Many];
+
+/// How a change comes in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Door {
+    Form,
+    Cell,
+    Api,
+    Many,
+}
+
+struct Company {
+    editors: [Person; 2],
+    tokens: [String; 2],
+    /// Records and people that references can point to.
+    targets: BTreeMap<&'static str, Vec<Uuid>>,
+}
+
+const FIELDS: [(&str, &[(&str, &str)]); 7] = [
+    ("product", &[("name", "Lamp"), ("code", "L-0"), ("list_price", "10")]),
+    ("account", &[("name", "Acme")]),
+    ("contact", &[("name", "Wang Fang")]),
+    ("lead", &[("name", "Zhao Lei")]),
+    ("opportunity", &[("name", "Rollout"), ("close_date", "2026-12-01"), ("amount", "100")]),
+    ("activity", &[("kind", "call"), ("subject", "First call")]),
+    ("task", &[("subject", "Call back")]),
+];
+
+impl Company {
+    async fn new(app: &TestApp) -> Company {
+        app.limits.set_api_per_minute(1_000_000);
+        app.execute("INSERT INTO fx_rate (currency, on_day, rate) VALUES ('USD', 0, '7'), ('EUR', 0, '8')").await;
+        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        let editor = async |name| app.person(name).role(Role::Partner).role(Role::Marketing).create().await;
+        let editors = [editor("Ana").await, editor("Ben").await];
+        let tokens = [app.api_token(&editors[0]).await, app.api_token(&editors[1]).await];
+        let mut targets: BTreeMap<&'static str, Vec<Uuid>> = BTreeMap::new();
+        targets.insert("person", vec![editors[0].id, editors[1].id, editor("Cleo").await.id]);
+        let mut company = Company { editors, tokens, targets };
+        for (name, _) in FIELDS {
+            for number in 0..3 {
+                let id = company.make(app, name, &[("code", &format!("T-{number}"))]).await;
+                company.targets.entry(name).or_default().push(id);
+            }
+        }
+        company
+    }
+
+    async fn make(&self, app: &TestApp, name: &str, more: &[(&str, &str)]) -> Uuid {
+        let fields = FIELDS.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, fields)| fields);
+        let more = more.iter().filter(|(key, _)| app.object(name).field(key).is_some());
+        let all: BTreeMap<&str, &str> = fields.iter().chain(more).copied().collect();
+        let all: Vec<(&str, &str)> = all.into_iter().collect();
+        app.create(name, &self.editors[0], &all).await
+    }
+
+    /// Three values that a field can have: at first, and what two people make of it. Of another number they are others,
+    /// where no two records may have the same.
+    fn values(&self, object: &Object, field: &Field, number: usize) -> Option<[String; 3]> {
+        let texts = |texts: [&str; 3]| Some(texts.map(str::to_owned));
+        match field.kind {
+            Kind::Text { .. } if field.key == "code" => Some([0, 1, 2].map(|of| format!("{number}-{of}"))),
+            // Two people who turn a switch turn it the same way.
+            Kind::Bool => None,
+            Kind::Text { .. } | Kind::LongText => texts(["as it was", "from Ana", "from Ben"]),
+            Kind::Email => texts(["was@example.com", "ana@example.com", "ben@example.com"]),
+            Kind::Phone => texts(["13800138000", "13900139001", "13700137002"]),
+            Kind::Url => texts(["https://was.example", "https://ana.example", "https://ben.example"]),
+            Kind::CreditCode => Some([1, 2, 3].map(|of| checked(format!("91310000MA1AAA{number}A{of}")))),
+            Kind::Integer { min, .. } => Some([1, 2, 3].map(|more| (min + 10 + more).to_string())),
+            Kind::Percent => texts(["10", "20", "30"]),
+            Kind::Money | Kind::BaseMoney => texts(["100.25", "200.5", "300.75"]),
+            Kind::Currency => texts(["CNY", "USD", "EUR"]),
+            Kind::Date => texts(["2026-12-01", "2026-12-02", "2026-12-03"]),
+            Kind::Instant => texts(["2026-11-01 08:00", "2026-11-02 08:00", "2026-11-03 08:00"]),
+            Kind::Choice(_) if object.name == "lead" && field.key == "status" => texts(["new", "working", "qualified"]),
+            // It is open from the beginning.
+            Kind::Choice(["open", "done"]) => None,
+            Kind::Choice([one, two]) if !field.required => Some([String::new(), (*one).into(), (*two).into()]),
+            Kind::Choice(choices) if choices.len() > 2 => Some([0, 1, 2].map(|at| choices[at].to_owned())),
+            // Of two choices the second person finds theirs taken or not: there is no third.
+            Kind::Choice(_) => None,
+            Kind::Ref(target) => {
+                let known = self.targets.get(target)?;
+                Some([0, 1, 2].map(|at| known[at].to_string()))
+            }
+        }
+    }
+
+    /// Sends a change of one field, made on a version. `Many` sends the preview that somebody made at that version.
+    #[expect(clippy::too_many_arguments, reason = "who changes what, where, how and on which version")]
+    async fn send(
+        &self,
+        app: &TestApp,
+        editor: usize,
+        door: Door,
+        object: &'static Object,
+        id: Uuid,
+        version: i64,
+        key: &str,
+        value: &str,
+    ) -> Answer {
+        let (person, path) = (&self.editors[editor], format!("/{}/{id}", object.plural));
+        let typed = version.to_string();
+        match door {
+            Door::Form => app.post_form(person, &path, &[("version", typed.as_str()), (key, value)]).await,
+            Door::Cell => {
+                let path = format!("{path}/field/{key}");
+                app.post_form(person, &path, &[("version", typed.as_str()), (key, value)]).await
+            }
+            Door::Many => {
+                let ids = format!("{id}@{version}");
+                let fields =
+                    [("action", "edit"), ("field", key), ("value", value), ("ids", ids.as_str()), ("query", "")];
+                app.post_form(person, &format!("/{}/bulk/apply", object.plural), &fields).await
+            }
+            Door::Api => {
+                let value = json_of(object, key, value);
+                let tag = format!("\"{version}\"");
+                let headers = [("if-match", tag.as_str())];
+                let path = format!("/api{path}");
+                app.api(&self.tokens[editor], Method::PATCH, &path, &headers, Some(&json!({ key: value }))).await
+            }
+        }
+    }
+}
+
+/// With its check character (GB 32100-2015).
+fn checked(first_17: String) -> String {
+    const SIGNS: &str = "0123456789ABCDEFGHJKLMNPQRTUWXY";
+    let value = |sign| SIGNS.find(sign).expect("a sign of the standard") as u32;
+    let (sum, _) = first_17.chars().fold((0, 1), |(sum, weight), sign| (sum + value(sign) * weight, weight * 3 % 31));
+    format!("{first_17}{}", SIGNS.chars().nth(((31 - sum % 31) % 31) as usize).expect("31 signs"))
+}
+
+fn json_of(object: &Object, key: &str, value: &str) -> Json {
+    if value.is_empty() {
+        return Json::Null;
+    }
+    match object.field(key).map(|field| field.kind) {
+        Some(Kind::Integer { .. } | Kind::Percent) => json!(value.parse::<i64>().expect("a number")),
+        Some(Kind::Instant) => json!(format!("{}:00Z", value.replace(' ', "T"))),
+        _ => json!(value),
+    }
+}
+
+fn doors(field: &Field) -> Vec<Door> {
+    DOORS
+        .into_iter()
+        .filter(|door| match door {
+            Door::Form | Door::Api => true,
+            Door::Cell => can_edit_in_place(field),
+            Door::Many => for_many(field),
+        })
+        .collect()
+}
+
+fn succeeded(door: Door, answer: &Answer) -> bool {
+    match door {
+        Door::Api => answer.status == 200,
+        _ => answer.status == 303,
+    }
+}
+
+/// What the next page will say.
+fn flash(answer: &Answer) -> String {
+    let cookie = answer.header("set-cookie").unwrap_or("");
+    let value = cookie.trim_start_matches("flash=").split(';').next().unwrap_or("");
+    String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(value).unwrap_or_default()).unwrap_or_default()
+}
+
+async fn row(app: &TestApp, object: &Object, field: &Field, id: Uuid) -> (i64, String) {
+    let mut session = app.db.read().await.expect("the database can be read");
+    let select = format!("SELECT version, {} FROM {} WHERE id = $1", field.column, object.table);
+    let store::Cells(cells) = session.one(sql!(select, id)).await.expect("the record is there");
+    (cells[0].int().expect("a version"), format!("{:?}", cells[1]))
+}
+
+#[test]
+fn of_two_changes_of_a_field_made_on_the_same_version_the_first_stands() {
+    on_both(async |app| {
+        let company = Company::new(app).await;
+        let mut tried = 0;
+        for (name, _) in FIELDS {
+            let object = app.object(name);
+            let editable = object
+                .fields
+                .iter()
+                .filter(|field| field.write == Write::Always && !field.is_virtual() && field.key != "stage");
+            for field in editable {
+                for (index, door) in doors(field).into_iter().enumerate() {
+                    let Some([first, from_ana, from_ben]) = company.values(object, field, index) else { continue };
+                    let what = format!("{name}.{} by {door:?}", field.key);
+                    let more = if first.is_empty() { vec![] } else { vec![(field.key, first.as_str())] };
+                    let code = format!("{}-{index}", field.key);
+                    let id = company.make(app, name, &[&[("code", code.as_str())], &more[..]].concat()).await;
+                    let (version, _) = row(app, object, field, id).await;
+                    let known = doors(field);
+                    let other = known[(index + 1) % known.len()];
+                    let ana = company.send(app, 0, other, object, id, version, field.key, &from_ana).await;
+                    assert!(succeeded(other, &ana), "{what}: Ana by {other:?}: {} {}", ana.status, ana.body);
+                    let stands = row(app, object, field, id).await;
+                    assert_eq!(stands.0, version + 1, "{what}: Ana's change was made");
+                    let ben = company.send(app, 1, door, object, id, version, field.key, &from_ben).await;
+                    assert_eq!(row(app, object, field, id).await, stands, "{what}: Ana's change stands");
+                    match door {
+                        Door::Many => {
+                            assert_eq!(ben.status, 303, "{what}");
+                            assert!(flash(&ben).contains("meanwhile"), "{what}: {}", flash(&ben));
+                        }
+                        Door::Api => {
+                            assert_eq!(ben.status, 409, "{what}: {}", ben.body);
+                            let error = &ben.json()["errors"][0];
+                            assert_eq!(error["field"], json!(field.key), "{what}");
+                            assert!(
+                                ["original", "yours", "theirs"].iter().all(|part| error[part].is_string()),
+                                "{what}"
+                            );
+                        }
+                        _ => {
+                            assert_eq!(ben.status, 409, "{what}: {}", ben.body);
+                            // What Ben typed is not lost, and he is told what stands there.
+                            if matches!(field.kind, Kind::Text { .. } | Kind::LongText | Kind::Email) {
+                                assert!(ben.has(&from_ana) && ben.has(&from_ben), "{what}: {}", ben.body);
+                            }
+                            if let Kind::Ref(_) = field.kind {
+                                assert!(!ben.has(&format!("“{from_ana}”")), "{what}: an id is not a name");
+                            }
+                        }
+                    }
+                    tried += 1;
+                }
+            }
+        }
+        assert!(tried > 200, "only {tried} collisions");
+    });
+}
+
+#[test]
+fn changes_of_different_fields_made_on_the_same_version_merge() {
+    on_both(async |app| {
+        let company = Company::new(app).await;
+        for (name, _) in FIELDS {
+            let object = app.object(name);
+            let usable = |field: &&Field| field.write == Write::Always && !field.is_virtual() && !field.required;
+            let with_values = object.fields.iter().filter(usable).filter_map(|field| {
+                let values =
+                    company.values(object, field, 0).filter(|_| field.key != "stage" && field.key != "currency")?;
+                Some((field, values))
+            });
+            let fields: Vec<_> = with_values.take(6).collect();
+            for pair in fields.windows(2) {
+                let [(one, [one_first, from_ana, _]), (other, [other_first, _, from_ben])] = pair else { continue };
+                let first = [("code", one.key), (one.key, one_first), (other.key, other_first)];
+                let first: Vec<(&str, &str)> = first.into_iter().filter(|(_, text)| !text.is_empty()).collect();
+                let id = company.make(app, name, &first).await;
+                let version = row(app, object, one, id).await.0;
+                let what = format!("{name}.{} and {}", one.key, other.key);
+                let ana = company.send(app, 0, Door::Form, object, id, version, one.key, from_ana).await;
+                assert_eq!(ana.status, 303, "{what}: {}", ana.body);
+                let stands = row(app, object, one, id).await.1;
+                for door in doors(other) {
+                    let ben = company.send(app, 1, door, object, id, version, other.key, from_ben).await;
+                    assert!(succeeded(door, &ben), "{what} by {door:?}: {} {}", ben.status, ben.body);
+                }
+                assert_eq!(row(app, object, one, id).await.1, stands, "{what}: both stay");
+                assert_eq!(row(app, object, other, id).await.0, version + 2, "{what}: both stay");
+            }
+        }
+    });
+}
+
+/// 2 to 5 people load and save one account in any order through any door. What each save does follows from what they had
+/// before them: a model of a few lines knows the outcome.
+#[test]
+fn whatever_the_order_no_change_is_overwritten_unseen() {
+    for (engine, runs) in [(Engine::Sqlite, 120), (Engine::Postgres, 25)] {
+        on(engine, async |app| {
+            let company = Company::new(app).await;
+            let object = app.object("account");
+            let keys = ["city", "province", "address", "website"];
+            for run in 0..runs {
+                let mut dice = Dice::new(run);
+                let id = company.make(app, "account", &[]).await;
+                // All versions there have been, as field values.
+                let mut history: Vec<BTreeMap<&str, String>> = vec![BTreeMap::new()];
+                let mut seen = vec![1usize; 2 + dice.roll(4)];
+                for step in 0..12 {
+                    let editor = dice.roll(seen.len());
+                    if dice.chance(35) {
+                        seen[editor] = history.len();
+                        continue;
+                    }
+                    let key = dice.pick(&keys);
+                    let field = object.field(key).expect("a field");
+                    let door = dice.pick(&doors(field));
+                    let text = match key {
+                        "website" => format!("https://example.com/{}", dice.roll(3)),
+                        _ => format!("text {}", dice.roll(3)),
+                    };
+                    let version = seen[editor];
+                    let answer = company.send(app, editor % 2, door, object, id, version as i64, key, &text).await;
+                    let was = history[version - 1].get(key).cloned().unwrap_or_default();
+                    let mut now = history.last().expect("a version").clone();
+                    let stands = now.get(key).cloned().unwrap_or_default();
+                    // Somebody who leaves a field as they found it does not change it.
+                    let changes = text != was || version == history.len();
+                    let collides = changes && text != stands && was != stands;
+                    let what = format!("run {run} step {step}: {key} = {text} on version {version} by {door:?}");
+                    if collides && door != Door::Many {
+                        assert_eq!(answer.status, 409, "{what}: {}", answer.body);
+                    } else {
+                        assert!(succeeded(door, &answer), "{what}: {} {}", answer.status, answer.body);
+                    }
+                    if changes && !collides && text != stands {
+                        now.insert(key, text);
+                        history.push(now.clone());
+                    }
+                    for key in keys {
+                        let (version, cell) = row(app, object, object.field(key).expect("a field"), id).await;
+                        let expected = now.get(key).map_or("Null".to_owned(), |text| format!("Text({text:?})"));
+                        assert_eq!((version as usize, cell), (history.len(), expected), "{what}");
+                    }
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn a_deal_is_moved_by_one_and_evidence_is_not_written_over() {
+    on_both(async |app| {
+        let company = Company::new(app).await;
+        let deal = company.make(app, "opportunity", &[]).await;
+        let path = format!("/opportunities/{deal}/stage");
+        let (engaging, proposal) = (app.stage("Engaging").await.to_string(), app.stage("Proposal").await.to_string());
+        let fields = |stage| [("version", "1"), ("stage", stage), ("reason", "because")];
+        let ana = app.post_form(&company.editors[0], &path, &fields(engaging.as_str())).await;
+        assert_eq!(ana.status, 303, "{}", ana.body);
+        let ben = app.post_form(&company.editors[1], &path, &fields(proposal.as_str())).await;
+        assert_eq!(ben.status, 409, "{}", ben.body);
+        let stands: Option<Uuid> = app.value(sql!("SELECT stage_id FROM opportunity WHERE id = $1", deal)).await;
+        assert_eq!(stands.map(|id| id.to_string()), Some(engaging));
+
+        let config = app.config(0).await.expect("settings");
+        let criteria = config.pipelines[0].stages.iter().flat_map(|stage| &stage.criteria);
+        let criterion = criteria.into_iter().find(|one| one.field.is_none()).expect("a criterion that takes a note").id;
+        let path = format!("/opportunities/{deal}/evidence/{criterion}");
+        let ana = app.post_form(&company.editors[0], &path, &[("note", "They wrote so"), ("seen", "")]).await;
+        assert_eq!(ana.status, 303, "{}", ana.body);
+        let ben = app.post_form(&company.editors[1], &path, &[("note", "They said so"), ("seen", "")]).await;
+        assert_eq!(ben.status, 409);
+        assert!(ben.has("They wrote so") && ben.has("They said so"), "{}", ben.body);
+        let again =
+            app.post_form(&company.editors[1], &path, &[("note", "They said so"), ("seen", "They wrote so")]).await;
+        assert_eq!(again.status, 303, "{}", again.body);
+    });
+}

@@ -1,0 +1,170 @@
+//! What a screen costs: statements per request, exact on any machine. A list asks at most 8, every other page at most 12, and
+//! ten times the rows ask no more. The screens come from the router, so a new one is counted too.
+
+use std::collections::BTreeMap;
+
+use axum::http::Method;
+use store::Uuid;
+use testkit::{Person, Role, TestApp, on_both};
+use trivet::app::routes;
+use trivet::shell::record::{Kind, command};
+
+/// Screens that may ask for more, each with its bound and the reason.
+const MORE: &[(&str, u64, &str)] = &[];
+
+const LIST: u64 = 8;
+const OTHER: u64 = 12;
+
+/// Files that go out in portions: the longer, the more.
+const PORTIONS: &[&str] = &["/audit.csv"];
+
+/// Addresses that are no page of a person who is signed in.
+const OTHERS: &[&str] = &["/assets/{file}", "/invitations/{token}", "/setup", "/sign-in", "/api/openapi.json"];
+
+#[test]
+fn every_screen_asks_little_and_no_more_of_ten_times_the_rows() {
+    on_both(async |app| {
+        app.limits.set_api_per_minute(1_000_000);
+        let all = Role::ALL.into_iter().filter(|role| *role != Role::Liaison);
+        let boss = all.fold(app.person("Boss"), testkit::PersonBuilder::role).create().await;
+        let seller = app.person("Lin Yan").manager(&boss).create().await;
+        let token = app.api_token(&boss).await;
+        let ids = fill(app, &seller, 60).await;
+        let few = counted(app, &boss, &token, &ids).await;
+        fill(app, &seller, 540).await;
+        // Exports are limited by the minute.
+        app.clock.advance(60);
+        let many = counted(app, &boss, &token, &ids).await;
+        let mut wrong = Vec::new();
+        for (path, count) in &few {
+            let bound = bound(path);
+            if *count > bound {
+                wrong.push(format!("{path}: {count} statements, at most {bound}"));
+            }
+            if many[path] != *count && !PORTIONS.contains(&path.as_str()) {
+                wrong.push(format!("{path}: {count} statements, and {} with ten times the rows", many[path]));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        assert!(few.len() > 90, "only {} screens", few.len());
+        let dearest = few.iter().max_by_key(|(_, count)| **count).expect("there are screens");
+        eprintln!("{} screens; the dearest: {dearest:?}", few.len());
+    });
+}
+
+fn bound(path: &str) -> u64 {
+    let is_list = !path.contains('{')
+        && !path.starts_with("/api")
+        && trivet::tools::crm::REGISTRY.objects.iter().any(|object| path == format!("/{}", object.plural));
+    let stated = MORE.iter().find(|(of, ..)| *of == path).map(|(_, bound, _)| *bound);
+    stated.unwrap_or(if is_list { LIST } else { OTHER })
+}
+
+/// So many more records of every kind; returns one of each.
+async fn fill(app: &TestApp, owner: &Person, count: usize) -> BTreeMap<&'static str, Uuid> {
+    let maker = app.person(&format!("Maker of {count}")).role(Role::Partner).role(Role::Marketing).create().await;
+    let mut first: BTreeMap<&'static str, Uuid> = BTreeMap::new();
+    for name in ["product", "account", "contact", "lead", "opportunity", "activity", "task"] {
+        let object = app.object(name);
+        let actor = app.actor(&maker).await;
+        let mut tx = app.db.write().await.expect("the database can be written");
+        let mut drafts = Vec::new();
+        for number in 0..count {
+            let mut inputs: BTreeMap<String, String> =
+                BTreeMap::from([(object.title.to_owned(), format!("Kite {number}"))]);
+            let mut set = |key: &str, text: String| drop(inputs.insert(key.to_owned(), text));
+            if object.field("owner").is_some() {
+                set("owner", owner.id.to_string());
+            }
+            match name {
+                "product" => {
+                    set("code", format!("C{count}-{number}"));
+                    set("list_price", "12".into());
+                }
+                "opportunity" => {
+                    set("close_date", format!("2026-{:02}-{:02}", 1 + number % 12, 1 + number % 28));
+                    set("amount", (1000 + number).to_string());
+                    set("next_step", "Call".into());
+                }
+                "activity" => set("kind", "call".into()),
+                "task" => set("due_date", format!("2026-11-{:02}", 1 + number % 30)),
+                _ => {}
+            }
+            // Everything hangs on the first records, so that their pages have the most to show.
+            for field in object
+                .fields
+                .iter()
+                .filter(|field| !field.is_virtual() && field.write == trivet::shell::record::Write::Always)
+            {
+                let Kind::Ref(target) = field.kind else { continue };
+                if let (Some(to), true) = (first.get(target), field.key != "lead" && field.key != "parent") {
+                    set(field.key, to.to_string());
+                }
+            }
+            let draft =
+                command::read_inputs(object, &actor.viewer, &inputs, None, command::Source::Strict).expect("inputs");
+            let draft = command::prepare_new(&mut tx, &actor, object, draft, &mut command::Known::default()).await;
+            drafts.push(draft.unwrap_or_else(|error| panic!("{name} {inputs:?}: {error:?}")));
+        }
+        let ids = command::write_new(&mut tx, &actor, object, &drafts).await.expect("records can be made");
+        tx.commit().await.expect("the database can be written");
+        first.insert(name, ids[0]);
+    }
+    first.insert("person", owner.id);
+    first
+}
+
+/// Every page and answer that can be read, with what it asked of the database.
+async fn counted(
+    app: &TestApp,
+    boss: &Person,
+    token: &str,
+    ids: &BTreeMap<&'static str, Uuid>,
+) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for route in routes().infos.iter().filter(|route| route.method == Method::GET) {
+        if OTHERS.contains(&route.path.as_str()) {
+            continue;
+        }
+        let Some(path) = with_ids(app, &route.path, ids) else { continue };
+        let mut variants = vec![(route.path.clone(), path.clone())];
+        if route.path.ends_with("/{id}") && !path.starts_with("/api") {
+            variants.extend(
+                ["details", "related"].map(|tab| (format!("{}?tab={tab}", route.path), format!("{path}?tab={tab}"))),
+            );
+        }
+        if path == "/search" || path == "/palette" {
+            variants.push((format!("{path}?q"), format!("{path}?q=kite")));
+        }
+        if route.path.starts_with("/{") || app.registry.by_plural(path.trim_start_matches('/')).is_ok() {
+            variants.push((format!("{path} page 1"), format!("{path}?view=none")));
+        }
+        for (name, path) in variants {
+            let answer = if path.starts_with("/api") {
+                app.api(token, Method::GET, &path, &[], None).await
+            } else {
+                app.get(boss, &path).await
+            };
+            // Pages of one setting or import that this house does not have.
+            if answer.status == 200 {
+                counts.insert(name, answer.statements);
+            } else {
+                assert!(!answer.status.is_server_error(), "{path}: {}", answer.status);
+            }
+        }
+    }
+    counts
+}
+
+/// The path with the ids that it asks for; `None`: this house has none.
+fn with_ids(app: &TestApp, path: &str, ids: &BTreeMap<&'static str, Uuid>) -> Option<String> {
+    let kind = path.trim_start_matches("/api").split('/').nth(1).and_then(|plural| app.registry.by_plural(plural).ok());
+    let mut filled = path.to_owned();
+    if let (Some(object), true) = (kind, path.contains("{id}")) {
+        filled = filled.replace("{id}", &ids[object.name].to_string());
+        filled = filled
+            .replace("{field}", object.fields.iter().find(|field| field.key == object.title).map_or("", |f| f.key));
+    }
+    filled = filled.replace("{object}", "opportunity").replace("{chapter}", "01-start");
+    (!filled.contains('{')).then_some(filled)
+}
