@@ -53,17 +53,33 @@ listen('htmx:afterRequest', ({ xhr }) => {
   waiting.delete(xhr)
 })
 
-// Focus: htmx keeps it by id. Where an element has none we look for its twin by what it does.
-let lost: string | undefined
+// Focus: htmx keeps it by id. Where an element has none we look for its twin by what it does, first in what is left of its
+// surroundings; if it is gone, its surroundings get the focus, and in a form that was refused the first field that is wrong.
+const FOCUSABLE = 'a[href], button:not(:disabled), input:not([type=hidden]):not(:disabled), select, textarea, summary, [tabindex]:not([tabindex="-1"])'
+let lost: { twin: string | undefined, around: string[] } | undefined
 listen('htmx:beforeSwap', ({ target }) => {
   const focused = document.activeElement
-  lost = focused instanceof HTMLElement && focused !== document.body && target.contains(focused) ? describe(focused) : undefined
+  if (!(focused instanceof HTMLElement) || focused === document.body || !target.contains(focused)) { lost = undefined; return }
+  const around: string[] = []
+  for (let box = focused.parentElement; box && box !== document.body; box = box.parentElement) if (box.id) around.push(box.id)
+  lost = { twin: describe(focused), around }
 })
-listen('htmx:afterSettle', () => {
-  if (!lost) return
-  if (document.activeElement === document.body) document.querySelector<HTMLElement>(lost)?.focus({ preventScroll: true })
+document.addEventListener('htmx:afterSettle', () => {
+  const was = lost
   lost = undefined
+  if (!was || document.activeElement !== document.body) return
+  const places = was.around.flatMap(id => byId(id) ?? [])
+  const twinIn = (place: ParentNode) => was.twin ? place.querySelector<HTMLElement>(was.twin) : null
+  if (take(places[0]?.querySelector<HTMLElement>('form [aria-invalid=true]'))) return
+  for (const place of places) if (take(twinIn(place)) || take(place) || take(place.querySelector<HTMLElement>(FOCUSABLE))) return
+  if (!take(twinIn(document))) byId('main')?.focus({ preventScroll: true })
 })
+/** Gives the focus to what can have it and can be seen. */
+function take(element: HTMLElement | null | undefined) {
+  if (!element?.matches(FOCUSABLE) || element.getClientRects().length === 0) return false
+  element.focus({ preventScroll: true })
+  return document.activeElement === element
+}
 function describe(element: HTMLElement) {
   for (const name of ['id', 'data-card', 'data-edit', 'data-row', 'name', 'href', 'hx-get', 'hx-post', 'formaction', 'data-dialog']) {
     const value = element.getAttribute(name)
