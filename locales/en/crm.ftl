@@ -273,6 +273,7 @@ person-title = Job title
 person-office = Office
 person-locale = Language
 person-roles = Roles
+person-roles-hint = Empty: seller. Or seller, manager, partner, hr, marketing, liaison, admin, auditor; several with commas.
 person-manager = Reports to
 person-password = Password
 person-created-at = Created

@@ -273,6 +273,7 @@ person-title = 职务
 person-office = 办公室
 person-locale = 语言
 person-roles = 角色
+person-roles-hint = 留空即为销售。可填 seller、manager、partner、hr、marketing、liaison、admin、auditor，多个用逗号分隔。
 person-manager = 上级
 person-password = 密码
 person-created-at = 创建时间
