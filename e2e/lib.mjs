@@ -7,8 +7,6 @@ import { chromium } from 'playwright-core'
 
 export const here = dirname(fileURLToPath(import.meta.url))
 export const BASE = (process.env.BASE_URL ?? 'http://127.0.0.1:8080').replace(/\/$/, '')
-export const EMAIL = process.env.E2E_EMAIL ?? 'lin.yue@example.com'
-export const PASSWORD = process.env.E2E_PASSWORD ?? 'demo'
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 export const launch = () => chromium.launch({
@@ -16,31 +14,44 @@ export const launch = () => chromium.launch({
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 })
 
-/** A page that notes what goes wrong on it. `expected` are status codes a test provokes on purpose. */
+/** A page that notes what goes wrong on it. `expected` are status codes that a test provokes on purpose; it may be changed. */
 export async function watch(context, { expected = [] } = {}) {
   const page = await context.newPage()
   const noise = []
+  page.expected = expected
   await page.addInitScript(() => {
     window.__violations = []
     document.addEventListener('securitypolicyviolation', e => window.__violations.push(`${e.effectiveDirective} blocked ${e.blockedURI || 'inline'} (${e.sourceFile || 'document'}:${e.lineNumber})`))
   })
   page.on('console', message => {
     const text = message.text()
-    const provoked = expected.some(code => text.includes(`status of ${code}`))
+    const provoked = page.expected.some(code => text.includes(`status of ${code}`))
     if (message.type() === 'error' && !provoked) noise.push(`console: ${text.slice(0, 200)}`)
   })
+  let under = 0                            // requests on their way
+  page.on('request', () => { under += 1 })
+  page.on('requestfinished', () => { under -= 1 })
   page.on('pageerror', error => noise.push(`script: ${error.message}`))
-  page.on('requestfailed', request => { if (request.failure()?.errorText !== 'net::ERR_ABORTED') noise.push(`request: ${request.url()} ${request.failure()?.errorText}`) })
-  page.on('response', response => { if (response.status() >= 400 && !expected.includes(response.status())) noise.push(`status ${response.status()}: ${response.url()}`) })
+  page.on('requestfailed', request => {
+    under -= 1
+    if (request.failure()?.errorText !== 'net::ERR_ABORTED') noise.push(`request: ${request.url()} ${request.failure()?.errorText}`)
+  })
+  page.on('response', response => { if (response.status() >= 400 && !page.expected.includes(response.status())) noise.push(`status ${response.status()}: ${response.url()}`) })
   page.findings = async () => {
-    const violations = await page.evaluate(() => window.__violations ?? []).catch(() => [])
+    const violations = await page.evaluate(() => window.__violations?.splice(0) ?? []).catch(() => [])
     return [...noise.splice(0), ...violations.map(v => `policy: ${v}`)]
+  }
+  /** Until nothing is on its way any more and what arrived is drawn. */
+  page.settle = async () => {
+    const late = Date.now() + 10_000
+    do await page.evaluate(() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn))))
+    while (under > 0 && Date.now() < late)
   }
   return page
 }
 
 /** Signs in by the form. Returns the state (cookies) that other contexts can start with. */
-export async function signIn(page, email = EMAIL, password = PASSWORD) {
+export async function signIn(page, email, password) {
   await page.goto(`${BASE}/sign-in`)
   await page.fill('[name=email]', email)
   await page.fill('[name=password]', password)
@@ -60,11 +71,29 @@ export const tooWide = page => page.evaluate(() => {
   return [`${over} px too wide${worst ? `: <${worst.localName} class="${worst.getAttribute('class') ?? ''}">` : ''}`]
 })
 
-/** axe in the page; the page's context must have bypassCSP, because axe is put in as a script. */
-export async function axe(page) {
-  await page.evaluate(axeSource)
-  const { violations } = await page.evaluate(() => window.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }))
-  return violations.map(v => `axe ${v.id} ×${v.nodes.length}: ${v.nodes[0].target.join(' ')} ${v.nodes[0].any[0]?.message ?? v.help}`)
+/**
+ * axe on the page, or on the part `within`. Rows that are built alike are faulty alike: of each build two stay, the rest is
+ * taken out of the page first, because axe takes seconds for a table of fifty. So this comes last.
+ */
+export async function axe(page, within) {
+  await page.evaluate(() => {
+    const build = element => element.outerHTML.replace(/>[^<]+/g, '>').replace(/ (?!class=|role=|type=)[\w-]+(="[^"]*")?/g, '')
+    for (const parent of document.querySelectorAll('tbody, ol, ul, dl, select')) {
+      const seen = new Map()
+      for (const child of [...parent.children]) {
+        const times = (seen.get(build(child)) ?? 0) + 1
+        seen.set(build(child), times)
+        if (times > 2) child.remove()
+      }
+    }
+  })
+  if (!await page.evaluate(() => Boolean(window.axe))) await page.evaluate(axeSource)      // the debugger's door is not under the page's policy
+  const violations = await page.evaluate(async part => {
+    const options = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'], resultTypes: ['violations'], preload: false }
+    const { violations } = await window.axe.run(part ?? document, options)
+    return violations.map(v => [v.id, v.nodes.length, v.nodes[0].target.join(' '), v.nodes[0].any[0]?.message ?? v.help])
+  }, within)
+  return violations.map(([id, times, where, what]) => `axe ${id} ×${times}: ${where} ${what}`)
 }
 
 /** Every key of the Fluent files; a page must not show one. */
@@ -87,6 +116,45 @@ export async function rawKeys(page) {
   for (const [word] of text.matchAll(/\b[a-z]+(-[a-z0-9]+){2,}\b/g)) if (messageKeys.has(word)) found.add(`message key shown: ${word}`)
   for (const [braces] of text.matchAll(/\{\s*\$[\w-]+\s*\}|\{\{.*?\}\}|⟦.*?⟧/g)) found.add(`unfilled: ${braces}`)
   return [...found]
+}
+
+/** Icons that the sprite does not have are empty places. */
+export const missingIcons = page => page.evaluate(async () => {
+  const uses = [...document.querySelectorAll('svg use')].map(use => use.getAttribute('href') ?? '')
+  const sprite = uses.map(href => href.split('#')[0]).find(Boolean)
+  if (!sprite) return []
+  window.__icons ??= new Set([...(await (await fetch(sprite)).text()).matchAll(/ id="([^"]+)"/g)].map(match => match[1]))
+  return [...new Set(uses.map(href => href.split('#')[1]))].filter(id => id && !window.__icons.has(id)).map(id => `no icon ${id}`)
+})
+
+const CHINESE = /[\u3400-\u9fff]/
+/** Sentences of the one language whose other language says something else. */
+const english = (() => {
+  const read = locale => {
+    const words = new Map(), folder = join(here, '../locales', locale)
+    for (const file of existsSync(folder) ? readdirSync(folder).filter(name => name.endsWith('.ftl')) : []) {
+      for (const [, key, text] of readFileSync(join(folder, file), 'utf8').matchAll(/^([a-zA-Z][\w-]*)\s*=\s*([^{}\n]+)$/gm)) words.set(key, text.trim())
+    }
+    return words
+  }
+  const chinese = read('zh-CN')
+  // The program's name stays in every language.
+  return new Set([...read('en')].filter(([key, text]) => chinese.has(key) && chinese.get(key) !== text && text !== 'Trivet' && !CHINESE.test(text)).map(([, text]) => text))
+})()
+
+/** Words of the other language. Only sensible where the data are of the page's language too. */
+export async function otherLanguage(page, locale) {
+  const texts = await page.evaluate(() => {
+    const found = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      const around = node.parentElement
+      if (node.data.trim() && !around.closest('[lang]:not(html), script, template, code, pre') && !around.closest('option:not(:checked)')) found.push(node.data.trim())
+    }
+    for (const element of document.querySelectorAll('[aria-label], [title], [placeholder]')) if (!element.closest('[lang]:not(html)')) found.push(...['aria-label', 'title', 'placeholder'].map(name => element.getAttribute(name)).filter(Boolean))
+    return found
+  })
+  const foreign = locale === 'en' ? text => CHINESE.test(text) : text => english.has(text)
+  return [...new Set(texts.filter(foreign))].slice(0, 5).map(text => `not ${locale}: ${text.slice(0, 60)}`)
 }
 
 /** Runs tests one after the other and closes with "N passed, N failed". */

@@ -1,5 +1,6 @@
 // All browser tests against a running Trivet:  BASE_URL=http://127.0.0.1:8080 node run.mjs
 // Other files join by exporting a function that takes the suite.
+import { keyboard } from './keyboard.mjs'
 import { BASE, suite } from './lib.mjs'
 import { screens } from './screens.mjs'
 
@@ -11,4 +12,5 @@ if (!answer.ok) {
 }
 const tests = suite()
 await screens(tests)
+await keyboard(tests)
 tests.close()

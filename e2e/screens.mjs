@@ -1,93 +1,143 @@
-// Q37: every screen × language × theme × width: no policy violation, no console error, no failed request, no sideways scroll,
-// no accessibility violation, no message key on the page. Pictures go to e2e/out/.
-import { mkdirSync } from 'node:fs'
+// Q37: every page in both languages, light and dark, wide and on a phone: no policy violation, no console error, no failed request,
+// no sideways scroll, no accessibility violation, no message key, no word of the other language. Pictures go to e2e/out/.
+// The main pages are seen in every combination; the others once per edition, wide and light in English, dark on a phone in
+// Chinese, and with them every dialog that they open.
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { BASE, axe, here, launch, rawKeys, setLocale, setTheme, signIn, suite, tooWide, watch } from './lib.mjs'
+import { BASE, axe, here, launch, missingIcons, otherLanguage, rawKeys, setLocale, setTheme, suite, tooWide, watch } from './lib.mjs'
+import { PAGES, addressOf, forgotten } from './pages.mjs'
+import { makeWorld } from './world.mjs'
 
-const SCREENS = [
-  { path: '/', name: 'home' },
-  { path: '/accounts' },
-  { path: '/contacts' },
-  { path: '/leads' },
-  { path: '/leads?view=none&f=status:is:qualified', name: 'lead-convert', first: '/convert' },  // of the first record in the list
-  { path: '/accounts', name: 'account', first: '' },
-  { path: '/accounts', name: 'account-files', first: '?tab=files' },
-  { path: '/opportunities' },
-  { path: '/board' },
-  { path: '/tasks' },
-  { path: '/activities' },
-  { path: '/analysis' },
-  { path: '/calendar' },
-  { path: '/products' },
-  { path: '/people' },
-  { path: '/imports' },
-  { path: '/accounts/new', name: 'account-new' },
-  { path: '/search?q=gtx', name: 'search' },
-  { path: '/me' },
-  { path: '/help' },
-  { path: '/sign-in', open: true },       // seen without a session
-]
-const LOCALES = (process.env.E2E_LOCALES ?? 'en,zh-CN').split(','), THEMES = ['light', 'dark'], WIDTHS = [1440, 390]
+const EDITION = process.env.E2E_EDITION ?? 'en'
+const SETTINGS = []
+for (const locale of EDITION === 'en' ? ['en', 'zh-CN'] : ['zh-CN']) for (const theme of ['light', 'dark']) for (const width of [1440, 390]) {
+  // Where the other pages are seen as well.
+  const all = EDITION === 'en' ? locale === 'en' && theme === 'light' && width === 1440 : theme === 'dark' && width === 390
+  SETTINGS.push({ locale, theme, width, all })
+}
+const BINARY = process.env.E2E_BINARY ?? join(here, '../target/release/trivet')
 
-/** The address of the first record in a list. */
-async function firstOf(page, list) {
-  await page.goto(BASE + list, { waitUntil: 'load' })
-  return page.getAttribute('a[data-open]', 'href')
+/** What may be wrong with any page, whatever it shows. */
+export async function look(page, { locale, theme }, words = locale === EDITION) {
+  const findings = [...await page.findings(), ...await tooWide(page), ...await rawKeys(page), ...await missingIcons(page)]
+  if (words) findings.push(...await otherLanguage(page, locale))
+  const shown = await page.evaluate(() => ({ lang: document.documentElement.lang, theme: document.documentElement.dataset.bsTheme ?? 'light' }))
+  if (shown.lang !== locale) findings.push(`lang="${shown.lang}", not ${locale}`)
+  if (shown.theme !== theme) findings.push(`theme ${shown.theme}, not ${theme}`)
+  return findings
+}
+
+/** A dialog's address without what is particular to a record: one look is enough for all that are alike. */
+const pattern = address => address.replace(/\?.*/, '').replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '{id}')
+
+/** Opens the page's dialogs that were not seen before; each must close by Esc and give the focus back. */
+async function dialogs(page, seen, setting, picture, tests, name) {
+  const links = await page.evaluate(() => [...document.querySelectorAll('[data-dialog]')].map(link => link.dataset.dialog))
+  for (const address of links) {
+    const kind = pattern(address)
+    if (seen.has(kind)) continue
+    seen.add(kind)
+    await tests.test(`dialog ${kind} of ${name}`, async () => {
+      await page.keyboard.press('Escape')
+      // From the keyboard, and from inside its menu if it stands in one.
+      await page.evaluate(address => {
+        const link = [...document.querySelectorAll('[data-dialog]')].find(link => link.dataset.dialog === address)
+        for (let menu = link.closest('details'); menu; menu = menu.parentElement.closest('details')) menu.open = true
+        link.focus()
+        link.click()
+      }, address)
+      await page.waitForSelector('#dialog[open]', { timeout: 5000 })
+      await page.settle()
+      const findings = await look(page, setting)
+      const inside = await page.evaluate(() => {
+        const dialog = document.getElementById('dialog'), box = dialog.getBoundingClientRect()
+        return { focus: dialog.contains(document.activeElement), name: document.getElementById('dialog-title')?.textContent.trim(), over: Math.ceil(box.right - innerWidth), scroll: dialog.scrollWidth - dialog.clientWidth }
+      })
+      if (!inside.focus) findings.push('the focus is not in the dialog')
+      if (!inside.name) findings.push('the dialog has no name')
+      if (inside.over > 0) findings.push(`the dialog sticks out by ${inside.over} px`)
+      if (inside.scroll > 0) findings.push(`the dialog scrolls sideways by ${inside.scroll} px`)
+      await page.screenshot({ path: picture(`dialog${kind.replace(/\W+/g, '-')}`) })
+      findings.push(...await axe(page, '#dialog'))
+      await page.keyboard.press('Escape')
+      const closed = await page.evaluate(() => [document.getElementById('dialog').open, document.activeElement?.localName])
+      if (closed[0]) findings.push('Esc does not close the dialog')
+      if (closed[1] === 'body') findings.push('the focus is lost after closing')
+      return findings
+    })
+  }
 }
 
 export async function screens(tests = suite()) {
-  const only = process.env.ONLY            // part of a path
+  const only = process.env.ONLY            // part of a page's name
   const out = process.env.E2E_OUT ?? join(here, 'out')
   mkdirSync(out, { recursive: true })
+  const wanted = PAGES.filter(page => !only || page.name.includes(only))
   const browser = await launch()
-  const first = await browser.newContext()
-  let session
-  await tests.test('sign in', async () => { session = await signIn(await watch(first)) })
-  await first.close()
+  if (existsSync(BINARY)) {
+    await tests.test('no page is forgotten', () => {
+      const routes = execFileSync(BINARY, ['routes'], { encoding: 'utf8' }).split('\n').map(line => line.split(/\s+/)).filter(([method]) => method === 'GET')
+      return forgotten(routes.map(([, path]) => path)).map(path => `${path} stands neither in PAGES nor in NO_PAGE of e2e/pages.mjs`)
+    })
+  }
+  let world
+  await tests.test('the world that the pages need', async () => { world = await makeWorld(browser) })
+  if (!world) return browser.close()
 
-  for (const locale of LOCALES) for (const theme of THEMES) for (const width of WIDTHS) {
+  const tabs = new Map()                   // every kind of tab that pages link to, and where
+  const walked = new Set()
+  for (const setting of SETTINGS) {
+    const { locale, theme, width, all } = setting
     const options = { viewport: { width, height: width < 500 ? 844 : 900 }, hasTouch: width < 500, reducedMotion: 'reduce', locale }
-    for (const open of [false, true]) {
-      const list = SCREENS.filter(screen => Boolean(screen.open) === open && (!only || screen.path.includes(only)))
-      if (list.length === 0 || (!open && !session)) continue
-      const start = open ? {} : { storageState: session }
-      // Two contexts: one under the real policy for what the browser reports, one without it so that axe can be put in.
-      const real = await browser.newContext({ ...options, ...start })
-      const free = await browser.newContext({ ...options, ...start, bypassCSP: true })
-      for (const context of [real, free]) {
-        await setTheme(context, theme)
-        await context.addCookies([{ name: 'locale', value: locale, url: BASE }])
-        const page = await context.newPage()
-        await setLocale(page, locale).catch(() => {})
-        await page.close()
-      }
-      for (const { path, first, name = path.slice(1).replace(/\W+/g, '-') } of list) {
-        await tests.test(`${name} ${locale} ${theme} ${width}`, async () => {
-          const page = await watch(real)
-          const address = first === undefined ? path : await firstOf(page, path) + first
-          const answer = await page.goto(BASE + address, { waitUntil: 'load' })
-          await page.waitForTimeout(250)
-          const findings = [...await page.findings(), ...await tooWide(page), ...await rawKeys(page)]
-          if (!answer?.ok()) findings.push(`answered ${answer?.status()}`)
-          const shown = await page.evaluate(() => ({ lang: document.documentElement.lang, theme: document.documentElement.dataset.bsTheme ?? 'light' }))
-          if (shown.lang !== locale) findings.push(`lang="${shown.lang}", not ${locale}`)
-          if (shown.theme !== theme) findings.push(`theme ${shown.theme}, not ${theme}`)
-          await page.screenshot({ path: join(out, `${name}-${locale}-${theme}-${width}.png`), fullPage: false })
-          await page.close()
-          const looked = await free.newPage()
-          await looked.goto(BASE + address, { waitUntil: 'load' })
-          findings.push(...await axe(looked))
-          await looked.close()
-          return findings
-        })
-      }
-      await real.close()
-      await free.close()
+    const pages = new Map(), seen = new Set()
+    const pageOf = async who => {
+      if (pages.has(who)) return pages.get(who)
+      const context = await browser.newContext({ ...options, ...(who === 'nobody' ? {} : { storageState: world.sessions[who] }) })
+      await setTheme(context, theme)
+      await context.addCookies([{ name: 'locale', value: locale, url: BASE }])
+      const page = await watch(context)
+      await setLocale(page, locale).catch(() => {})
+      pages.set(who, page)
+      return page
     }
+    const list = wanted.filter(page => page.main || all)
+    if (all && !only) {
+      const page = await pageOf('partner')
+      await page.goto(`${BASE}/help`)
+      for (const href of await page.evaluate(() => [...new Set([...document.querySelectorAll('a[href^="/help/"]')].map(link => link.getAttribute('href').split('#')[0]))])) {
+        list.push({ route: '/help/{chapter}', name: href.slice(1).replace('/', '-'), as: 'partner', status: 200, at: () => href })
+      }
+    }
+    for (const entry of list) {
+      const name = `${entry.name} ${locale} ${theme} ${width}`
+      const picture = what => join(out, `${what}-${locale}-${theme}-${width}.png`)
+      const page = await pageOf(entry.as)
+      await tests.test(name, async () => {
+        page.expected = entry.status === 200 ? [] : [entry.status]
+        await page.findings()
+        const answer = await page.goto(addressOf(entry, world), { waitUntil: 'load' })
+        if (answer?.status() !== entry.status) return [`answered ${answer?.status()}, not ${entry.status}`]
+        await page.settle()
+        if (entry.does) {
+          await entry.does(page)
+          await page.settle()
+        }
+        // The guide shows names in both languages.
+        const findings = await look(page, setting, locale === EDITION && entry.route !== '/help/{chapter}')
+        await page.screenshot({ path: picture(entry.name) })
+        walked.add(pattern(page.url().slice(BASE.length)))
+        for (const href of await page.evaluate(() => [...document.querySelectorAll('.tabs a[href*="?tab="]')].map(link => link.getAttribute('href')))) tabs.set(href.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '{id}'), name)
+        findings.push(...await axe(page))
+        return findings
+      })
+      if (all) await dialogs(page, seen, setting, picture, tests, entry.name)
+    }
+    for (const page of pages.values()) await page.context().close()
   }
   await browser.close()
   return tests
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) (await screens()).close()
+if (process.argv[1] === fileURLToPath(import.meta.url)) (await screens())?.close()

@@ -148,6 +148,8 @@ enum Command {
     },
     /// Print the OpenAPI document of the JSON API
     Openapi,
+    /// Print every address the program answers, with who may call it
+    Routes,
     /// Write database and files into one archive; the server may run meanwhile
     Backup {
         /// Where to; must not exist
@@ -189,6 +191,12 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
     match cli.command {
         Command::Openapi => {
             println!("{:#}", Description::of(&app::api()).document(Locale::En));
+            Ok(())
+        }
+        Command::Routes => {
+            for route in app::routes().infos {
+                println!("{:<6} {:<45} {}", route.method, route.path, route.policy);
+            }
             Ok(())
         }
         Command::Serve { listen, https, api_per_minute } => serve(&cli.place, listen, https, api_per_minute).await,

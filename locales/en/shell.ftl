@@ -53,6 +53,7 @@ keys-new = New opportunity
 keys-edit = Edit
 keys-rows = Next / previous row
 keys-select = Select row
+keys-bulk = Work on the selected rows
 keys-open = Open row
 keys-move = Move card to the previous / next stage
 keys-go = Go to: { $page }

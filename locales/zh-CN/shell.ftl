@@ -53,6 +53,7 @@ keys-new = 新建商机
 keys-edit = 编辑
 keys-rows = 下一行 / 上一行
 keys-select = 选择该行
+keys-bulk = 处理选中的行
 keys-open = 打开该行
 keys-move = 卡片移到上一 / 下一阶段
 keys-go = 转到：{ $page }

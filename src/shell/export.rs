@@ -165,9 +165,11 @@ impl Export {
                 });
             }
         }
-        Ok(Body::from_stream(futures_util::stream::unfold(receive, async |mut receive| {
+        // Fused: compression asks once more after the end, and `unfold` would panic.
+        let portions = futures_util::stream::unfold(receive, async |mut receive| {
             receive.recv().await.map(|portion| (portion, receive))
-        })))
+        });
+        Ok(Body::from_stream(portions.fuse()))
     }
 
     /// The file into a writer (command line). Returns how many records it holds.

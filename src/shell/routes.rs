@@ -1,5 +1,7 @@
 //! Every route says who may call it. [`Routes`] is the only way to add one, so a route without a policy cannot be written;
-//! the same list feeds the permission tests (Q17, Q18) and the table in the manual.
+//! the same list feeds the permission tests (Q17, Q18), `trivet routes` and with it the browser tests (Q37).
+
+use std::fmt;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -44,6 +46,25 @@ impl Policy {
             Policy::CreateAny => viewer.may_create_any(),
             Policy::Export(object) => viewer.scope.access(object).export,
             Policy::Roles(roles) => roles.iter().any(|role| viewer.has(*role)),
+        }
+    }
+}
+
+/// As `trivet routes` prints it.
+impl fmt::Display for Policy {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Policy::Public => out.write_str("public"),
+            Policy::SignedIn => out.write_str("signed-in"),
+            Policy::Read(object) => write!(out, "read {object}"),
+            Policy::Change(object) => write!(out, "change {object}"),
+            Policy::Create(object) => write!(out, "create {object}"),
+            Policy::CreateAny => out.write_str("create any"),
+            Policy::Export(object) => write!(out, "export {object}"),
+            Policy::Roles(roles) => {
+                let keys: Vec<&str> = roles.iter().map(|role| role.key()).collect();
+                write!(out, "role {}", keys.join(" "))
+            }
         }
     }
 }

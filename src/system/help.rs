@@ -218,7 +218,9 @@ fn chapter(slug: &'static str, text: &str) -> Chapter {
         }
     }
     html::push_html(&mut chapter.html.0, events.into_iter());
-    chapter.html.0 = chapter.html.0.replace("<table>", "<table class=\"plain-table\">");
+    // What scrolls by itself must be within reach of the keyboard.
+    chapter.html.0 =
+        chapter.html.0.replace("<table>", "<table class=\"plain-table\">").replace("<pre>", "<pre tabindex=\"0\">");
     chapter
 }
 

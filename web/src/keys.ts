@@ -42,6 +42,12 @@ function press(key: string): boolean {
       box?.click()
       return Boolean(box)
     }
+    case 'b': {
+      // The bar comes after all the rows: from the keyboard a long way.
+      const button = all('[data-bulk-bar]:not([hidden]) button').find(element => element.getClientRects().length > 0)
+      button?.focus()
+      return Boolean(button)
+    }
     case 'Enter': {
       if (!row || document.activeElement !== row) return false
       const link = row.querySelector<HTMLElement>('a[data-open]')

@@ -4,13 +4,16 @@ import { all, announce, byId, isPlainClick, on, onContent } from './dom'
 function startMenus() {
   const close = (menu: HTMLElement, focus = false) => {
     menu.removeAttribute('open')
-    if (focus) menu.querySelector<HTMLElement>('summary')?.focus()
+    if (focus) menu.querySelector<HTMLElement>('summary')?.focus({ preventScroll: true })
   }
   document.addEventListener('click', event => {
     for (const menu of all('details.menu[open]')) {
       const inside = event.target instanceof Node && menu.contains(event.target)
       const chosen = event.target instanceof Element && event.target.closest('.menu-item:not([data-keep-open])')
-      if (!inside || chosen) close(menu)
+      if (inside && !chosen) continue
+      close(menu)
+      // What was chosen disappears with the menu; the focus must not. Later, because the form still asks who was pressed.
+      if (inside) setTimeout(() => { if (document.activeElement === document.body || menu.contains(document.activeElement)) menu.querySelector<HTMLElement>('summary')?.focus({ preventScroll: true }) })
     }
   })
   document.addEventListener('toggle', event => {
@@ -42,7 +45,15 @@ function place(menu: HTMLDetailsElement) {
   const below = button.bottom + 4 + height < innerHeight
   list.style.top = `${Math.max(8, below ? button.bottom + 4 : button.top - 4 - height)}px`
   list.style.left = `${Math.max(8, Math.min(button.right - width, innerWidth - width - 8))}px`
-  addEventListener('scroll', event => { if (!list.contains(event.target as Node)) menu.open = false }, { capture: true, once: true })
+  // When its button scrolls away it closes; a scroll elsewhere, or one from before it opened, is none of its business.
+  const scrolled = (event: Event) => {
+    const { top, left } = menu.getBoundingClientRect()
+    if (menu.open && (list.contains(event.target as Node) || (top === button.top && left === button.left))) return
+    removeEventListener('scroll', scrolled, true)
+    if (list.contains(document.activeElement)) menu.querySelector<HTMLElement>('summary')?.focus({ preventScroll: true })
+    menu.open = false
+  }
+  addEventListener('scroll', scrolled, true)
 }
 
 // Theme: the form posts; the colour changes at once.

@@ -12,8 +12,11 @@ function upgrade(select: HTMLSelectElement) {
   const { picker, clearLabel = '', emptyLabel = '' } = select.dataset
   let pending: AbortController | undefined
   let found = new Set<string>()
+  // Between a letter and the server's answer the list is that of the word before. Who types on and presses Enter means what
+  // will be there: it is chosen when it comes.
+  let answered: string | undefined, isWanted = false
   const control = new TomSelect(select, {
-    valueField: 'value', labelField: 'text', searchField: [], maxOptions: 20, preload: 'focus', loadThrottle: 120,
+    valueField: 'value', labelField: 'text', searchField: [], maxOptions: 20, preload: 'focus', loadThrottle: 120, refreshThrottle: 0,
     closeAfterSelect: !select.multiple, hideSelected: select.multiple, allowEmptyOption: false, openOnFocus: true,
     plugins: clearLabel && !select.required ? { clear_button: { title: clearLabel } } : {},
     shouldLoad: () => true,
@@ -29,6 +32,14 @@ function upgrade(select: HTMLSelectElement) {
         found = new Set(rows.map(row => String(row.value)))
         control.clearOptions(option => control.items.includes(String((option as unknown as Row).value)))
         give(rows)
+        answered = query
+        if (query !== control.inputValue()) return
+        if (isWanted && rows[0]) {
+          control.addItem(rows[0].value)
+          control.setTextboxValue('')
+          control.close()
+        }
+        isWanted = false
       } catch { give([]) }                                   // stale or offline: what is shown stays
     },
     render: {
@@ -38,6 +49,14 @@ function upgrade(select: HTMLSelectElement) {
       loading: () => '',
     },
   })
+  control.control_input.addEventListener('input', () => { isWanted = false })
+  control.control_input.addEventListener('keydown', event => {
+    const typed = control.inputValue()
+    if (event.key !== 'Enter' || event.isComposing || typed === '' || typed === answered) return
+    event.preventDefault()
+    event.stopImmediatePropagation()
+    isWanted = true
+  }, true)
   select.setAttribute('aria-hidden', 'true')               // the control beside it has the label now
   const button = control.wrapper.querySelector('.clear-button')
   if (button) {

@@ -29,7 +29,13 @@ htmx.defineExtension('morph', {
   handleSwap(style, target, fragment) {
     if (!style.startsWith('morph')) return false
     const inner = style === 'morph' || style === 'morph:innerHTML'
-    return Idiomorph.morph(target as Element, (fragment as ParentNode).children, { morphStyle: inner ? 'innerHTML' : 'outerHTML', ignoreActiveValue: true })
+    return Idiomorph.morph(target as Element, (fragment as ParentNode).children, {
+      morphStyle: inner ? 'innerHTML' : 'outerHTML',
+      // What somebody types is kept. A card that has the focus is renewed all the same: its menu and version would be old.
+      ignoreActiveValue: document.activeElement?.matches('input, textarea, select') ?? false,
+      // A menu that somebody has open stays open, and where it was laid.
+      callbacks: { beforeAttributeUpdated: (name: string, node: Element) => !((name === 'open' && node.matches('details.menu')) || (name === 'style' && node.matches('.menu-list'))) },
+    })
   },
 })
 document.body.setAttribute('hx-ext', 'morph')
@@ -53,17 +59,33 @@ listen('htmx:afterRequest', ({ xhr }) => {
   waiting.delete(xhr)
 })
 
-// Focus: htmx keeps it by id. Where an element has none we look for its twin by what it does.
-let lost: string | undefined
+// Focus: htmx keeps it by id. Where an element has none we look for its twin by what it does, first in what is left of its
+// surroundings; if it is gone, its surroundings get the focus, and in a form that was refused the first field that is wrong.
+const FOCUSABLE = 'a[href], button:not(:disabled), input:not([type=hidden]):not(:disabled), select, textarea, summary, [tabindex]:not([tabindex="-1"])'
+let lost: { twin: string | undefined, around: HTMLElement[] } | undefined
 listen('htmx:beforeSwap', ({ target }) => {
   const focused = document.activeElement
-  lost = focused instanceof HTMLElement && focused !== document.body && target.contains(focused) ? describe(focused) : undefined
+  if (!(focused instanceof HTMLElement) || focused === document.body || !target.contains(focused)) { lost = undefined; return }
+  const around: HTMLElement[] = []
+  for (let box = focused.parentElement; box && box !== document.body && box.id !== 'main'; box = box.parentElement) around.push(box)
+  lost = { twin: describe(focused), around }
 })
-listen('htmx:afterSettle', () => {
-  if (!lost) return
-  if (document.activeElement === document.body) document.querySelector<HTMLElement>(lost)?.focus({ preventScroll: true })
+document.addEventListener('htmx:afterSettle', () => {
+  const was = lost
   lost = undefined
+  if (!was || document.activeElement !== document.body) return
+  const places = was.around.flatMap(box => box.isConnected ? box : (box.id ? byId(box.id) : null) ?? [])
+  const twinIn = (place: ParentNode) => was.twin ? place.querySelector<HTMLElement>(was.twin) : null
+  if (take(places[0]?.querySelector<HTMLElement>('form [aria-invalid=true]'))) return
+  for (const place of places) if (take(twinIn(place)) || take(place) || take(place.querySelector<HTMLElement>(FOCUSABLE))) return
+  if (!take(twinIn(document))) byId('main')?.focus({ preventScroll: true })
 })
+/** Gives the focus to what can have it and can be seen. */
+function take(element: HTMLElement | null | undefined) {
+  if (!element?.matches(FOCUSABLE) || element.getClientRects().length === 0) return false
+  element.focus({ preventScroll: true })
+  return document.activeElement === element
+}
 function describe(element: HTMLElement) {
   for (const name of ['id', 'data-card', 'data-edit', 'data-row', 'name', 'href', 'hx-get', 'hx-post', 'formaction', 'data-dialog']) {
     const value = element.getAttribute(name)

@@ -8,6 +8,7 @@ use axum::extract::{Multipart, Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use paper::sheet::{Book, Encoding, Format, Row, Sheet, Value, csv_rows};
 use store::job::{self, Job};
 use store::{Uuid, new_id};
@@ -1013,11 +1014,13 @@ async fn errors_file(State(app): State<App>, viewer: Viewer, Path(text): Path<St
     let import = find(&app, &viewer, &text).await?;
     let object = app.registry.get(&import.object).ok_or(Error::NotFound)?;
     let lines = ErrorLines::open(&app, viewer.locale, object, &import).await?;
-    let body = Body::from_stream(futures_util::stream::unfold(lines, async |mut lines| match lines.next().await {
+    let portions = futures_util::stream::unfold(lines, async |mut lines| match lines.next().await {
         Ok(Some(bytes)) => Some((Ok(Bytes::from(bytes)), lines)),
         Ok(None) => None,
         Err(error) => Some((Err(std::io::Error::other(error.key())), lines)),
-    }));
+    });
+    // Fused: compression asks once more after the end, and `unfold` would panic.
+    let body = Body::from_stream(portions.fuse());
     Ok(attachment("text/csv; charset=utf-8", &format!("import-errors-{}.csv", import.id), body))
 }
 

@@ -379,7 +379,7 @@ pub static PERSON: Object = Object {
         Field::new("title", SHORT).listed().quick(),
         Field::new("office", SHORT).listed().quick(),
         Field::new("locale", Kind::Choice(&["en", "zh-CN"])),
-        Field::new("roles", TEXT).virtual_input().on_create().quick(),
+        Field::new("roles", TEXT).virtual_input().on_create().quick().hinted(),
         Field::new("manager", Kind::Ref("person")).virtual_input().on_create().quick(),
         Field::new("password", TEXT).virtual_input().on_create(),
         created_at(),

@@ -113,6 +113,8 @@ struct RecordBody<'a> {
     next_stage: Option<(Uuid, String)>,
     closed: bool,
     may_convert: bool,
+    /// A task that is ticked off; it can be opened again.
+    is_done: bool,
     /// Kind, address and name of what a converted lead became.
     became: Vec<(String, String, String)>,
     facts: Vec<Fact>,
@@ -252,6 +254,7 @@ async fn respond_record(
         next_stage: next_stage.filter(|_| may_change),
         closed,
         may_convert: object.name == "lead" && may_change && convert_page::is_offered(viewer, &sight.text("status")),
+        is_done: object.name == "task" && sight.text("status") == "done",
         became: if object.name == "lead" { sight.became() } else { Vec::new() },
         facts: sight.facts(),
         notice: sight.notice(closed),

@@ -1,0 +1,456 @@
+// Q38: the daily tasks from the keyboard alone. Nothing here clicks: a journey opens its first page by address and goes on with
+// Tab, letters, arrows, Enter and Esc. At every stop the focus must be somewhere, and be seen there.
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { BASE, here, launch, rawKeys, setLocale, suite, watch } from './lib.mjs'
+import { CSV_WITH_ERRORS, PASSWORD, csv, signInAs } from './world.mjs'
+
+const EDITION = process.env.E2E_EDITION ?? 'en'
+/** An account of the edition by what one types for it: a part of its name, or the initials of its pinyin. */
+const ACCOUNT = EDITION === 'en' ? { typed: 'betaso', name: 'Betasoloin' } : { typed: 'bdlx', name: '保定六巷便利店连锁有限公司' }
+
+/** What has the focus, in a few words; and what is wrong with it. */
+const focus = page => page.evaluate(() => {
+  const element = document.activeElement
+  if (!element || element === document.body) return { where: 'body', fault: 'the focus has fallen to the page' }
+  const where = `${element.localName}${element.id ? `#${element.id}` : ''} "${(element.getAttribute('aria-label') ?? element.textContent ?? '').trim().slice(0, 30)}"`
+  const marked = style => (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== 'none'
+  // A row shows its focus on its cells, a picker on its frame, and the palette is nothing but its field.
+  const shown = [element, element.closest('.ts-wrapper')?.querySelector('.ts-control'), element.localName === 'tr' ? element.cells[0] : null].some(one => one && marked(getComputedStyle(one)))
+  const box = element.getBoundingClientRect()
+  // The little calendar in a field for a day has a ring of the browser's own, which a page cannot read.
+  const isCalendar = element.matches('input[type=date]:focus-within:not(:focus)')
+  const fault = element.closest('#palette') || element.id === 'main' || isCalendar ? undefined
+    : !shown ? 'the focus cannot be seen'
+    : box.width === 0 || box.height === 0 ? 'the focus is on something that has no size'
+    : box.bottom < 0 || box.top > innerHeight ? 'the focus is outside of the window'
+    : undefined
+  return { where, fault }
+})
+
+/** The hand on the keyboard. Faults of the focus are gathered, not thrown: a journey goes on to find the next one. */
+function hand(page) {
+  const faults = new Set()
+  const check = async () => {
+    const { where, fault } = await focus(page)
+    if (fault) faults.add(`${fault}: ${where} on ${new URL(page.url()).pathname}`)
+  }
+  const is = selector => page.evaluate(selector => Boolean(document.activeElement?.matches(selector)), selector)
+  return {
+    faults,
+    is,
+    async press(...keys) { for (const key of keys) await page.keyboard.press(key) },
+    type: text => page.keyboard.type(text),
+    /** Replaces what stands in the field. */
+    async fill(text) {
+      await page.keyboard.press('Control+a')
+      await page.keyboard.type(text)
+    },
+    /** Goes on with Tab until the focus is on what `selector` names. */
+    async to(selector, { key = 'Tab', most = 150 } = {}) {
+      for (let n = 0; n < most; n += 1) {
+        if (n > 0 || !await is(selector)) await page.keyboard.press(key)
+        if (await is(selector)) { await check(); return }
+        await check()
+      }
+      throw new Error(`${most} × ${key} do not lead to ${selector}; the focus is on ${(await focus(page)).where}`)
+    },
+    /** Presses a key that leads to another page. */
+    async leave(key = 'Enter') {
+      await Promise.all([page.waitForEvent('load'), page.keyboard.press(key)])
+      await page.settle()
+    },
+    async settled() {
+      await page.settle()
+      await check()
+    },
+    /** The dialog is open and the focus in it. */
+    async dialog() {
+      await page.waitForSelector('#dialog[open]', { timeout: 5000 })
+      await page.settle()
+      if (!await page.evaluate(() => document.getElementById('dialog').contains(document.activeElement))) faults.add('the focus is not in the dialog')
+      await check()
+    },
+    async noDialog() {
+      await page.waitForSelector('#dialog:not([open])', { state: 'attached', timeout: 5000 })
+      await page.settle()
+      await check()
+    },
+  }
+}
+
+const visible = async (page, selector, what) => { await page.waitForSelector(selector, { timeout: 8000 }).catch(() => { throw new Error(`${what}: ${selector} is not there`) }) }
+const must = (condition, what) => { if (!condition) throw new Error(what) }
+const count = (page, selector) => page.evaluate(selector => document.querySelectorAll(selector).length, selector)
+
+const JOURNEYS = {
+  async 'sign in'({ page, keys }) {
+    await page.context().clearCookies()
+    await page.context().addCookies([{ name: 'locale', value: EDITION, url: BASE }])
+    await page.goto(`${BASE}/sign-in?next=/accounts`)
+    must(await keys.is('#email'), 'the first field has no focus')
+    await keys.type('partner@trivet.example')
+    await keys.to('#password')
+    await keys.type(PASSWORD)
+    await keys.leave()
+    must(new URL(page.url()).pathname === '/accounts', `signed in to ${page.url()}`)
+    await keys.press('Tab')
+    must(await keys.is('.skip-link'), 'the first Tab does not offer to skip the navigation')
+    await keys.press('Enter', 'Tab')
+    must(await page.evaluate(() => document.getElementById('main').contains(document.activeElement)), 'the skip link does not lead into the page')
+  },
+
+  async 'find a record by Ctrl-K'({ page, keys }) {
+    await page.goto(BASE)
+    await keys.press('Control+k')
+    await keys.type(ACCOUNT.typed)
+    const option = page.locator('#palette [role=option]', { hasText: ACCOUNT.name }).first()
+    await option.waitFor({ timeout: 5000 })
+    await page.settle()
+    for (let n = 0; n < 20 && await option.getAttribute('aria-selected') !== 'true'; n += 1) await keys.press('ArrowDown')
+    must(await option.getAttribute('aria-selected') === 'true', 'the arrows do not reach the account')
+    must(await page.getAttribute('#palette input', 'aria-activedescendant') === await option.getAttribute('id'), 'listeners are not told which one is chosen')
+    must((await page.textContent('[data-palette-count]')).trim(), 'the number of hits is not announced')
+    await keys.leave()
+    must((await page.textContent('h1')).trim() === ACCOUNT.name, 'another record was opened')
+    await keys.press('Control+k', 'Escape')
+    must(await page.evaluate(() => !document.getElementById('palette').open), 'Esc does not close the palette')
+  },
+
+  async 'open and close a dialog'({ page, keys }) {
+    await page.goto(`${BASE}/accounts`)
+    await keys.to('main a[data-dialog="/accounts/new"]')
+    await keys.press('Enter')
+    await keys.dialog()
+    // Round and round, and never behind the dialog.
+    for (let n = 0; n < 25; n += 1) {
+      await keys.press('Tab')
+      must(await page.evaluate(() => document.activeElement === document.body || document.getElementById('dialog').contains(document.activeElement)), 'Tab leaves the open dialog for the page behind it')
+    }
+    await keys.press('Escape')
+    await keys.noDialog()
+    must(await keys.is('main a[data-dialog="/accounts/new"]'), 'the focus does not come back to where the dialog was opened')
+    await keys.press('?')
+    await visible(page, '#keys[open]', 'the list of keys')
+    await keys.press('Escape')
+  },
+
+  async 'create a deal'({ page, keys }) {
+    const name = `Keyboard deal ${Date.now() % 100000}`
+    await page.goto(`${BASE}/opportunities`)
+    await keys.press('c')
+    await keys.dialog()
+    await keys.to('#new-name')
+    await keys.type(name)
+    await keys.to('.ts-control input')
+    await keys.type(ACCOUNT.typed)
+    await keys.press('Enter')                                // at once: not what stood in the list before
+    await page.waitForFunction(name => document.querySelector('#new-account + .ts-wrapper .item')?.textContent.includes(name), ACCOUNT.name, { timeout: 5000 })
+    await keys.to('#new-amount')
+    await keys.type('12500')
+    await keys.to('#new-close_date')
+    await keys.press('ArrowUp', 'ArrowRight', 'ArrowUp', 'ArrowRight', 'ArrowUp')       // today, in whatever order its parts stand
+    await keys.to('#dialog .btn-primary')
+    await keys.leave()
+    must((await page.textContent('main')).includes(name), `${name} is not shown after it was created`)
+    must((await page.textContent('main')).includes(ACCOUNT.name), 'the account that was picked is not shown')
+  },
+
+  async 'refused forms say what is wrong'({ page, keys }) {
+    page.expected = [422]
+    await page.goto(`${BASE}/contacts`)
+    await keys.to('main a[data-dialog="/contacts/new"]')
+    await keys.press('Enter')
+    await keys.dialog()
+    await keys.to('#dialog .btn-primary')
+    await keys.press('Enter')
+    await page.waitForSelector('#dialog [aria-invalid=true]', { timeout: 5000 })
+    await keys.settled()
+    must(await page.evaluate(() => document.getElementById('dialog').contains(document.activeElement)), 'the focus left the dialog')
+    must(await page.evaluate(() => document.getElementById(document.querySelector('#dialog [aria-invalid=true]').getAttribute('aria-describedby'))?.textContent.trim()), 'the field does not point to its error')
+    await keys.press('Escape')
+    await keys.noDialog()
+  },
+
+  async 'move a deal on the board'({ page, keys }) {
+    page.expected = [422]
+    // The deals of one account: few enough that a card which was moved is among those shown.
+    const [account] = await (await page.request.get(`${BASE}/pick/account?q=${encodeURIComponent(ACCOUNT.typed)}`)).json()
+    await page.goto(`${BASE}/board?f=account:is:${account.value}`)
+    const from = await page.evaluate(() => document.querySelector('[data-stage]:has([data-card])').dataset.stage)
+    await keys.to(`[data-stage="${from}"] [data-card]`)
+    const card = await page.evaluate(() => document.activeElement.dataset.card)
+    const place = () => page.evaluate(card => document.querySelector(`[data-card="${card}"]`)?.closest('[data-stage]').dataset.stage, card)
+    await page.evaluate(() => { window.__said = []; new MutationObserver(() => window.__said.push(document.getElementById('live').textContent)).observe(document.getElementById('live'), { childList: true, characterData: true, subtree: true }) })
+    // Alt+→. The next stage may ask for what the buyer has done; then a form opens.
+    const refreshed = () => {
+      const answer = page.waitForResponse(answer => answer.url().includes('/board?') && answer.request().headers()['hx-request'] !== undefined, { timeout: 15_000 })
+      answer.catch(() => {})                                 // a journey that fails before does not wait for it
+      return answer
+    }
+    let fresh = refreshed()
+    await keys.press('Alt+ArrowRight')
+    await Promise.race([page.waitForSelector('#dialog[open]').catch(() => {}), fresh])
+    if (await page.evaluate(() => document.getElementById('dialog').open)) {
+      await keys.dialog()
+      await giveEvidence(page, keys)
+      await keys.noDialog()
+    }
+    await fresh
+    await page.settle()
+    const there = await place()
+    must(there && there !== from, 'the card has not moved')
+    must(await keys.is(`[data-card="${card}"]`), `the focus is not on the card that was moved but on ${(await focus(page)).where}`)
+    must((await page.evaluate(() => window.__said.join(''))).trim(), 'the move is not announced')
+    // And back, by the menu of the card: the way for who cannot drag and knows no keys.
+    await keys.to(`[data-card="${card}"] summary`)
+    await keys.press('Enter')
+    await keys.to(`[data-card="${card}"] .menu-item[value="${from}"]`)
+    fresh = refreshed()
+    await keys.press('Enter')
+    await page.waitForFunction(([card, from]) => document.getElementById('dialog').open || document.querySelector(`[data-card="${card}"]`)?.closest('[data-stage]').dataset.stage === from, [card, from], { timeout: 8000 })
+    if (await page.evaluate(() => document.getElementById('dialog').open)) {
+      await keys.dialog()
+      await giveEvidence(page, keys)
+      await keys.noDialog()
+    }
+    await fresh
+    await page.settle()
+    must(await place() === from, 'the card has not come back by its menu')
+    must(await page.evaluate(card => document.querySelector(`[data-card="${card}"]`).contains(document.activeElement), card), `after a move by the menu the focus is on ${(await focus(page)).where}`)
+  },
+
+  async 'move a deal on its page'({ page, keys }) {
+    page.expected = [422]
+    await page.goto(`${BASE}/opportunities?view=none&f=state:is:open`)
+    await keys.press('j', 'j')
+    must(await keys.is('tr[data-row]'), 'J does not go to a row')
+    await keys.settled()
+    await keys.leave()
+    const stage = () => page.textContent('.path [aria-current=step]')
+    const before = await stage()
+    await keys.to('.path button:not(.is-done)')
+    const wanted = await page.evaluate(() => document.activeElement.textContent.trim())
+    await Promise.all([Promise.race([page.waitForSelector('#dialog[open]'), page.waitForEvent('load')]), keys.press('Enter')])
+    if (await page.evaluate(() => document.getElementById('dialog').open)) {
+      await keys.dialog()
+      await giveEvidence(page, keys, true)
+    }
+    await page.settle()
+    must(wanted !== before.trim() && (await stage()).trim() === wanted, `stands at ${await stage()}, not at ${wanted}`)
+  },
+
+  async 'tick off a task'({ page, keys }) {
+    await page.goto(BASE)
+    const open = await count(page, 'li[id^=task-]:not(.is-ticked)')
+    must(open > 0, 'nothing to do on the home page')
+    await keys.to('.task-tick')
+    const row = await page.evaluate(() => document.activeElement.closest('li').id)
+    await keys.press('Enter')
+    await visible(page, `#${row}.is-ticked`, 'the task that was ticked')
+    await keys.settled()
+    must(await page.evaluate(row => document.getElementById(row).contains(document.activeElement), row), `the focus is not on the task but on ${(await focus(page)).where}`)
+  },
+
+  async 'filter a list and save the view'({ page, keys }) {
+    const name = `View ${Date.now() % 100000}`
+    await page.goto(`${BASE}/accounts?view=none`)
+    await keys.to('.chip-add')
+    await keys.press('Enter')
+    await keys.dialog()
+    await keys.to('#filter-field')
+    await page.evaluate(() => { window.__wanted = [...document.activeElement.options].findIndex(option => option.value === 'lifecycle') - document.activeElement.selectedIndex })
+    const steps = await page.evaluate(() => window.__wanted)
+    for (let n = 0; n < Math.abs(steps); n += 1) await keys.press(steps > 0 ? 'ArrowDown' : 'ArrowUp')
+    await page.waitForSelector('#filter-inner input[type=checkbox]', { timeout: 5000 })
+    await keys.settled()
+    must(await keys.is('#filter-field'), 'choosing a field takes the focus away')
+    await keys.to('#filter-inner input[type=checkbox][value=customer]')
+    await keys.press('Space')
+    await keys.to('#dialog .btn-primary')
+    await keys.leave()
+    must(await count(page, '.chips .chip b') === 1, 'the filter is not shown')
+    await keys.to('main a[data-dialog^="/accounts/view"]')
+    await keys.press('Enter')
+    await keys.dialog()
+    await keys.to('#view-name')
+    await keys.type(name)
+    await keys.leave()
+    must((await page.textContent('.tabs [aria-current=page]')).trim() === name, 'the saved view is not the one that is shown')
+  },
+
+  async 'select rows and work on them'({ page, keys }) {
+    await page.goto(`${BASE}/accounts`)
+    await keys.press('j', 'x', 'j', 'x')
+    await keys.settled()
+    must(await page.textContent('[data-bulk-count]') === '2', 'J and X have not selected two rows')
+    await keys.press('b')
+    await keys.to('[data-bulk-bar] [value=assign]')
+    await keys.leave()
+    await keys.to('main .form-actions a')
+    await keys.leave()
+  },
+
+  async 'edit in place'({ page, keys }) {
+    const website = `https://www.keyboard-${Date.now() % 100000}.example`
+    await page.goto(`${BASE}/accounts?view=none`)
+    await keys.press('j')
+    await keys.leave()
+    const cell = '.props [data-edit$="/field/website"]'
+    await keys.to(cell)
+    await keys.press('Enter')
+    await visible(page, `${cell} input:not([type=hidden])`, 'the field to edit')
+    await keys.settled()
+    await keys.fill('https://thrown-away.example')
+    await keys.press('Escape')
+    await keys.settled()
+    must(await keys.is(cell), 'Esc does not give the focus back')
+    must(!(await page.textContent(cell)).includes('thrown-away'), 'Esc has kept what was typed')
+    await keys.press('F2')
+    await visible(page, `${cell} input:not([type=hidden])`, 'the field to edit')
+    await keys.settled()
+    await keys.fill(website)
+    await keys.press('Enter')
+    await page.waitForSelector(`${cell}:not(:has(form))`, { timeout: 5000 })
+    await keys.settled()
+    must((await page.textContent(cell)).includes(website.slice('https://'.length)), 'the new value is not shown')
+    must(await keys.is(cell), `the focus is not on the field but on ${(await focus(page)).where}`)
+  },
+
+  async 'import a file with errors'({ page, keys }) {
+    // Enough good rows that the import takes a moment, and the two that are refused.
+    const rows = Array.from({ length: 3000 }, (_, n) => `Keyboard import ${Date.now() % 1000000}-${n},https://import.example,5`)
+    await page.goto(`${BASE}/imports`)
+    await keys.to('main .page-actions a')
+    await keys.leave()
+    await keys.to('#object')
+    const steps = await page.evaluate(() => [...document.activeElement.options].findIndex(option => option.value === 'account') - document.activeElement.selectedIndex)
+    for (let n = 0; n < Math.abs(steps); n += 1) await keys.press(steps > 0 ? 'ArrowDown' : 'ArrowUp')
+    await keys.to('#file')
+    const [chooser] = await Promise.all([page.waitForEvent('filechooser'), keys.press('Space')])
+    await chooser.setFiles(csv('keyboard.csv', CSV_WITH_ERRORS + rows.join('\n')))
+    await keys.to('main form .btn-primary')
+    await keys.leave()
+    await keys.to('select[name=field-0]')
+    must(await page.evaluate(() => document.activeElement.value) === 'name', 'the column "Name" is not recognised')
+    await keys.to('button[value=start]')
+    await keys.leave()
+    const findings = []
+    if (await count(page, '#progress')) {
+      must((await page.getAttribute('#progress progress', 'aria-label'))?.trim(), 'the progress has no name')
+      findings.push(...await rawKeys(page))
+    }
+    await page.waitForSelector('main a[href$="/errors.csv"]', { timeout: 60_000 })
+    await page.settle()
+    await keys.to('a[href$="/errors.csv"]')
+    const [file] = await Promise.all([page.waitForEvent('download'), keys.press('Enter')])
+    const text = await text_of(file)
+    must(text.includes('nameless.example') && text.includes('South Pier Works'), 'the file of errors does not hold the rows that were refused')
+    must(!text.includes('North Pier Works'), 'the file of errors holds a row that was good')
+    must(await count(page, 'main .plain-table tbody tr') === 2, 'not two rows are shown as refused')
+    return findings
+  },
+
+  async 'export a list'({ page, keys }) {
+    await page.goto(`${BASE}/accounts`)
+    await keys.to('main summary')
+    await keys.press('Enter')
+    await keys.to('main .menu-item[href*=".csv"]')
+    const [file] = await Promise.all([page.waitForEvent('download'), keys.press('Enter')])
+    must((await text_of(file)).includes(ACCOUNT.name), 'the exported file does not hold the account')
+  },
+
+  async 'convert a lead'({ page, keys }) {
+    await page.goto(`${BASE}/leads?view=none&f=status:is:qualified`)
+    await keys.press('j')
+    await keys.leave()
+    await keys.to('.page-actions a.btn-primary')
+    await keys.leave()
+    must(page.url().endsWith('/convert'), `the button leads to ${page.url()}`)
+    await keys.to('input[type=radio]')
+    await keys.press('ArrowDown', 'ArrowUp')
+    await keys.to('.form-actions .btn-primary')
+    await keys.leave()
+    must(!page.url().endsWith('/convert'), 'the lead was not converted')
+    must((await page.textContent('.toasts')).trim(), 'nothing says that it was converted')
+  },
+
+  async 'look at a chart\'s figures'({ page, keys }) {
+    await page.goto(`${BASE}/analysis`)
+    await page.settle()
+    await keys.to('main figure summary, main table a, main .scroll-x')
+  },
+
+  async 'switch the language and the theme'({ page, keys }) {
+    const other = EDITION === 'en' ? 'zh-CN' : 'en'
+    await page.goto(`${BASE}/accounts`)
+    await keys.to('header [name=locale]')
+    await keys.leave()
+    must(await page.getAttribute('html', 'lang') === other, 'the language has not changed')
+    must(new URL(page.url()).pathname === '/accounts', 'another page is shown after the switch')
+    await keys.to('header [name=locale]')
+    await keys.leave()
+    must(await page.getAttribute('html', 'lang') === EDITION, 'the language has not changed back')
+    const theme = await page.getAttribute('html', 'data-bs-theme')
+    await keys.to('header [name=theme]')
+    await keys.press('Enter')
+    await page.waitForFunction(theme => document.documentElement.dataset.bsTheme !== theme, theme, { timeout: 5000 })
+    await keys.to('header [name=theme]:not([hidden])')
+    await keys.press('Enter')                                // the choice is kept with the person: put it back
+    await page.waitForFunction(theme => document.documentElement.dataset.bsTheme === theme, theme, { timeout: 5000 })
+    await page.settle()
+  },
+}
+/** Who goes on the journey, if not the sales partner. */
+const WHO = { 'tick off a task': 'seller' }
+
+/** Fills the form that asks for evidence, and sends it. */
+async function giveEvidence(page, keys, leaves = false) {
+  const fields = await page.evaluate(() => [...document.querySelectorAll('#dialog textarea, #dialog input:not([type=hidden]), #dialog select')].filter(field => field.required || field.localName === 'textarea' || field.id === 'move-reason').map(field => field.id))
+  for (const id of fields) {
+    await keys.to(`#dialog [id="${id}"]`)
+    await keys.type('Agreed in the call')
+  }
+  await keys.to('#dialog .btn-primary')
+  await (leaves ? keys.leave() : keys.press('Enter'))
+}
+
+async function text_of(download) {
+  const chunks = []
+  for await (const chunk of await download.createReadStream()) chunks.push(chunk)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+export async function keyboard(tests = suite()) {
+  const only = process.env.ONLY
+  const out = process.env.E2E_OUT ?? join(here, 'out')
+  mkdirSync(out, { recursive: true })
+  const browser = await launch()
+  const sessions = {}
+  for (const who of ['partner', 'seller']) {
+    await tests.test(`keyboard: ${who} signs in`, async () => { sessions[who] = await signInAs(browser, who) })
+  }
+  for (const [name, go] of Object.entries(JOURNEYS)) {
+    if (only && !name.includes(only)) continue
+    await tests.test(`keyboard: ${name}`, async () => {
+      const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce', locale: EDITION, storageState: sessions[WHO[name] ?? 'partner'], acceptDownloads: true })
+      try {
+        const page = await watch(context)
+        await setLocale(page, EDITION)
+        const keys = hand(page)
+        let failure
+        const findings = await go({ page, keys }).catch(error => { failure = error }) ?? []
+        if (failure) {
+          await page.screenshot({ path: join(out, `keyboard-${name.replace(/\W+/g, '-')}-${EDITION}.png`) })
+          findings.push(failure.message)
+        }
+        return [...findings, ...keys.faults, ...await page.findings()]
+      } finally { await context.close() }
+    })
+  }
+  await browser.close()
+  return tests
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) (await keyboard()).close()
