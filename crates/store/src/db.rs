@@ -108,7 +108,7 @@ impl Db {
                 StoreError::Invalid(format!("database address {url:?}: must begin with sqlite: or postgres:"))
             })?;
             let options = sqlite_options(Path::new(path));
-            let connection = options.clone().connect().await?;
+            let connection = writer_options(options.clone()).connect().await?;
             let readers = SqlitePoolOptions::new()
                 .max_connections(readers_for_sqlite())
                 .acquire_timeout(Duration::from_secs(8))
@@ -215,6 +215,12 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .pragma("mmap_size", "1073741824")
         .row_buffer_size(256)
         .disable_statement_logging()
+}
+
+/// The one writer changes pages all over the indexes. Room for them, and a log that is carried over less often, let many
+/// changes of a page be written as one; what is mapped into memory would only count twice.
+fn writer_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options.pragma("cache_size", "-48000").pragma("mmap_size", "0").pragma("wal_autocheckpoint", "8000")
 }
 
 fn readers_for_sqlite() -> u32 {
