@@ -13,6 +13,7 @@ mod db;
 pub mod event;
 pub mod file;
 pub mod job;
+mod kept;
 mod migrate;
 pub mod search;
 mod sql;
@@ -38,7 +39,7 @@ pub fn new_id(clock: &Clock) -> Uuid {
 
 /// Cuts rows into batches for statements of many rows: of a few fixed sizes, so that each statement's text is prepared once.
 pub fn batches<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
-    batches_of(rows, &[50, 10, 1])
+    batches_of(rows, &[200, 50, 10, 1])
 }
 
 /// Batches of these sizes, the largest first; the last one is 1.
