@@ -17,6 +17,7 @@ mod kept;
 mod migrate;
 pub mod search;
 mod sql;
+pub mod statistics;
 mod time;
 
 pub use arg::{Arg, Cell, Cells};

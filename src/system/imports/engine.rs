@@ -53,9 +53,11 @@ pub enum Step {
 /// Rows that wait for a record further down get this many further looks.
 const PASSES: u8 = 3;
 /// How long a chunk may hold the writer of a SQLite database: others want to write too.
-const CHUNK_MICROS: u128 = 120_000;
-const LARGEST_CHUNK: usize = 1_000;
+const CHUNK_MICROS: u128 = 150_000;
+const LARGEST_CHUNK: usize = 2_000;
 const SMALLEST_CHUNK: usize = 25;
+/// The database looks at what was brought in after so many rows, and whenever there are four times as many.
+const FIRST_LOOK: i64 = 1_000;
 
 pub fn sheet_error(error: SheetError) -> Error {
     let mut field = FieldError::new("file", error.key()).with("cause", &error);
@@ -121,6 +123,7 @@ pub struct Run {
     size: usize,
     names: Names,
     seen: Seen,
+    next_look: i64,
 }
 
 impl Run {
@@ -170,6 +173,7 @@ impl Run {
             size: 200,
             names: Names::default(),
             seen: Seen::default(),
+            next_look: FIRST_LOOK,
         }))
     }
 
@@ -227,6 +231,10 @@ impl Run {
             rows_sql::set_state(&mut tx, self.import.id, state, self.app.clock.now()).await?;
         }
         tx.commit().await?;
+        if !self.dry && self.rows_done() >= self.next_look {
+            self.next_look = self.rows_done() * 4;
+            refresh_statistics(&self.app, self.plan.object.table).await?;
+        }
         let took = began.elapsed().as_micros().max(1);
         self.size = ((rows.len() as u128 * CHUNK_MICROS / took) as usize).clamp(SMALLEST_CHUNK, LARGEST_CHUNK);
         Ok(if goes_on { Step::More } else { Step::Ended(Ended::Cancelled) })
@@ -270,6 +278,9 @@ impl Run {
         let state = if self.dry { "checked" } else { "done" };
         rows_sql::set_state(&mut tx, self.import.id, state, self.app.clock.now()).await?;
         tx.commit().await?;
+        if !self.dry {
+            refresh_statistics(&self.app, self.plan.object.table).await?;
+        }
         Ok(Step::Ended(Ended::Done))
     }
 
@@ -433,6 +444,10 @@ fn skip_to(mut sheet: Sheet, row: i64) -> Result<Sheet> {
         }
     }
     Ok(sheet)
+}
+
+async fn refresh_statistics(app: &App, table: &str) -> Result<()> {
+    Ok(store::statistics::refresh(&app.db, &[table, "event", "search_doc"]).await?)
 }
 
 #[derive(Default)]
