@@ -48,7 +48,7 @@ gen-check: gen
 api-test: build  ## Random calls of the API by four roles against its own document (EXAMPLES=50; installs schemathesis)
 	@bash scripts/schemathesis.sh
 
-bench: build     ## Speed on generated data, SQLite and PostgreSQL (takes long; ARGS=… go to bench/run.sh)
+bench: build     ## Speed on generated data, SQLite and PostgreSQL (takes long; ARGS=--small: a quick look)
 	@bash bench/run.sh "$(BINARY)" $(ARGS)
 
 release:         ## dist/trivet-VERSION-PLATFORM.tar.gz with check sum

@@ -1,5 +1,6 @@
 //! What every handler can reach: the database, the clock, the files, the settings.
 
+use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use store::file::Files;
@@ -87,6 +88,7 @@ impl App {
             today: viewer.config.today(now),
             import: None,
             registry: self.registry,
+            accounts: HashMap::new(),
         }
     }
 }

@@ -17,7 +17,7 @@ use super::viewer::Viewer;
 /// Rows on a page of a list.
 pub const PAGE: i64 = 50;
 /// Counts stop here: "1,000+" says enough and costs little.
-pub const COUNT_CAP: i64 = 1000;
+pub const COUNT_CAP: i64 = query::MANY;
 
 /// What the address bar says.
 #[derive(Debug, Clone, Default)]
@@ -252,10 +252,10 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
     let saved = saved_views(&mut session, &viewer, object).await?;
     let Settled { asks, query } = settle(&viewer, object, Asks::parse(&asked.query), &saved)?;
     let found = query::list(&mut session, &viewer, app.registry, object, &query, today).await?;
-    let count = if query.after.is_none() && found.next.is_none() {
-        found.rows.len() as i64
-    } else {
-        query::count(&mut session, &viewer, app.registry, object, &query, today, COUNT_CAP).await?
+    let count = match found.counted {
+        _ if query.after.is_none() && found.next.is_none() => found.rows.len() as i64,
+        Some(counted) => counted,
+        None => query::count(&mut session, &viewer, app.registry, object, &query, today, COUNT_CAP).await?,
     };
     drop(session);
     let locale = viewer.locale;

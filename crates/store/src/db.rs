@@ -2,14 +2,15 @@
 //!
 //! SQLite has one writer and a pool of readers. Writers queue on a mutex; when more than one waits, their
 //! transactions share one `COMMIT` (group commit), so that `synchronous=FULL` costs one disk flush for many writers.
-//! Each member of a group is a savepoint: a member that fails takes nothing of the others with it, and no member
+//! Each member of a group after the first is a savepoint: a member that fails takes nothing of the others with it, and no member
 //! is told "done" before the group is on disk.
 
+use std::any::Any;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -23,6 +24,7 @@ use sqlx::sqlite::{
 use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, FromRow, PgPool, Postgres, Sqlite, SqlitePool};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
+use crate::kept::Kept;
 use crate::{Arg, Result, Sql, StoreError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +41,28 @@ impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unp
 #[derive(Clone)]
 pub struct Db {
     pool: Pool,
-    statements: Arc<AtomicU64>,
+    shared: Arc<Shared>,
+}
+
+/// What all sessions of a handle have in common.
+#[derive(Default)]
+struct Shared {
+    statements: AtomicU64,
+    kept: Kept,
+    /// Statements as they are run, for who measures the bare engine with them.
+    heard: std::sync::Mutex<Option<Vec<Sql>>>,
+    listens: AtomicBool,
+}
+
+impl Shared {
+    fn note(&self, statement: &Sql) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        if self.listens.load(Ordering::Relaxed)
+            && let Some(heard) = &mut *self.heard.lock().expect("nobody panics while holding the list")
+        {
+            heard.push(statement.clone());
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -57,6 +80,9 @@ struct WriterState {
     connection: SqliteConnection,
     /// A `BEGIN IMMEDIATE` is open and may hold finished members that wait for the shared `COMMIT`.
     open: bool,
+    /// The member at work is a savepoint. The first of a group is none: until it is finished the transaction is its own, and
+    /// SQLite need not keep a copy of every page that it changes.
+    apart: bool,
     /// The last member went away without commit; its savepoint must be rolled back before anything else. What it met
     /// (`Failed`: nothing special) is what the group is told if that proves impossible.
     abandoned: Option<Fate>,
@@ -108,7 +134,7 @@ impl Db {
                 StoreError::Invalid(format!("database address {url:?}: must begin with sqlite: or postgres:"))
             })?;
             let options = sqlite_options(Path::new(path));
-            let connection = options.clone().connect().await?;
+            let connection = writer_options(options.clone()).connect().await?;
             let readers = SqlitePoolOptions::new()
                 .max_connections(readers_for_sqlite())
                 .acquire_timeout(Duration::from_secs(8))
@@ -116,11 +142,11 @@ impl Db {
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .connect_lazy_with(options.read_only(true).create_if_missing(false));
-            let state = WriterState { connection, open: false, abandoned: None, members: Vec::new() };
+            let state = WriterState { connection, open: false, apart: false, abandoned: None, members: Vec::new() };
             let writer = Writer { state: Arc::new(Mutex::new(state)), waiting: AtomicUsize::new(0) };
             Pool::Sqlite { readers, writer: Arc::new(writer), path: path.into() }
         };
-        Ok(Db { pool, statements: Arc::default() })
+        Ok(Db { pool, shared: Arc::default() })
     }
 
     pub fn engine(&self) -> Engine {
@@ -140,16 +166,23 @@ impl Db {
 
     /// How many statements this handle has run: the measure behind "a list page costs at most 8".
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.shared.statements.load(Ordering::Relaxed)
+    }
+
+    /// Writes down every statement from now on; what was written down so far.
+    pub fn listen(&self) -> Vec<Sql> {
+        self.shared.listens.store(true, Ordering::Relaxed);
+        let mut heard = self.shared.heard.lock().expect("nobody panics while holding the list");
+        heard.replace(Vec::new()).unwrap_or_default()
     }
 
     /// A connection for reading.
     pub async fn read(&self) -> Result<Session> {
         let inner = match &self.pool {
-            Pool::Sqlite { readers, .. } => Inner::SqliteRead(readers.acquire().await?),
+            Pool::Sqlite { readers, path, .. } => Inner::SqliteRead(readers.acquire().await?, path.clone()),
             Pool::Postgres(pool) => Inner::PgRead(pool.acquire().await?),
         };
-        Ok(Session { inner, statements: self.statements.clone(), poisoned: None })
+        Ok(Session { inner, shared: self.shared.clone(), poisoned: None })
     }
 
     /// A transaction for writing. Dropped without [`Tx::commit`], it leaves nothing behind.
@@ -157,10 +190,10 @@ impl Db {
         match &self.pool {
             Pool::Sqlite { writer, .. } => {
                 let guard = Place::queue(writer.clone()).take().await;
-                let (statements, writer) = (self.statements.clone(), writer.clone());
+                let (shared, writer) = (self.shared.clone(), writer.clone());
                 to_the_end(async move {
                     let inner = Inner::SqliteWrite(guard);
-                    let session = Session { inner, statements, poisoned: None };
+                    let session = Session { inner, shared, poisoned: None };
                     let mut tx = Tx { session: Some(session), writer: Some(writer) };
                     tx.begin().await?;
                     Ok(tx)
@@ -169,7 +202,7 @@ impl Db {
             }
             Pool::Postgres(pool) => {
                 let inner = Inner::PgWrite(pool.begin().await?);
-                let session = Session { inner, statements: self.statements.clone(), poisoned: None };
+                let session = Session { inner, shared: self.shared.clone(), poisoned: None };
                 Ok(Tx { session: Some(session), writer: None })
             }
         }
@@ -181,6 +214,7 @@ impl Db {
             Pool::Sqlite { readers, writer, .. } => {
                 writer.flush().await;
                 readers.close().await;
+                self.shared.kept.close().await;
                 let _ = raw(&mut writer.state.lock().await.connection, "PRAGMA wal_checkpoint(TRUNCATE)").await;
             }
             Pool::Postgres(pool) => pool.close().await,
@@ -215,6 +249,12 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .pragma("mmap_size", "1073741824")
         .row_buffer_size(256)
         .disable_statement_logging()
+}
+
+/// The one writer changes pages all over the indexes. Room for them, and a log that is carried over less often, let many
+/// changes of a page be written as one; what is mapped into memory would only count twice.
+fn writer_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options.pragma("cache_size", "-48000").pragma("mmap_size", "0").pragma("wal_autocheckpoint", "8000")
 }
 
 fn readers_for_sqlite() -> u32 {
@@ -286,15 +326,21 @@ impl Writer {
 impl WriterState {
     async fn begin_member(&mut self) -> Result<()> {
         self.settle_abandoned().await;
-        if !self.open {
-            raw(&mut self.connection, "BEGIN IMMEDIATE").await?;
-            self.open = true;
+        self.apart = self.open;
+        if self.apart {
+            return raw(&mut self.connection, "SAVEPOINT member").await;
         }
-        raw(&mut self.connection, "SAVEPOINT member").await
+        raw(&mut self.connection, "BEGIN IMMEDIATE").await?;
+        self.open = true;
+        Ok(())
     }
 
     async fn settle_abandoned(&mut self) {
         let Some(met) = self.abandoned.take() else { return };
+        if !self.apart {
+            // Nobody else is in the transaction yet.
+            return self.fail_group(met).await;
+        }
         // This fails when the engine has rolled everything back by itself: then the whole group is lost.
         if raw(&mut self.connection, "ROLLBACK TO member; RELEASE member").await.is_err() {
             self.fail_group(met).await;
@@ -333,12 +379,13 @@ impl WriterState {
 /// A connection on which statements run; [`Tx`] is one that also commits.
 pub struct Session {
     inner: Inner,
-    statements: Arc<AtomicU64>,
+    shared: Arc<Shared>,
     poisoned: Option<Fate>,
 }
 
 enum Inner {
-    SqliteRead(PoolConnection<Sqlite>),
+    /// With the file, which may be looked at from elsewhere.
+    SqliteRead(PoolConnection<Sqlite>, PathBuf),
     SqliteWrite(OwnedMutexGuard<WriterState>),
     PgRead(PoolConnection<Postgres>),
     PgWrite(sqlx::Transaction<'static, Postgres>),
@@ -348,9 +395,9 @@ enum Inner {
 macro_rules! on_engine {
     ($session:expr, $statement:expr, |$query:ident, $connection:ident| $body:expr) => {{
         let statement: Sql = $statement;
-        $session.statements.fetch_add(1, Ordering::Relaxed);
+        $session.shared.note(&statement);
         match &mut $session.inner {
-            Inner::SqliteRead(held) => {
+            Inner::SqliteRead(held, _) => {
                 let $connection: &mut SqliteConnection = &mut *held;
                 let $query = sqlite_query(statement);
                 $body
@@ -377,7 +424,7 @@ macro_rules! on_engine {
 impl Session {
     pub fn engine(&self) -> Engine {
         match self.inner {
-            Inner::SqliteRead(_) | Inner::SqliteWrite(_) => Engine::Sqlite,
+            Inner::SqliteRead(..) | Inner::SqliteWrite(_) => Engine::Sqlite,
             Inner::PgRead(_) | Inner::PgWrite(_) => Engine::Postgres,
         }
     }
@@ -390,6 +437,30 @@ impl Session {
             rows.and_then(|rows| rows.iter().map(T::from_row).collect())
         });
         self.watch(outcome)
+    }
+
+    /// Every row, kept for the next who asks the same while nothing is written: for figures over many rows.
+    pub async fn all_kept<T: StoreRow + Clone + Sync + 'static>(
+        &mut self,
+        statement: impl Into<Sql>,
+    ) -> Result<Vec<T>> {
+        let statement = statement.into();
+        let shared = self.shared.clone();
+        let stamp = match &mut self.inner {
+            Inner::SqliteRead(_, path) => shared.kept.stamp_of_sqlite(path.clone()).await?,
+            Inner::PgRead(held) => Kept::stamp_of_postgres(held).await?,
+            // A transaction sees what it wrote itself.
+            Inner::SqliteWrite(_) | Inner::PgWrite(_) => return self.all(statement).await,
+        };
+        let (key, answer) = shared.kept.place::<T>(stamp, &statement);
+        let answer = answer
+            .get_or_try_init(async || {
+                let rows: Vec<T> = self.all(statement).await?;
+                shared.kept.weigh(&key, rows.len());
+                Ok::<Arc<dyn Any + Send + Sync>, StoreError>(Arc::new(rows))
+            })
+            .await?;
+        Ok(answer.downcast_ref::<Vec<T>>().cloned().unwrap_or_default())
     }
 
     /// The row, if there is one.
@@ -435,7 +506,7 @@ impl Session {
     pub(crate) async fn script(&mut self, text: String) -> Result<()> {
         let script = sqlx::raw_sql(AssertSqlSafe(text));
         match &mut self.inner {
-            Inner::SqliteRead(held) => script.execute(&mut **held).await.map(drop)?,
+            Inner::SqliteRead(held, _) => script.execute(&mut **held).await.map(drop)?,
             Inner::SqliteWrite(held) => script.execute(&mut held.connection).await.map(drop)?,
             Inner::PgRead(held) => script.execute(&mut **held).await.map(drop)?,
             Inner::PgWrite(held) => script.execute(&mut **held).await.map(drop)?,
@@ -493,14 +564,16 @@ impl Tx {
                 let writer = self.writer.take().expect("a SQLite transaction knows its writer");
                 to_the_end(commit_member(guard, writer)).await
             }
-            Inner::SqliteRead(_) | Inner::PgRead(_) => unreachable!("a transaction is never a reader"),
+            Inner::SqliteRead(..) | Inner::PgRead(_) => unreachable!("a transaction is never a reader"),
         }
     }
 }
 
 /// Ends a member: alone or as the last of its group with the `COMMIT`; else it waits for the one that comes.
 async fn commit_member(mut guard: OwnedMutexGuard<WriterState>, writer: Arc<Writer>) -> Result<()> {
-    if let Err(error) = raw(&mut guard.connection, "RELEASE member").await {
+    if guard.apart
+        && let Err(error) = raw(&mut guard.connection, "RELEASE member").await
+    {
         guard.fail_group(Fate::of(&error)).await;
         return Err(error);
     }
@@ -553,7 +626,25 @@ fn sqlite_query(statement: Sql) -> sqlx::query::Query<'static, Sqlite, SqliteArg
         };
         added.expect("plain values always encode");
     }
-    sqlx::query_with(AssertSqlSafe(statement.text), arguments)
+    // SQLite looks numbered places up one by one, which for statements of many rows costs more than running them.
+    let text = if arguments.len() > 40 { in_turn(statement.text) } else { statement.text };
+    sqlx::query_with(AssertSqlSafe(text), arguments)
+}
+
+/// `$1 … $2 … $3` as `? … ? … ?`; a text that names its places in another order stays as it is.
+fn in_turn(text: String) -> String {
+    let mut turned = String::with_capacity(text.len());
+    let mut parts = text.split('$');
+    turned.push_str(parts.next().unwrap_or(""));
+    for (index, part) in parts.enumerate() {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        if part[..digits].parse() != Ok(index + 1) {
+            return text;
+        }
+        turned.push('?');
+        turned.push_str(&part[digits..]);
+    }
+    turned
 }
 
 fn postgres_query(statement: Sql) -> sqlx::query::Query<'static, Postgres, PgArguments> {
@@ -586,5 +677,18 @@ macro_rules! sql {
 impl From<&str> for Sql {
     fn from(text: &str) -> Sql {
         Sql::new(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_in_turn_need_no_numbers_and_others_keep_them() {
+        assert_eq!(in_turn("VALUES ($1, $2), ($3)".into()), "VALUES (?, ?), (?)");
+        assert_eq!(in_turn("VALUES ($1, $1)".into()), "VALUES ($1, $1)");
+        assert_eq!(in_turn("VALUES ($2, $1)".into()), "VALUES ($2, $1)");
+        assert_eq!(in_turn("SELECT '$', $1".into()), "SELECT '$', $1");
     }
 }

@@ -13,9 +13,11 @@ mod db;
 pub mod event;
 pub mod file;
 pub mod job;
+mod kept;
 mod migrate;
 pub mod search;
 mod sql;
+pub mod statistics;
 mod time;
 
 pub use arg::{Arg, Cell, Cells};
@@ -38,9 +40,14 @@ pub fn new_id(clock: &Clock) -> Uuid {
 
 /// Cuts rows into batches for statements of many rows: of a few fixed sizes, so that each statement's text is prepared once.
 pub fn batches<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    batches_of(rows, &[200, 50, 10, 1])
+}
+
+/// Batches of these sizes, the largest first; the last one is 1.
+fn batches_of<'r, T>(rows: &'r [T], sizes: &'static [usize]) -> impl Iterator<Item = &'r [T]> {
     let mut rest = rows;
     std::iter::from_fn(move || {
-        let size = [50, 10, 1].into_iter().find(|size| *size <= rest.len())?;
+        let size = sizes.iter().copied().find(|size| *size <= rest.len())?;
         let (batch, after) = rest.split_at(size);
         rest = after;
         Some(batch)

@@ -12,7 +12,7 @@ use pinyin::ToPinyin;
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
-use crate::{Engine, Result, Sql, Tx, batches, sql};
+use crate::{Engine, Result, Sql, Tx, batches, batches_of, sql};
 
 /// The words under which a record is found.
 #[derive(Debug, Clone, Default)]
@@ -138,29 +138,37 @@ pub async fn put(tx: &mut Tx, kind: &str, subject: Uuid, words: &Words, is_new: 
 /// Many records with few statements. On SQLite they must be new.
 pub async fn put_all(tx: &mut Tx, kind: &str, records: &[(Uuid, &Words)]) -> Result<()> {
     debug_assert!(KINDS.contains(&kind));
+    if tx.engine() == Engine::Sqlite {
+        return put_sqlite(tx, kind, records).await;
+    }
     for batch in batches(records) {
-        match tx.engine() {
-            Engine::Sqlite => put_sqlite(tx, kind, batch).await?,
-            Engine::Postgres => put_postgres(tx, kind, batch).await?,
-        }
+        put_postgres(tx, kind, batch).await?;
     }
     Ok(())
 }
 
-async fn put_sqlite(tx: &mut Tx, kind: &str, batch: &[(Uuid, &Words)]) -> Result<()> {
+/// FTS5 collects the words of a transaction in memory, and writes a segment of its index whenever a statement of many rows
+/// begins, in whichever table. So the names of all records go first, and then their words in as few statements as can be.
+async fn put_sqlite(tx: &mut Tx, kind: &str, records: &[(Uuid, &Words)]) -> Result<()> {
     // Row ids are handed out here, under the writer's lock, because both tables must have the same.
     let last: i64 = tx.value("SELECT seq FROM sqlite_sequence WHERE name = 'search_doc'").await?.unwrap_or(0);
-    let mut names = Sql::new("INSERT INTO search_doc (rowid, subject_id, kind) VALUES ");
-    let mut words = Sql::new(format!("INSERT INTO search_{kind} (rowid, open, private) VALUES "));
-    for (index, (subject, found_by)) in batch.iter().enumerate() {
-        let row = last + 1 + index as i64;
-        let open = if index == 0 { "(" } else { ", (" };
-        names.push(open).bind(row).push(", ").bind(*subject).push(", ").bind(kind).push(")");
-        words.push(open).bind(row).push(", ").bind(joined(&found_by.open)).push(", ");
-        words.bind(joined(&found_by.private)).push(")");
+    let numbered: Vec<(i64, &(Uuid, &Words))> = (last + 1..).zip(records).collect();
+    for batch in batches(&numbered) {
+        let mut names = Sql::new("INSERT INTO search_doc (rowid, subject_id, kind) VALUES ");
+        for (index, (row, (subject, _))) in batch.iter().enumerate() {
+            names.push(if index == 0 { "(" } else { ", (" }).bind(*row).push(", ").bind(*subject).push(", ");
+            names.bind(kind).push(")");
+        }
+        tx.execute(names).await?;
     }
-    tx.execute(names).await?;
-    tx.execute(words).await?;
+    for batch in batches_of(&numbered, &[1000, 200, 50, 10, 1]) {
+        let mut words = Sql::new(format!("INSERT INTO search_{kind} (rowid, open, private) VALUES "));
+        for (index, (row, (_, found_by))) in batch.iter().enumerate() {
+            words.push(if index == 0 { "(" } else { ", (" }).bind(*row).push(", ").bind(joined(&found_by.open));
+            words.push(", ").bind(joined(&found_by.private)).push(")");
+        }
+        tx.execute(words).await?;
+    }
     Ok(())
 }
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use store::event::{self, Change, Event};
 use store::search::{self, Words};
-use store::{Arg, Cell, Session, Sql, Tx, Uuid, new_id, sql};
+use store::{Arg, Cell, Sql, Tx, Uuid, new_id, sql};
 
-use super::field::{Field, Found, Kind, Object, Write};
+use super::field::{Found, Kind, Object, Saved, Write};
 use super::value::{self, Reading};
 use super::{Actor, Draft, Loaded, argument, query};
 use crate::shell::access::Right;
@@ -94,9 +94,8 @@ pub async fn prepare_new(
 pub async fn write_new(tx: &mut Tx, actor: &Actor, object: &'static Object, drafts: &[Draft]) -> Result<Vec<Uuid>> {
     let ids: Vec<Uuid> = drafts.iter().map(|_| new_id(&actor.clock)).collect();
     insert(tx, actor, object, drafts, &ids).await?;
-    for (draft, id) in drafts.iter().zip(&ids) {
-        (object.after_save)(tx, actor, draft, *id, None).await?;
-    }
+    let saved: Vec<(&Draft, Uuid)> = drafts.iter().zip(ids.iter().copied()).collect();
+    (object.after_save)(tx, actor, Saved::New(&saved)).await?;
     let events: Vec<Event<'_>> = drafts
         .iter()
         .zip(&ids)
@@ -293,7 +292,7 @@ pub async fn write_change(
     if touched == 0 {
         return Err(Error::Refused { status: 409, key: "error-conflict" });
     }
-    (object.after_save)(tx, actor, draft, before.id, Some(before)).await?;
+    (object.after_save)(tx, actor, Saved::Changed(draft, before)).await?;
     let changes = changes_of(object, before, draft);
     event::record(
         tx,
@@ -535,79 +534,4 @@ fn words_of(object: &'static Object, draft: &Draft, before: Option<&Loaded>) -> 
         };
     }
     words
-}
-
-/// Finds the id behind a name that a file or a form gives for a reference: id, external id, code, e-mail or exact name.
-///
-/// Errors: `invalid-reference` when nothing visible fits, `invalid-ambiguous` when several do.
-pub async fn resolve(
-    session: &mut Session,
-    actor: &Actor,
-    field: &Field,
-    text: &str,
-    within_account: Option<Uuid>,
-) -> Result<Uuid> {
-    let Kind::Ref(target) = field.kind else { return Err(Error::Internal(format!("{} is no reference", field.key))) };
-    if let Ok(id) = text.parse() {
-        return Ok(id);
-    }
-    let config = &actor.viewer.config;
-    let missing = || Error::Invalid(vec![FieldError::new(field.key, "invalid-reference").with("value", text)]);
-    let key = search::sort_key(text);
-    let mut statement = match target {
-        "stage" => {
-            let found = config
-                .pipelines
-                .iter()
-                .flat_map(|pipeline| &pipeline.stages)
-                .find(|stage| search::sort_key(&stage.name) == key);
-            return found.map(|stage| stage.id).ok_or_else(missing);
-        }
-        "pipeline" => {
-            return config
-                .pipelines
-                .iter()
-                .find(|pipeline| search::sort_key(&pipeline.name) == key)
-                .map(|pipeline| pipeline.id)
-                .ok_or_else(missing);
-        }
-        "person" => {
-            let mut statement = Sql::new("SELECT t.id FROM person t WHERE t.deleted_at IS NULL AND (t.email = ");
-            statement.bind(text.to_lowercase()).push(" OR t.name = ").bind(text).push(")");
-            statement
-        }
-        other => {
-            let object = actor.registry.get(other).ok_or_else(missing)?;
-            let mut statement = Sql::new(format!(
-                "SELECT t.id FROM {} t WHERE t.deleted_at IS NULL AND (t.{} = ",
-                object.table,
-                object.title_field().column
-            ));
-            statement.bind(text);
-            if object.title_field().sort_column == Some("name_key") {
-                // The key narrows by index; the name itself decides.
-                statement.text = statement.text.replace("AND (", "AND (t.name_key = $2 AND ");
-                statement.args.push(Arg::from(key));
-            }
-            for other in ["external_id", "code"] {
-                if object.field(other).is_some() {
-                    statement.push(&format!(" OR t.{other} = ")).bind(text);
-                }
-            }
-            statement.push(")");
-            if let (Some(account), Some(_)) = (within_account, object.field("account")) {
-                statement.push(" AND t.account_id = ").bind(account);
-            }
-            statement.push(" AND ");
-            (object.visible)(&mut statement, &actor.viewer.scope, Right::Read, "t");
-            statement
-        }
-    };
-    statement.push(" ORDER BY t.id LIMIT 2");
-    let found: Vec<(Uuid,)> = session.all(statement).await?;
-    match found.as_slice() {
-        [] => Err(missing()),
-        [(id,)] => Ok(*id),
-        _ => Err(Error::Invalid(vec![FieldError::new(field.key, "invalid-ambiguous").with("value", text)])),
-    }
 }

@@ -31,11 +31,19 @@ pub struct Object {
     /// Checks and completes a draft before it is written: defaults, derived values, rules between fields.
     pub prepare: for<'a> fn(&'a mut Tx, &'a Actor, &'a mut Draft, Option<&'a Loaded>) -> BoxFuture<'a, Result<()>>,
     /// Writes what hangs on the record (stage history, line items) in the same transaction.
-    pub after_save: for<'a> fn(&'a mut Tx, &'a Actor, &'a Draft, Uuid, Option<&'a Loaded>) -> BoxFuture<'a, Result<()>>,
+    pub after_save: for<'a> fn(&'a mut Tx, &'a Actor, Saved<'a>) -> BoxFuture<'a, Result<()>>,
     /// What a record is found by has an index of its own.
     pub searched: bool,
     /// Views that everybody has: message key `view-{object}-{key}` and the filters and sort as in the address bar.
     pub views: &'static [(&'static str, &'static str)],
+}
+
+/// What was just written.
+#[derive(Clone, Copy)]
+pub enum Saved<'a> {
+    /// New records; a file brings many at once.
+    New(&'a [(&'a Draft, Uuid)]),
+    Changed(&'a Draft, &'a Loaded),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -244,13 +252,7 @@ pub fn nothing_to_prepare<'a>(
     Box::pin(async { Ok(()) })
 }
 
-pub fn nothing_after<'a>(
-    _: &'a mut Tx,
-    _: &'a Actor,
-    _: &'a Draft,
-    _: Uuid,
-    _: Option<&'a Loaded>,
-) -> BoxFuture<'a, Result<()>> {
+pub fn nothing_after<'a>(_: &'a mut Tx, _: &'a Actor, _: Saved<'a>) -> BoxFuture<'a, Result<()>> {
     Box::pin(async { Ok(()) })
 }
 

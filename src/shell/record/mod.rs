@@ -8,17 +8,18 @@
 pub mod command;
 mod field;
 pub mod filter;
+pub mod lookup;
 pub mod query;
 pub mod reindex;
 pub mod share;
 pub mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use store::{Arg, Cell, Clock, Day, Instant, Uuid};
 
 pub use field::{
-    Expression, Field, Found, Kind, Object, Target, Write, nothing_after, nothing_to_prepare, plain_target,
+    Expression, Field, Found, Kind, Object, Saved, Target, Write, nothing_after, nothing_to_prepare, plain_target,
 };
 
 use crate::shell::error::{Error, Result};
@@ -49,6 +50,8 @@ pub struct Actor {
     pub today: Day,
     pub import: Option<Uuid>,
     pub registry: &'static Registry,
+    /// Accounts of deals and contacts that were read ahead, in the transaction at work.
+    pub accounts: HashMap<Uuid, Option<Uuid>>,
 }
 
 /// What is to be written: the fields somebody set, and columns that follow from them.

@@ -94,7 +94,13 @@ pub struct Row {
 pub struct Page {
     pub rows: Vec<Row>,
     pub next: Option<Cursor>,
+    /// How many there are, up to one more than [`MANY`], where it had to be known.
+    pub counted: Option<i64>,
 }
+
+/// So many records are many: nobody is shown a greater number, and a page of them is found soonest by going through all
+/// records in the order of the list.
+pub const MANY: i64 = 1_000;
 
 /// One page of records.
 pub async fn list(
@@ -105,12 +111,19 @@ pub async fn list(
     query: &ListQuery,
     today: Day,
 ) -> Result<Page> {
+    let mut visible = Sql::default();
+    (object.visible)(&mut visible, &viewer.scope, Right::Read, "t");
+    let counted = match visible.text.as_str() {
+        "TRUE" | "FALSE" => None,
+        _ => Some(count(session, viewer, registry, object, query, today, MANY).await?),
+    };
+    let in_order = counted.is_some_and(|counted| counted > MANY);
     let mut statement = select(viewer, registry, object, &query.fields, Some(query.sort));
-    push_where(&mut statement, session.engine(), viewer, registry, object, query, today)?;
+    push_where(&mut statement, session.engine(), viewer, registry, object, query, today, in_order)?;
     push_page(&mut statement, query);
     let rows = session.all::<Cells>(statement).await?;
     let more = rows.len() as i64 > query.limit;
-    let mut page = Page { rows: Vec::with_capacity(rows.len()), next: None };
+    let mut page = Page { rows: Vec::with_capacity(rows.len()), next: None, counted };
     let mut last = None;
     for Cells(mut cells) in rows.into_iter().take(query.limit as usize) {
         let sort_value = cells.pop().unwrap_or(Cell::Null);
@@ -153,7 +166,8 @@ pub fn everything(
     today: Day,
 ) -> Result<Sql> {
     let mut statement = select(viewer, registry, object, &query.fields, None);
-    push_where(&mut statement, engine, viewer, registry, object, &ListQuery { after: None, ..query.clone() }, today)?;
+    let whole = ListQuery { after: None, ..query.clone() };
+    push_where(&mut statement, engine, viewer, registry, object, &whole, today, false)?;
     if !only.is_empty() {
         statement.push(" AND t.id IN (").bind_list(only.iter().copied()).push(")");
     }
@@ -172,15 +186,8 @@ pub async fn ids(
     limit: i64,
 ) -> Result<Vec<Uuid>> {
     let mut statement = Sql::new(format!("SELECT t.id FROM {} t", object.table));
-    push_where(
-        &mut statement,
-        session.engine(),
-        viewer,
-        registry,
-        object,
-        &ListQuery { after: None, ..query.clone() },
-        today,
-    )?;
+    let whole = ListQuery { after: None, ..query.clone() };
+    push_where(&mut statement, session.engine(), viewer, registry, object, &whole, today, false)?;
     statement.push(" ORDER BY t.id LIMIT ").bind(limit);
     Ok(session.all::<(Uuid,)>(statement).await?.into_iter().map(|(id,)| id).collect())
 }
@@ -196,15 +203,8 @@ pub async fn count(
     cap: i64,
 ) -> Result<i64> {
     let mut statement = Sql::new(format!("SELECT COUNT(*) FROM (SELECT 1 FROM {} t", object.table));
-    push_where(
-        &mut statement,
-        session.engine(),
-        viewer,
-        registry,
-        object,
-        &ListQuery { after: None, ..query.clone() },
-        today,
-    )?;
+    let whole = ListQuery { after: None, ..query.clone() };
+    push_where(&mut statement, session.engine(), viewer, registry, object, &whole, today, false)?;
     statement.push(" LIMIT ").bind(cap + 1).push(") capped");
     Ok(session.value::<i64>(statement).await?.unwrap_or(0))
 }
@@ -221,7 +221,8 @@ pub fn aggregate(
 ) -> Result<Sql> {
     let mut statement: Sql = select.into();
     statement.push(&format!(" FROM {} t", object.table));
-    push_where(&mut statement, engine, viewer, registry, object, &ListQuery { after: None, ..query.clone() }, today)?;
+    let whole = ListQuery { after: None, ..query.clone() };
+    push_where(&mut statement, engine, viewer, registry, object, &whole, today, false)?;
     Ok(statement)
 }
 
@@ -378,6 +379,9 @@ pub fn exported_row(viewer: &Viewer, fields: &[&'static Field], Cells(cells): Ce
     row_of(viewer, fields, cells)
 }
 
+/// `in_order`: the scope is asked of each record that comes along in the order of the list. SQLite would otherwise collect
+/// every record of the scope, by one index after the other, and sort them for a page of fifty.
+#[expect(clippy::too_many_arguments, reason = "the parts of a question; each caller has them at hand")]
 fn push_where(
     statement: &mut Sql,
     engine: store::Engine,
@@ -386,13 +390,16 @@ fn push_where(
     object: &'static Object,
     query: &ListQuery,
     today: Day,
+    in_order: bool,
 ) -> Result<()> {
     statement.push(if query.trash {
         " WHERE t.deleted_at IS NOT NULL AND "
     } else {
         " WHERE t.deleted_at IS NULL AND "
     });
+    statement.push(if in_order { "CASE WHEN " } else { "" });
     (object.visible)(statement, &viewer.scope, Right::Read, "t");
+    statement.push(if in_order { " THEN 1 ELSE 0 END = 1" } else { "" });
     for filter in &query.filters {
         statement.push(" AND (");
         filter.push(statement, object, viewer, registry, today)?;

@@ -6,21 +6,21 @@
 //! done again record by record, without the rows that cannot be written. A check ("dry run") does the same work and
 //! drops the transaction. Memory is bounded: a chunk of rows, and names that were just looked up.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use store::job::{self, Job};
-use store::{Cell, Session, Sql, Tx, Uuid, sql};
+use store::{Tx, Uuid, sql};
 
 use super::model::{Inputs, OnMatch, Plan};
+use super::names::Names;
+use super::rows::{Taken, extra_cells, find_by_key, key_of, may_appear, row_errors, take};
+use super::seen::Seen;
 use super::sql::{self as rows_sql, Import, Payload};
-use crate::shell::access::Right;
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
-use crate::shell::record::command::{self, Known, Source};
-use crate::shell::record::value::{self, Reading};
-use crate::shell::record::{Actor, Draft, Kind, Loaded, Object, argument};
+use crate::shell::record::command;
+use crate::shell::record::{Actor, Draft};
 use crate::shell::viewer::Viewer;
 use paper::sheet::{Row, Sheet, SheetError};
 
@@ -53,14 +53,11 @@ pub enum Step {
 /// Rows that wait for a record further down get this many further looks.
 const PASSES: u8 = 3;
 /// How long a chunk may hold the writer of a SQLite database: others want to write too.
-const CHUNK_MICROS: u128 = 120_000;
-const LARGEST_CHUNK: usize = 1_000;
+const CHUNK_MICROS: u128 = 150_000;
+const LARGEST_CHUNK: usize = 2_000;
 const SMALLEST_CHUNK: usize = 25;
-/// Names are looked up again after this, so that a right that was taken away counts at once.
-const NAMES_SECONDS: u64 = 2;
-const NAMES_KEPT: usize = 20_000;
-/// A check remembers at most this many names and keys of the file.
-const SEEN_KEPT: usize = 4_000_000;
+/// The database looks at what was brought in after so many rows, and whenever there are four times as many.
+const FIRST_LOOK: i64 = 1_000;
 
 pub fn sheet_error(error: SheetError) -> Error {
     let mut field = FieldError::new("file", error.key()).with("cause", &error);
@@ -126,6 +123,7 @@ pub struct Run {
     size: usize,
     names: Names,
     seen: Seen,
+    next_look: i64,
 }
 
 impl Run {
@@ -175,6 +173,7 @@ impl Run {
             size: 200,
             names: Names::default(),
             seen: Seen::default(),
+            next_look: FIRST_LOOK,
         }))
     }
 
@@ -202,7 +201,7 @@ impl Run {
             if !job::is_ours(&mut tx, self.job, Some(&self.cursor)).await? {
                 return Ok(Step::Ended(Ended::Lost));
             }
-            match self.apply(&mut tx, &actor, &rows, &refused, one_by_one).await {
+            match self.apply(&mut tx, &mut actor, &rows, &refused, one_by_one).await {
                 Ok(outcome) => break (tx, outcome),
                 Err(Halt::Failed(error)) => return Err(error),
                 Err(Halt::Together) => {}
@@ -232,6 +231,10 @@ impl Run {
             rows_sql::set_state(&mut tx, self.import.id, state, self.app.clock.now()).await?;
         }
         tx.commit().await?;
+        if !self.dry && self.rows_done() >= self.next_look {
+            self.next_look = self.rows_done() * 4;
+            refresh_statistics(&self.app, self.plan.object.table).await?;
+        }
         let took = began.elapsed().as_micros().max(1);
         self.size = ((rows.len() as u128 * CHUNK_MICROS / took) as usize).clamp(SMALLEST_CHUNK, LARGEST_CHUNK);
         Ok(if goes_on { Step::More } else { Step::Ended(Ended::Cancelled) })
@@ -275,6 +278,9 @@ impl Run {
         let state = if self.dry { "checked" } else { "done" };
         rows_sql::set_state(&mut tx, self.import.id, state, self.app.clock.now()).await?;
         tx.commit().await?;
+        if !self.dry {
+            refresh_statistics(&self.app, self.plan.object.table).await?;
+        }
         Ok(Step::Ended(Ended::Done))
     }
 
@@ -354,7 +360,7 @@ impl Run {
     async fn apply(
         &mut self,
         tx: &mut Tx,
-        actor: &Actor,
+        actor: &mut Actor,
         rows: &[Row],
         refused: &HashMap<u64, Vec<FieldError>>,
         one_by_one: bool,
@@ -362,6 +368,10 @@ impl Run {
         let mut outcome = Outcome::default();
         let inputs: Vec<Inputs> = rows.iter().map(|row| self.plan.inputs(&row.cells)).collect();
         let keys: Vec<Option<String>> = inputs.iter().map(|inputs| key_of(&self.plan, actor, inputs)).collect();
+        let object = self.plan.object;
+        self.names.look_ahead(tx, actor, object, &inputs).await.map_err(Halt::Failed)?;
+        actor.accounts = self.names.accounts(tx, object, &inputs).await.map_err(Halt::Failed)?;
+        let actor = &*actor;
         let mut standing = find_by_key(tx, actor, &self.plan, &keys).await.map_err(Halt::Failed)?;
         let mut pending: Vec<Draft> = Vec::new();
         // Keys of records that this chunk makes, as long as they are not written.
@@ -425,119 +435,6 @@ impl Run {
     }
 }
 
-/// One row up to the point where it can be written. Writes nothing.
-async fn take(
-    plan: &Plan,
-    names: &mut Names,
-    tx: &mut Tx,
-    actor: &Actor,
-    inputs: &Inputs,
-    found: Option<&Vec<Uuid>>,
-) -> Result<Taken> {
-    let object = plan.object;
-    let found = match (plan.on_match, found.map(Vec::as_slice)) {
-        (OnMatch::Create, _) | (_, None | Some([])) => None,
-        (OnMatch::Skip, Some(_)) => return Ok(Taken::Skipped),
-        (OnMatch::Update, Some([id])) => Some(*id),
-        (OnMatch::Update, Some(_)) => {
-            let key = plan.key.map_or("", |field| field.key);
-            let value = inputs.given.get(key).map_or("", String::as_str);
-            return Err(Error::Invalid(vec![FieldError::new(key, "invalid-ambiguous").with("value", value)]));
-        }
-    };
-    let before = match found {
-        Some(id) => Some(command::load_for_write(tx, actor, object, id).await?),
-        None => None,
-    };
-    let mut texts = inputs.given.clone();
-    if before.is_none() {
-        for (key, text) in &inputs.defaults {
-            texts.entry(key.clone()).or_insert_with(|| text.clone());
-        }
-    }
-    // Every fault of the row at once, not only the first kind.
-    let mut errors = names.resolve(tx, actor, object, &mut texts, before.as_ref()).await?;
-    let draft = match command::read_inputs(object, &actor.viewer, &texts, before.as_ref(), Source::Import) {
-        Ok(draft) => draft,
-        Err(Error::Invalid(more)) => {
-            errors.extend(more);
-            Draft::default()
-        }
-        Err(other) => return Err(other),
-    };
-    if !errors.is_empty() {
-        return Err(Error::Invalid(errors));
-    }
-    match before {
-        None => Ok(Taken::New(command::prepare_new(tx, actor, object, draft, &mut names.known).await?)),
-        Some(before) => {
-            match command::prepare_change(tx, actor, object, &before, None, draft, &mut names.known).await? {
-                Some(draft) => Ok(Taken::Changed(Box::new(before), draft)),
-                None => Ok(Taken::Skipped),
-            }
-        }
-    }
-}
-
-/// What would become of a row.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Fate {
-    New,
-    Changed,
-    /// Left as it is: it exists already, or nothing would change.
-    Unchanged,
-    /// It names a record that is not there yet; it may stand further down in the file.
-    Waiting(Vec<FieldError>),
-    Refused(Vec<FieldError>),
-}
-
-/// The first rows of a file as the import would take them, for the mapping page. The transaction is dropped.
-pub async fn preview(app: &App, viewer: &Viewer, plan: &Plan, columns: usize, rows: &[Row]) -> Result<Vec<Fate>> {
-    let mut actor = app.actor(viewer, "import");
-    actor.import = Some(Uuid::nil());
-    let mut names = Names::default();
-    let mut tx = app.db.write().await?;
-    let inputs: Vec<Inputs> = rows.iter().map(|row| plan.inputs(&row.cells)).collect();
-    let keys: Vec<Option<String>> = inputs.iter().map(|inputs| key_of(plan, &actor, inputs)).collect();
-    let standing = find_by_key(&mut tx, &actor, plan, &keys).await?;
-    let mut fates = Vec::with_capacity(rows.len());
-    for ((row, inputs), key) in rows.iter().zip(&inputs).zip(&keys) {
-        let taken = match extra_cells(columns, row) {
-            Some(error) => Err(Error::Invalid(vec![error])),
-            None => {
-                let found = key.as_deref().and_then(|key| standing.get(key));
-                take(plan, &mut names, &mut tx, &actor, inputs, found).await
-            }
-        };
-        fates.push(match taken {
-            Ok(Taken::New(_)) => Fate::New,
-            Ok(Taken::Changed(..)) => Fate::Changed,
-            Ok(Taken::Skipped) => Fate::Unchanged,
-            Err(error) => {
-                let errors = row_errors(error)?;
-                if errors.iter().all(|error| may_appear(plan, error)) {
-                    Fate::Waiting(errors)
-                } else {
-                    Fate::Refused(errors)
-                }
-            }
-        });
-    }
-    Ok(fates)
-}
-
-/// Whether what is missing is of the kind that the file brings, so that it may stand further down.
-fn may_appear(plan: &Plan, error: &FieldError) -> bool {
-    error.key == "invalid-reference"
-        && plan.object.field(&error.field).is_some_and(|field| field.kind == Kind::Ref(plan.object.name))
-}
-
-/// A row with more cells than headings has slipped: nobody knows which cell belongs where.
-fn extra_cells(columns: usize, row: &Row) -> Option<FieldError> {
-    let extra = row.cells.iter().skip(columns).any(|cell| !cell.trim().is_empty());
-    extra.then(|| FieldError::new("", "import-extra-cells").with("count", columns))
-}
-
 fn skip_to(mut sheet: Sheet, row: i64) -> Result<Sheet> {
     if row > 0 {
         for read in sheet.by_ref() {
@@ -549,6 +446,10 @@ fn skip_to(mut sheet: Sheet, row: i64) -> Result<Sheet> {
     Ok(sheet)
 }
 
+async fn refresh_statistics(app: &App, table: &str) -> Result<()> {
+    Ok(store::statistics::refresh(&app.db, &[table, "event", "search_doc"]).await?)
+}
+
 #[derive(Default)]
 struct Outcome {
     created: i64,
@@ -557,12 +458,6 @@ struct Outcome {
     failed: Vec<(u64, Vec<FieldError>)>,
     /// Row, record and the record's version after the change.
     changed: Vec<(i64, Uuid, i64)>,
-}
-
-enum Taken {
-    New(Draft),
-    Changed(Box<Loaded>, Draft),
-    Skipped,
 }
 
 /// Why a chunk must be rolled back.
@@ -587,167 +482,5 @@ impl Halt {
             Ok(errors) => Halt::Row(number, errors),
             Err(error) => Halt::Failed(error),
         }
-    }
-}
-
-/// What is wrong with a row; an error that is not the row's fault comes back.
-fn row_errors(error: Error) -> Result<Vec<FieldError>> {
-    match error {
-        Error::Invalid(errors) => Ok(errors),
-        Error::Forbidden => Ok(vec![FieldError::new("", "error-forbidden")]),
-        Error::NotFound => Ok(vec![FieldError::new("", "error-not-found")]),
-        Error::Refused { key, .. } => Ok(vec![FieldError::new("", key)]),
-        other => Err(other),
-    }
-}
-
-/// The row's key in the form in which it is stored.
-fn key_of(plan: &Plan, actor: &Actor, inputs: &Inputs) -> Option<String> {
-    let field = plan.key?;
-    let text = inputs.given.get(field.key)?;
-    let config = &actor.viewer.config;
-    let reading = Reading { zone: &config.zone, currency: &config.base_currency };
-    let cell = value::parse(plan.object, field, text, &reading).ok()?;
-    let text = value::plain(field, &cell, &config.base_currency, &config.zone);
-    // People's addresses are stored in lower case.
-    Some(if plan.object.name == "person" && field.kind == Kind::Email { text.to_lowercase() } else { text })
-}
-
-/// The records that the viewer can see under these keys; two are as good as many.
-async fn find_by_key(
-    tx: &mut Tx,
-    actor: &Actor,
-    plan: &Plan,
-    keys: &[Option<String>],
-) -> Result<HashMap<String, Vec<Uuid>>> {
-    let mut found: HashMap<String, Vec<Uuid>> = HashMap::new();
-    let Some(field) = plan.key.filter(|_| plan.on_match != OnMatch::Create) else { return Ok(found) };
-    let mut wanted: Vec<&str> = keys.iter().flatten().map(String::as_str).collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let config = &actor.viewer.config;
-    for batch in store::batches(&wanted) {
-        let mut statement = Sql::new(format!("SELECT t.id, t.{} FROM {} t WHERE ", field.column, plan.object.table));
-        if field.sort_column == Some("name_key") {
-            // The sort key has the index; the name itself decides.
-            statement.push("t.name_key IN (");
-            statement.bind_list(batch.iter().map(|key| store::search::sort_key(key))).push(") AND ");
-        }
-        let reading = Reading { zone: &config.zone, currency: &config.base_currency };
-        let cells = batch.iter().map(|key| value::parse(plan.object, field, key, &reading).unwrap_or(Cell::Null));
-        statement.push(&format!("t.{} IN (", field.column));
-        statement.bind_list(cells.map(|cell| argument(field, &cell))).push(") AND t.deleted_at IS NULL AND ");
-        (plan.object.visible)(&mut statement, &actor.viewer.scope, Right::Read, "t");
-        for store::Cells(cells) in tx.all::<store::Cells>(statement).await? {
-            let [Cell::Id(id), cell] = cells.as_slice() else { continue };
-            let key = value::plain(field, cell, &config.base_currency, &config.zone);
-            found.entry(key).or_default().push(*id);
-        }
-    }
-    Ok(found)
-}
-
-/// Names that were looked up lately.
-struct Names {
-    ids: HashMap<(&'static str, Option<Uuid>, String), Uuid>,
-    known: Known,
-    since: std::time::Instant,
-}
-
-impl Default for Names {
-    fn default() -> Names {
-        Names { ids: HashMap::new(), known: Known::new(), since: std::time::Instant::now() }
-    }
-}
-
-impl Names {
-    fn forget_old(&mut self) {
-        if self.since.elapsed().as_secs() >= NAMES_SECONDS || self.ids.len() + self.known.len() > NAMES_KEPT {
-            *self = Names::default();
-        }
-    }
-
-    /// Puts ids in the place of names. Returns what could not be found.
-    async fn resolve(
-        &mut self,
-        session: &mut Session,
-        actor: &Actor,
-        object: &'static Object,
-        texts: &mut BTreeMap<String, String>,
-        before: Option<&Loaded>,
-    ) -> Result<Vec<FieldError>> {
-        let mut errors = Vec::new();
-        // The account first: contacts and deals are then looked for inside it.
-        let mut references: Vec<_> = object
-            .fields
-            .iter()
-            .filter(|field| matches!(field.kind, Kind::Ref(_)) && texts.contains_key(field.key))
-            .collect();
-        references.sort_by_key(|field| field.key != "account");
-        for field in references {
-            let Kind::Ref(target) = field.kind else { continue };
-            let text = texts[field.key].clone();
-            let within = match texts.get("account") {
-                Some(account) => account.parse().ok(),
-                None => before.and_then(|before| before.id_of("account")),
-            }
-            .filter(|_| matches!(target, "contact" | "opportunity"));
-            let name = (target, within, text);
-            let id = match self.ids.get(&name) {
-                Some(id) => *id,
-                None => match command::resolve(session, actor, field, &name.2, within).await {
-                    Ok(id) => {
-                        self.ids.insert(name, id);
-                        id
-                    }
-                    Err(Error::Invalid(more)) => {
-                        errors.extend(more);
-                        texts.remove(field.key);
-                        continue;
-                    }
-                    Err(error) => return Err(error),
-                },
-            };
-            texts.insert(field.key.to_owned(), id.to_string());
-        }
-        Ok(errors)
-    }
-}
-
-/// What a check has come across in the file: names and keys, by hash.
-#[derive(Default)]
-struct Seen {
-    hasher: RandomState,
-    names: HashSet<u64>,
-    keys: HashSet<u64>,
-}
-
-impl Seen {
-    fn hash(&self, text: &str) -> u64 {
-        let mut state = self.hasher.build_hasher();
-        text.hash(&mut state);
-        std::hash::Hasher::finish(&state)
-    }
-
-    fn note(&mut self, plan: &Plan, draft: &Draft, key: Option<&str>) {
-        if self.names.len() + self.keys.len() > SEEN_KEPT {
-            return;
-        }
-        for field in [plan.object.title, "external_id", "code", "email"] {
-            if let Some(text) = draft.get(field).and_then(Cell::text) {
-                self.names.insert(self.hash(text));
-            }
-        }
-        if let Some(key) = key {
-            self.keys.insert(self.hash(key));
-        }
-    }
-
-    fn has_name(&self, name: &str) -> bool {
-        self.names.contains(&self.hash(name))
-    }
-
-    fn has_key(&self, key: &str) -> bool {
-        self.keys.contains(&self.hash(key))
     }
 }

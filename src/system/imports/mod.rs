@@ -7,7 +7,10 @@
 pub mod engine;
 mod guess;
 pub mod model;
+mod names;
 mod pages;
+mod rows;
+mod seen;
 mod sql;
 pub mod undo;
 

@@ -13,9 +13,10 @@ use paper::sheet::{Book, Encoding, Format, Row, Sheet, Value, csv_rows};
 use store::job::{self, Job};
 use store::{Uuid, new_id};
 
-use super::engine::{self, Fate, sheet_error};
+use super::engine::sheet_error;
 use super::guess;
 use super::model::{Column, DateOrder, Mapping, OnMatch};
+use super::rows::{self, Fate};
 use super::sql::{self, Import, SavedMapping, Stored, Work};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
@@ -610,7 +611,7 @@ async fn previewed(
         }
         Err(error) => return Err(error),
     };
-    let fates = engine::preview(app, viewer, &plan, peek.headers.len(), &peek.rows).await?;
+    let fates = rows::preview(app, viewer, &plan, peek.headers.len(), &peek.rows).await?;
     let shown: Vec<&'static Field> = fields_of(viewer, object)
         .filter(|field| plan.column_of(field.key).is_some() || mapping.defaults.contains_key(field.key))
         .collect();

@@ -16,7 +16,7 @@ use super::history::By;
 use super::setup;
 use crate::shell::access::Role;
 use crate::shell::error::{Error, FieldError, Result};
-use crate::shell::record::{Actor, Draft, Loaded};
+use crate::shell::record::{Actor, Draft, Loaded, Saved};
 use crate::shell::viewer::{hash_token, new_token};
 
 /// At least this many characters; nothing else is asked of a password (NIST SP 800-63B).
@@ -67,31 +67,30 @@ pub fn prepare<'a>(
 }
 
 /// Roles and the reporting line of a new person.
-pub fn after_save<'a>(
-    tx: &'a mut Tx,
-    actor: &'a Actor,
-    draft: &'a Draft,
-    id: Uuid,
-    before: Option<&'a Loaded>,
-) -> BoxFuture<'a, Result<()>> {
+pub fn after_save<'a>(tx: &'a mut Tx, actor: &'a Actor, saved: Saved<'a>) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        if before.is_some() {
-            return Ok(());
+        let Saved::New(people) = saved else { return Ok(()) };
+        for (draft, id) in people {
+            begin(tx, actor, draft, *id).await?;
         }
-        let roles = parse_roles(draft.get("roles").and_then(Cell::text).unwrap_or("seller"))?;
-        write_roles(tx, id, &roles).await?;
-        if actor.import.is_none() {
-            let by = By { person: Some(actor.viewer.person), via: actor.via };
-            command::note_first_roles(tx, &actor.clock, by, id, &roles).await?;
-        }
-        match draft.get("manager").and_then(Cell::id) {
-            Some(manager) => setup::set_manager(tx, &actor.clock, id, Some(manager), actor.today, actor.today).await,
-            None => {
-                tx.execute(sql!("INSERT INTO person_below (manager_id, person_id) VALUES ($1, $1)", id)).await?;
-                Ok(())
-            }
-        }
+        Ok(())
     })
+}
+
+async fn begin(tx: &mut Tx, actor: &Actor, draft: &Draft, id: Uuid) -> Result<()> {
+    let roles = parse_roles(draft.get("roles").and_then(Cell::text).unwrap_or("seller"))?;
+    write_roles(tx, id, &roles).await?;
+    if actor.import.is_none() {
+        let by = By { person: Some(actor.viewer.person), via: actor.via };
+        command::note_first_roles(tx, &actor.clock, by, id, &roles).await?;
+    }
+    match draft.get("manager").and_then(Cell::id) {
+        Some(manager) => setup::set_manager(tx, &actor.clock, id, Some(manager), actor.today, actor.today).await,
+        None => {
+            tx.execute(sql!("INSERT INTO person_below (manager_id, person_id) VALUES ($1, $1)", id)).await?;
+            Ok(())
+        }
+    }
 }
 
 /// `seller; manager` → roles.

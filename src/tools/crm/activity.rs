@@ -9,26 +9,29 @@ use crate::shell::error::{Error, Result};
 use crate::shell::record::{Actor, Draft, Loaded};
 
 /// Fills the account in from the deal or contact, so that one account timeline shows everything.
-async fn fill_account(tx: &mut Tx, draft: &mut Draft, before: Option<&Loaded>) -> Result<()> {
+async fn fill_account(tx: &mut Tx, actor: &Actor, draft: &mut Draft, before: Option<&Loaded>) -> Result<()> {
     if !(draft.has("opportunity") || draft.has("contact") || draft.has("account")) {
         return Ok(());
     }
     let mut account = None;
     if let Some(opportunity) = draft.after(before, "opportunity").id() {
-        account = tx
-            .value::<Option<Uuid>>(sql!("SELECT account_id FROM opportunity WHERE id = $1", opportunity))
-            .await?
-            .flatten();
+        account = account_of(tx, actor, "SELECT account_id FROM opportunity WHERE id = $1", opportunity).await?;
     } else if draft.after(before, "account").is_null()
         && let Some(contact) = draft.after(before, "contact").id()
     {
-        account =
-            tx.value::<Option<Uuid>>(sql!("SELECT account_id FROM contact WHERE id = $1", contact)).await?.flatten();
+        account = account_of(tx, actor, "SELECT account_id FROM contact WHERE id = $1", contact).await?;
     }
     if let Some(account) = account {
         draft.set("account", Cell::Id(account));
     }
     Ok(())
+}
+
+async fn account_of(tx: &mut Tx, actor: &Actor, select: &str, id: Uuid) -> Result<Option<Uuid>> {
+    match actor.accounts.get(&id) {
+        Some(account) => Ok(*account),
+        None => Ok(tx.value::<Option<Uuid>>(sql!(select, id)).await?.flatten()),
+    }
 }
 
 pub fn prepare<'a>(
@@ -43,7 +46,7 @@ pub fn prepare<'a>(
         if draft.get("happened_at").and_then(Cell::int).is_some_and(|at| at > actor.now.plus_seconds(366 * 86_400).0) {
             return Err(Error::field("happened_at", "invalid-too-far-ahead"));
         }
-        fill_account(tx, draft, before).await
+        fill_account(tx, actor, draft, before).await
     })
 }
 
@@ -61,6 +64,6 @@ pub fn prepare_task<'a>(
             let done_at = (status == "done").then_some(actor.now);
             draft.derived.push(("done_at", Arg::from(done_at)));
         }
-        fill_account(tx, draft, before).await
+        fill_account(tx, actor, draft, before).await
     })
 }

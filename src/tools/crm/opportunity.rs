@@ -3,12 +3,12 @@
 //! Every move is a narrow row in `stage_change`, written in the same transaction.
 
 use futures_util::future::BoxFuture;
-use store::{Arg, Cell, Day, Instant, Tx, Uuid, new_id, sql};
+use store::{Arg, Cell, Day, Instant, Sql, Tx, Uuid, new_id, sql};
 
 use super::account::{fill_currency, fill_owner};
 use crate::shell::config::{Config, Criterion, Stage, StageKind};
 use crate::shell::error::{Error, FieldError, Result};
-use crate::shell::record::{Actor, Draft, Loaded};
+use crate::shell::record::{Actor, Draft, Loaded, Saved};
 
 pub fn prepare<'a>(
     tx: &'a mut Tx,
@@ -215,95 +215,111 @@ fn missing_error(criterion: &&Criterion) -> FieldError {
     FieldError::new(&field, "refused-evidence-missing").with("criterion", &criterion.name)
 }
 
-pub fn after_save<'a>(
-    tx: &'a mut Tx,
-    actor: &'a Actor,
-    draft: &'a Draft,
-    id: Uuid,
-    before: Option<&'a Loaded>,
-) -> BoxFuture<'a, Result<()>> {
+pub fn after_save<'a>(tx: &'a mut Tx, actor: &'a Actor, saved: Saved<'a>) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        if before.is_none() {
-            record_first_stages(tx, actor, draft, id).await?;
-            if let Some(product) = draft.get("product").and_then(Cell::id) {
-                let amount = draft.get("amount").and_then(Cell::int).unwrap_or(0);
-                super::items::insert_one(tx, actor, id, product, amount).await?;
-            }
-        } else if let (Some(deal), Some(stage)) = (before, draft.get("stage").and_then(Cell::id))
-            && deal.id_of("stage") != Some(stage)
-        {
-            let since = Instant(deal.int("stage_since").unwrap_or(actor.now.0));
-            let entered = if actor.import.is_some() { told_entry(actor, draft, None) } else { actor.now };
-            let from = deal.id_of("stage");
-            record_move(tx, actor, draft, id, from, stage, entered, (entered.0 - since.0).max(0) / 1_000_000).await?;
+        match saved {
+            Saved::New(deals) => begin(tx, actor, deals).await,
+            Saved::Changed(draft, before) => follow(tx, actor, draft, before).await,
         }
-        if let (Some(_), Some(created), true) =
-            (before, draft.get("created_on").and_then(Cell::int), actor.import.is_some())
-        {
-            let began = Instant::start_of(Day(created), &actor.viewer.config.zone);
-            tx.execute(sql!(
-                "UPDATE stage_change SET at = $2 WHERE opportunity_id = $1 AND from_stage_id IS NULL",
-                id,
-                began
-            ))
-            .await?;
-        }
-        Ok(())
     })
+}
+
+/// The first stages of new deals, and the product they begin with.
+async fn begin(tx: &mut Tx, actor: &Actor, deals: &[(&Draft, Uuid)]) -> Result<()> {
+    let moves: Vec<Move> = deals.iter().flat_map(|(draft, id)| first_moves(actor, draft, *id)).collect();
+    record_moves(tx, actor, &moves).await?;
+    for (draft, id) in deals {
+        if let Some(product) = draft.get("product").and_then(Cell::id) {
+            let amount = draft.get("amount").and_then(Cell::int).unwrap_or(0);
+            super::items::insert_one(tx, actor, *id, product, amount).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A stage that was left, and a beginning that a file tells otherwise.
+async fn follow(tx: &mut Tx, actor: &Actor, draft: &Draft, before: &Loaded) -> Result<()> {
+    if let Some(stage) = draft.get("stage").and_then(Cell::id).filter(|stage| before.id_of("stage") != Some(*stage)) {
+        let since = Instant(before.int("stage_since").unwrap_or(actor.now.0));
+        let at = if actor.import.is_some() { told_entry(actor, draft, None) } else { actor.now };
+        let from = before.id_of("stage");
+        let seconds = seconds_between(since, at);
+        let moved = Move { deal: before.id, from, to: stage, at, seconds, reason: draft.reason.clone() };
+        record_moves(tx, actor, &[moved]).await?;
+    }
+    if let (Some(created), true) = (draft.get("created_on").and_then(Cell::int), actor.import.is_some()) {
+        let began = Instant::start_of(Day(created), &actor.viewer.config.zone);
+        tx.execute(sql!(
+            "UPDATE stage_change SET at = $2 WHERE opportunity_id = $1 AND from_stage_id IS NULL",
+            before.id,
+            began
+        ))
+        .await?;
+    }
+    Ok(())
+}
+
+fn seconds_between(from: Instant, to: Instant) -> i64 {
+    (to.0 - from.0).max(0) / 1_000_000
 }
 
 /// A new deal entered its stage when it was created. A deal taken over as closed was open before: in the stage the file
 /// names (`reached_stage`), else the first one.
-async fn record_first_stages(tx: &mut Tx, actor: &Actor, draft: &Draft, id: Uuid) -> Result<()> {
+fn first_moves(actor: &Actor, draft: &Draft, deal: Uuid) -> Vec<Move> {
     let config = &actor.viewer.config;
-    let Some(stage) = draft.get("stage").and_then(Cell::id).and_then(|id| config.stage(id)) else { return Ok(()) };
+    let Some(stage) = draft.get("stage").and_then(Cell::id).and_then(|id| config.stage(id)) else { return Vec::new() };
     let created = Day(draft.get("created_on").and_then(Cell::int).unwrap_or(actor.today.0));
     let created = if actor.import.is_some() { Instant::start_of(created, &config.zone) } else { actor.now };
+    let enter = |from: Option<Uuid>, to: Uuid, at: Instant| {
+        let seconds = if from.is_some() { seconds_between(created, at) } else { 0 };
+        Move { deal, from, to, at, seconds, reason: draft.reason.clone() }
+    };
     if stage.kind == StageKind::Open {
-        return record_move(tx, actor, draft, id, None, stage.id, created, 0).await;
+        return vec![enter(None, stage.id, created)];
     }
     let reached = draft.get("reached_stage").and_then(Cell::id).and_then(|id| config.stage(id));
     let first = config
         .pipeline(stage.pipeline)
         .and_then(|pipeline| pipeline.stages.iter().find(|stage| stage.kind == StageKind::Open));
-    let Some(open) = reached.or(first) else { return Ok(()) };
-    let closed = told_entry(actor, draft, None);
-    record_move(tx, actor, draft, id, None, open.id, created, 0).await?;
-    record_move(tx, actor, draft, id, Some(open.id), stage.id, closed, (closed.0 - created.0).max(0) / 1_000_000).await
+    let Some(open) = reached.or(first) else { return Vec::new() };
+    vec![enter(None, open.id, created), enter(Some(open.id), stage.id, told_entry(actor, draft, None))]
 }
 
-const INSERT_MOVE: &str = "
-    INSERT INTO stage_change (id, opportunity_id, from_stage_id, from_kind, to_stage_id, to_kind, amount, currency,
-                              amount_base, close_day, at, by_id, seconds, reason)
-    SELECT $1, o.id, $2, $3, $4, $5, o.amount, o.currency, o.amount_base, o.close_day, $6, $7, $8, $9
-      FROM opportunity o WHERE o.id = $10";
-
-#[expect(clippy::too_many_arguments, reason = "one row of history: each part is its own column")]
-async fn record_move(
-    tx: &mut Tx,
-    actor: &Actor,
-    draft: &Draft,
-    id: Uuid,
+/// A row of `stage_change`.
+struct Move {
+    deal: Uuid,
     from: Option<Uuid>,
     to: Uuid,
     at: Instant,
+    /// Spent in the stage that was left.
     seconds: i64,
-) -> Result<()> {
+    reason: Option<String>,
+}
+
+/// Amount and close date are those of the deal as it now stands.
+const INSERT_MOVES: &str = ") INSERT INTO stage_change
+        (id, opportunity_id, from_stage_id, from_kind, to_stage_id, to_kind, amount, currency, amount_base, close_day, at,
+         by_id, seconds, reason)
+    SELECT m.id, o.id, m.from_stage, m.from_kind, m.to_stage, m.to_kind, o.amount, o.currency, o.amount_base, o.close_day, m.at,
+           m.by_id, m.seconds, m.reason
+      FROM moved m CROSS JOIN opportunity o WHERE o.id = m.deal";
+
+async fn record_moves(tx: &mut Tx, actor: &Actor, moves: &[Move]) -> Result<()> {
     let config = &actor.viewer.config;
     let kind = |stage: Uuid| config.stage(stage).map_or("open", |stage| stage.kind.key());
-    tx.execute(sql!(
-        INSERT_MOVE,
-        new_id(&actor.clock),
-        from,
-        from.map(kind),
-        to,
-        kind(to),
-        at,
-        actor.viewer.person,
-        seconds,
-        draft.reason.clone(),
-        id
-    ))
-    .await?;
+    for batch in store::batches(moves) {
+        let mut statement = Sql::new(
+            "WITH moved (id, deal, from_stage, from_kind, to_stage, to_kind, at, by_id, seconds, reason) AS (VALUES ",
+        );
+        for (index, moved) in batch.iter().enumerate() {
+            statement.push(if index == 0 { "(" } else { ", (" }).bind(new_id(&actor.clock));
+            statement.push(", ").bind(moved.deal).push(", ").bind(moved.from).push(", ").bind(moved.from.map(kind));
+            statement.push(", ").bind(moved.to).push(", ").bind(kind(moved.to)).push(", ").bind(moved.at);
+            statement.push(", ").bind(actor.viewer.person).push(", ").bind(moved.seconds);
+            statement.push(", ").bind(moved.reason.clone()).push(")");
+        }
+        statement.push(INSERT_MOVES);
+        tx.execute(statement).await?;
+    }
     Ok(())
 }

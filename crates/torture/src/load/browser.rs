@@ -1,13 +1,14 @@
 //! A browser without a window: one connection that is kept, one cookie.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 pub struct Browser {
     sender: SendRequest<Body>,
@@ -30,20 +31,27 @@ impl Browser {
         Ok(Browser { sender, address, cookie })
     }
 
-    /// Asks for a page; its size in bytes. Anything but 200 is an error: a fast refusal is no speed.
-    pub async fn get(&mut self, path: &str) -> Result<usize, String> {
-        let request = Request::get(path)
+    /// Asks; the size of the answer in bytes. What is refused is an error: a fast refusal is no speed.
+    pub async fn ask(&mut self, ask: &Ask) -> Result<usize, String> {
+        let (method, path, form) = match ask {
+            Ask::Get(path) => ("GET", path, String::new()),
+            Ask::Post(path, form) => ("POST", path, form.clone()),
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
             .header("host", self.address.to_string())
             .header("cookie", &self.cookie)
-            .body(Body::empty())
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(form))
             .map_err(say)?;
         let answer = self.send(request).await?;
         let status = answer.status();
         let bytes = to_bytes(Body::new(answer.into_body()), LARGEST).await.map_err(say)?;
-        if status != 200 {
-            return Err(format!("GET {path}: {status}"));
-        }
-        Ok(bytes.len())
+        // A form that was saved leads to a page.
+        let fine = status == 200 && method == "GET" || status.is_redirection() && method == "POST";
+        if fine { Ok(bytes.len()) } else { Err(format!("{method} {path}: {status}")) }
     }
 
     async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, String> {
@@ -52,25 +60,12 @@ impl Browser {
     }
 }
 
-/// Signs in as a person does; the cookie.
-pub async fn sign_in(address: SocketAddr, email: &str, password: &str) -> Result<String, String> {
-    let form = form_urlencoded::Serializer::new(String::new())
-        .append_pair("email", email)
-        .append_pair("password", password)
-        .finish();
-    let request = Request::post("/sign-in")
-        .header("host", address.to_string())
-        .header("sec-fetch-site", "same-origin")
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(Body::from(form))
-        .map_err(say)?;
-    let answer = Browser::connect(address, String::new()).await?.send(request).await?;
-    let cookies = answer.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
-    let cookies: Vec<&str> = cookies.filter_map(|cookie| cookie.split(';').next()).collect();
-    if cookies.is_empty() {
-        return Err(format!("{email} cannot sign in: {}", answer.status()));
-    }
-    Ok(cookies.join("; "))
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub enum Ask {
+    Get(String),
+    /// With a form.
+    Post(String, String),
 }
 
 /// Times of answers.
@@ -88,9 +83,16 @@ impl Measured {
         self.bytes += bytes;
     }
 
-    pub fn merge(&mut self, other: Measured) {
-        self.times.extend(other.times);
-        self.bytes += other.bytes;
+    /// What many measured at the same time.
+    pub async fn of(tasks: Vec<JoinHandle<Result<Measured, String>>>, began: Instant) -> Result<Measured, String> {
+        let mut all = Measured::default();
+        for task in tasks {
+            let measured = task.await.map_err(say)??;
+            all.times.extend(measured.times);
+            all.bytes += measured.bytes;
+        }
+        all.took = began.elapsed();
+        Ok(all)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -105,17 +107,13 @@ impl Measured {
         times.get(rank - 1).copied().unwrap_or(f64::NAN)
     }
 
-    pub fn line(&self, peer: f64) -> String {
-        let ms = |percent| self.percentile(percent) * 1000.0;
-        format!(
-            "{:>6.1} ms {:>6.1} ms {:>6.1} ms {:>9.0} {:>11.1} {:>6} KB",
-            ms(50),
-            ms(95),
-            ms(99),
-            self.times.len() as f64 / self.took.as_secs_f64(),
-            self.percentile(95) / peer,
-            self.bytes / self.times.len().max(1) / 1024,
-        )
+    pub fn per_second(&self) -> f64 {
+        self.times.len() as f64 / self.took.as_secs_f64()
+    }
+
+    /// KB of an answer
+    pub fn size(&self) -> usize {
+        self.bytes / self.times.len().max(1) / 1024
     }
 }
 

@@ -48,6 +48,8 @@ const SECOND: [&str; 16] = [
     "Tools",
     "Marine",
 ];
+/// So many sellers have one manager.
+const TEAM: usize = 10;
 /// Half of the deals are open.
 const OUTCOMES: [&str; 6] = ["open", "open", "open", "won", "lost", "lost"];
 
@@ -55,8 +57,14 @@ const OUTCOMES: [&str; 6] = ["open", "open", "open", "won", "lost", "lost"];
 pub fn write(folder: &Path, size: Size, stages: &Stages, today: Day, seed: u64) -> Result<Vec<Table>> {
     let mut random = StdRng::seed_from_u64(seed);
     let owner = |number: usize| format!("seller{}@load.test", number % size.sellers);
-    let people = table(folder, "people", "person", "email", &["name", "email", "roles"], size.sellers, |number| {
-        vec![format!("Seller {number}"), owner(number), "seller".into()]
+    let manager = |number: usize| format!("manager{}@load.test", number / TEAM);
+    let columns = ["name", "email", "roles"];
+    let managers = table(folder, "managers", "person", "email", &columns, size.sellers.div_ceil(TEAM), |number| {
+        vec![format!("Manager {number}"), manager(number * TEAM), "manager".into()]
+    })?;
+    let columns = ["name", "email", "roles", "manager"];
+    let people = table(folder, "people", "person", "email", &columns, size.sellers, |number| {
+        vec![format!("Seller {number}"), owner(number), "seller".into(), manager(number)]
     })?;
     let accounts = table(folder, "accounts", "account", "name", &["name", "owner", "city"], size.accounts, |number| {
         vec![account(number), owner(number), SECOND[number % 7].into()]
@@ -72,6 +80,7 @@ pub fn write(folder: &Path, size: Size, stages: &Stages, today: Day, seed: u64) 
         "closed_on",
         "close_date",
         "amount",
+        "next_step",
     ];
     let opportunities =
         table(folder, "opportunities", "opportunity", "external_id", &columns, size.opportunities, |number| {
@@ -97,6 +106,7 @@ pub fn write(folder: &Path, size: Size, stages: &Stages, today: Day, seed: u64) 
                 closed,
                 close,
                 random.random_range(1_000..900_000).to_string(),
+                if number % 4 > 0 { "Meet who decides".into() } else { String::new() },
             ]
         })?;
     let columns = ["kind", "subject", "body", "happened_at", "owner", "opportunity"];
@@ -111,7 +121,7 @@ pub fn write(folder: &Path, size: Size, stages: &Stages, today: Day, seed: u64) 
             deal(about),
         ]
     })?;
-    Ok(vec![people, accounts, opportunities, activities])
+    Ok(vec![managers, people, accounts, opportunities, activities])
 }
 
 /// Names of the stages that deals are put into.

@@ -1,22 +1,25 @@
 //! How fast a full house answers. A company of the wanted size is imported by the program itself (time and memory of every
-//! import are shown), then browsers without pictures ask for pages, more and more of them at once.
+//! import are shown), then browsers without pictures ask for pages and send forms, more and more of them at once.
 //!
-//! Absolute times say little about another machine; every table therefore has a peer measured in the same run: `ping`, the
-//! guide's first page, which asks the database only who is there. The bare engine as a peer is still to come.
+//! Absolute times say little about another machine; beside every page therefore stands what its statements take on the bare
+//! engine in the same run ([`bare`]). Analysis and home keep what they read while nothing is written, so they may be faster.
 
+mod bare;
 mod browser;
 mod data;
+mod pages;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use store::{Clock, Db};
 
-use crate::server::{Folder, PASSWORD, Place, Server, database_url, set_up};
-use browser::{Browser, Measured};
+use crate::server::{Folder, Place, Server, database_url, memory, set_up};
+use browser::{Ask, Browser, Measured};
 use data::{Size, Stages, Table};
+use pages::{Asks, Page};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -32,56 +35,119 @@ pub struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "1,16,64")]
     clients: Vec<usize>,
     /// For how long each page is asked for
-    #[arg(long, default_value_t = 5)]
-    seconds: u64,
-    /// An empty database; without it a SQLite file in a temporary folder
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// So many times the rows
+    #[arg(long, default_value_t = 1)]
+    times: usize,
+    /// A fiftieth of the rows, and a short look at each page: shows that everything runs, in about a minute
+    #[arg(long)]
+    small: bool,
+    /// Keeps the company in this folder (SQLite), and uses the one that is there
+    #[arg(long)]
+    company: Option<PathBuf>,
+    /// Also writes the figures into this file, a line of JSON each
+    #[arg(long)]
+    report: Option<PathBuf>,
+    /// An empty database; without it a SQLite file
     #[arg(long, env = "TRIVET_DATABASE_URL")]
     database_url: Option<String>,
     #[command(flatten)]
     place: Place,
 }
 
-pub async fn run(arguments: Arguments) -> Result<(), String> {
-    let folder = Folder::new();
-    let data = &folder.0;
-    let url = arguments.database_url.unwrap_or_else(|| database_url(data));
-    let program = arguments.place.program();
-    set_up(&url, data).await?;
-    let db = Db::open(&url).await.map_err(|error| error.to_string())?;
-    let stages = stages(&db).await?;
-    let size = Size {
-        sellers: arguments.sellers.max(1),
-        accounts: arguments.accounts.max(1),
-        opportunities: arguments.opportunities.max(1),
-        activities: arguments.activities,
-    };
-    let today = Clock::system().now().day_in(&jiff::tz::TimeZone::UTC);
-    let tables = data::write(data, size, &stages, today, 1).map_err(|error| error.to_string())?;
-    println!("{:?} on {} cores", db.engine(), std::thread::available_parallelism().map_or(0, usize::from));
-    println!("\nimport                 rows      time    rows/s   peak memory");
-    for table in &tables {
-        import(&program, &url, data, table)?;
-        check_count(&db, table).await?;
-    }
-    let ids = ids(&db).await?;
-    db.close().await;
-
-    let (server, ready) = Server::start(&arguments.place, &url, data).await?;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    println!("\nstart until the first answer {ready:.0?}; memory idle {} MB", server.memory("VmRSS") / 1024);
-    println!("\npage (as a partner, who sees all)    clients    p50      p95      p99   requests/s  p95 ÷ ping   size");
-    let cookie = browser::sign_in(server.address, "admin@trivet.test", PASSWORD).await?;
-    for clients in arguments.clients {
-        let mut ping: Option<f64> = None;
-        for (name, paths) in pages(&ids) {
-            let measured =
-                measure(server.address, &cookie, &paths, clients, Duration::from_secs(arguments.seconds)).await?;
-            let peer = *ping.get_or_insert(measured.percentile(95));
-            println!("{name:<36} {clients:>7} {}", measured.line(peer));
+impl Arguments {
+    fn size(&self) -> Size {
+        let scaled = |rows: usize| if self.small { rows.div_ceil(50) } else { rows * self.times.max(1) };
+        Size {
+            sellers: if self.small { 4 } else { self.sellers.max(1) },
+            accounts: scaled(self.accounts.max(1)),
+            opportunities: scaled(self.opportunities.max(1000)),
+            activities: scaled(self.activities),
         }
     }
-    println!("\nmemory under load: peak {} MB", server.memory("VmHWM") / 1024);
+
+    fn seconds(&self) -> Duration {
+        Duration::from_secs_f64(if self.small { 0.2 } else { self.seconds })
+    }
+}
+
+pub async fn run(arguments: Arguments) -> Result<(), String> {
+    let passing = arguments.company.is_none().then(Folder::new);
+    let data = match (&passing, &arguments.company) {
+        (Some(folder), _) => folder.0.clone(),
+        (None, company) => company.clone().unwrap_or_default(),
+    };
+    std::fs::create_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
+    let url = arguments.database_url.clone().unwrap_or_else(|| database_url(&data));
+    let mut report = Report::begin(arguments.report.as_deref())?;
+    let stands = arguments.database_url.is_none() && data.join("complete").exists();
+    if !stands {
+        fill(&arguments, &url, &data, &mut report).await?;
+    }
+    let app = trivet::app::open(&url, &data, Clock::system(), false).await.map_err(|error| format!("{error:?}"))?;
+    let pages = pages::pages(&app.db).await?;
+
+    // Started three times, because the first start also reads the program from the disk.
+    let mut starts = Vec::new();
+    for _ in 0..2 {
+        let (server, ready) = Server::start(&arguments.place, &url, &data).await?;
+        starts.push(ready);
+        server.kill();
+    }
+    let (server, ready) = Server::start(&arguments.place, &url, &data).await?;
+    starts.push(ready);
+    starts.sort();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let idle = server.memory("VmRSS") / 1024;
+    println!("\nstart until the first answer {:.0?}; memory idle {idle} MB", starts[1]);
+    report.note(&serde_json::json!({ "start_ms": starts[1].as_millis() as u64, "idle_mb": idle }))?;
+    println!(
+        "\n{:<8} {:<22} {:>7} {:>9} {:>9} {:>9} {:>10} {:>9} {:>7} {:>6}",
+        "who", "page", "clients", "p50", "p95", "p99", "per second", "bare p50", "÷ bare", "KB"
+    );
+    for clients in &arguments.clients {
+        for page in &pages {
+            let time = arguments.seconds();
+            let peer = peer(&app, page, *clients, time / 2).await?;
+            let measured = measure(server.address, page, *clients, time).await?;
+            report.page(page, *clients, &measured, peer.as_ref())?;
+        }
+    }
+    let (peak, own) = (server.memory("VmHWM") / 1024, server.memory("RssAnon") / 1024);
+    println!("\nmemory under load: peak {peak} MB with the mapped database, at the end {own} MB of its own");
+    report.note(&serde_json::json!({ "peak_mb": peak, "own_mb": own }))?;
+    app.db.close().await;
     Ok(())
+}
+
+/// Sets the company up and imports it.
+async fn fill(arguments: &Arguments, url: &str, data: &Path, report: &mut Report) -> Result<(), String> {
+    set_up(url, data).await?;
+    let db = Db::open(url).await.map_err(|error| error.to_string())?;
+    let stages = stages(&db).await?;
+    let today = Clock::system().now().day_in(&jiff::tz::TimeZone::UTC);
+    let tables = data::write(data, arguments.size(), &stages, today, 1).map_err(|error| error.to_string())?;
+    println!("{:?} on {} cores", db.engine(), std::thread::available_parallelism().map_or(0, usize::from));
+    println!("\nimport                 rows      time    rows/s   peak memory  of its own");
+    for table in &tables {
+        import(&arguments.place.program(), url, data, table, report)?;
+        check_count(&db, table).await?;
+    }
+    db.close().await;
+    std::fs::write(data.join("complete"), "").map_err(|error| error.to_string())
+}
+
+/// The bare engine with the statements of a page; `None` for forms, whose statements cannot be run twice.
+async fn peer(
+    app: &trivet::shell::app::App,
+    page: &Page,
+    clients: usize,
+    time: Duration,
+) -> Result<Option<Measured>, String> {
+    let Asks::Pages(asks) = &page.asks else { return Ok(None) };
+    let statements = bare::statements(app, &page.cookie, asks).await?;
+    bare::measure(&app.db, &statements, clients, time).await.map(Some)
 }
 
 async fn stages(db: &Db) -> Result<Stages, String> {
@@ -93,7 +159,7 @@ async fn stages(db: &Db) -> Result<Stages, String> {
 }
 
 /// Runs `trivet import` and prints how long it took and how much memory it needed.
-fn import(program: &Path, url: &str, data: &Path, table: &Table) -> Result<(), String> {
+fn import(program: &Path, url: &str, data: &Path, table: &Table, report: &mut Report) -> Result<(), String> {
     let began = Instant::now();
     let mut child = Command::new(program)
         .arg("import")
@@ -108,9 +174,10 @@ fn import(program: &Path, url: &str, data: &Path, table: &Table) -> Result<(), S
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("{}: {error}", program.display()))?;
-    let mut peak = 0;
+    let (mut peak, mut own) = (0, 0);
     let status = loop {
-        peak = peak.max(crate::server::memory(child.id(), "VmHWM"));
+        peak = peak.max(memory(child.id(), "VmHWM") / 1024);
+        own = own.max(memory(child.id(), "RssAnon") / 1024);
         if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
             break status;
         }
@@ -121,8 +188,9 @@ fn import(program: &Path, url: &str, data: &Path, table: &Table) -> Result<(), S
     }
     let took = began.elapsed().as_secs_f64();
     let (name, rows) = (table.name, table.rows);
-    println!("{name:<16} {rows:>10} {took:>7.1} s {:>9.0} {:>10} MB", rows as f64 / took, peak / 1024);
-    Ok(())
+    let speed = rows as f64 / took;
+    println!("{name:<16} {rows:>10} {took:>7.1} s {speed:>9.0} {peak:>10} MB {own:>8} MB");
+    report.note(&serde_json::json!({ "import": name, "rows": rows, "seconds": took, "peak_mb": peak, "own_mb": own }))
 }
 
 /// Rows that were refused would make everything after them look fast.
@@ -136,71 +204,100 @@ async fn check_count(db: &Db, table: &Table) -> Result<(), String> {
     Ok(())
 }
 
-/// Some records to open: deals and accounts.
-async fn ids(db: &Db) -> Result<[Vec<store::Uuid>; 2], String> {
-    let mut session = db.read().await.map_err(|error| error.to_string())?;
-    let mut some = [Vec::new(), Vec::new()];
-    for (table, ids) in ["opportunity", "account"].into_iter().zip(&mut some) {
-        let rows: Vec<(store::Uuid,)> = session
-            .all(format!("SELECT id FROM {table} ORDER BY name_key LIMIT 200").as_str())
-            .await
-            .map_err(|error| error.to_string())?;
-        *ids = rows.into_iter().map(|(id,)| id).collect();
-    }
-    Ok(some)
-}
-
-/// What is asked for, each with addresses that take turns; the first is the peer of the others.
-fn pages([deals, accounts]: &[Vec<store::Uuid>; 2]) -> Vec<(&'static str, Vec<String>)> {
-    let one = |path: &str| vec![path.to_owned()];
-    let all = |plural: &str, ids: &[store::Uuid]| ids.iter().map(|id| format!("/{plural}/{id}")).collect();
-    let words = ["north", "optics", "harbour glass", "renewal 77", "summit marine 4"];
-    vec![
-        ("ping", one("/help")),
-        ("deals", one("/opportunities")),
-        ("deals by amount, filtered", one("/opportunities?f=state%3Ais%3Aopen&sort=-amount")),
-        ("accounts", one("/accounts")),
-        ("activities", one("/activities")),
-        ("board", one("/board")),
-        ("a deal", all("opportunities", deals)),
-        ("an account", all("accounts", accounts)),
-        ("search", words.iter().map(|word| format!("/search?q={}", word.replace(' ', "+"))).collect()),
-        ("home", one("/")),
-        ("analysis", one("/analysis")),
-    ]
-}
-
-async fn measure(
-    address: SocketAddr,
-    cookie: &str,
-    paths: &[String],
-    clients: usize,
-    time: Duration,
-) -> Result<Measured, String> {
+async fn measure(address: SocketAddr, page: &Page, clients: usize, time: Duration) -> Result<Measured, String> {
     let until = Instant::now() + time;
+    let began = Instant::now();
     let tasks: Vec<_> = (0..clients)
         .map(|client| {
-            let (cookie, paths) = (cookie.to_owned(), paths.to_vec());
+            let (cookie, mut next) = (page.cookie.clone(), Next::of(&page.asks, client));
             tokio::spawn(async move {
                 let mut browser = Browser::connect(address, cookie).await?;
                 let mut measured = Measured::default();
-                let mut turn = client;
                 // At least one answer each, however slow.
                 while Instant::now() < until || measured.is_empty() {
+                    let ask = next.ask();
                     let began = Instant::now();
-                    let bytes = browser.get(&paths[turn % paths.len()]).await?;
+                    let bytes = browser.ask(&ask).await?;
                     measured.add(began.elapsed(), bytes);
-                    turn += 1;
+                    next.was_taken();
                 }
                 Ok::<Measured, String>(measured)
             })
         })
         .collect();
-    let began = Instant::now();
-    let mut all = Measured::default();
-    for task in tasks {
-        all.merge(task.await.map_err(|error| error.to_string())??);
+    Measured::of(tasks, began).await
+}
+
+/// What one client asks for next.
+struct Next {
+    client: usize,
+    turn: usize,
+    pages: Vec<Ask>,
+    form: Option<(pages::Form, pages::Taken)>,
+}
+
+impl Next {
+    fn of(asks: &Asks, client: usize) -> Next {
+        match asks {
+            Asks::Pages(pages) => Next { client, turn: client, pages: pages.clone(), form: None },
+            Asks::Form(form, taken) => {
+                Next { client, turn: 0, pages: Vec::new(), form: Some((form.clone(), taken.clone())) }
+            }
+        }
     }
-    all.took = began.elapsed();
-    Ok(all)
+
+    fn ask(&mut self) -> Ask {
+        self.turn += 1;
+        match &self.form {
+            Some((form, _)) => form(self.client, self.turn),
+            None => self.pages[self.turn % self.pages.len()].clone(),
+        }
+    }
+
+    fn was_taken(&self) {
+        if let Some((_, taken)) = &self.form {
+            taken(self.client);
+        }
+    }
+}
+
+/// What is shown, and written as lines of JSON for who wants to compare runs.
+struct Report(Option<std::fs::File>);
+
+impl Report {
+    fn begin(file: Option<&Path>) -> Result<Report, String> {
+        let open = |file: &Path| std::fs::File::create(file).map_err(|error| format!("{}: {error}", file.display()));
+        Ok(Report(file.map(open).transpose()?))
+    }
+
+    fn note(&mut self, figures: &serde_json::Value) -> Result<(), String> {
+        use std::io::Write;
+        let Some(file) = &mut self.0 else { return Ok(()) };
+        writeln!(file, "{figures}").map_err(|error| error.to_string())
+    }
+
+    fn page(
+        &mut self,
+        page: &Page,
+        clients: usize,
+        measured: &Measured,
+        peer: Option<&Measured>,
+    ) -> Result<(), String> {
+        let ms = |measured: &Measured, percent| measured.percentile(percent) * 1000.0;
+        let [p50, p95, p99] = [50, 95, 99].map(|percent| ms(measured, percent));
+        let bare = peer.map(|peer| ms(peer, 50));
+        let (speed, size) = (measured.per_second(), measured.size());
+        let (who, name) = (page.who, page.name);
+        let beside = match bare {
+            Some(bare) => format!("{bare:>6.1} ms {:>7.1}", p50 / bare),
+            None => format!("{:>9} {:>7}", "", ""),
+        };
+        println!(
+            "{who:<8} {name:<22} {clients:>7} {p50:>6.1} ms {p95:>6.1} ms {p99:>6.1} ms {speed:>10.0} {beside} {size:>6}"
+        );
+        self.note(&serde_json::json!({
+            "who": who, "page": name, "clients": clients, "p50_ms": p50, "p95_ms": p95, "p99_ms": p99,
+            "per_second": speed, "bare_p50_ms": bare, "kb": size,
+        }))
+    }
 }

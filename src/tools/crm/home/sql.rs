@@ -58,7 +58,7 @@ pub async fn standings(
         year.0.min(quarter.0.0),
         lens.today.0.max(quarter.1.0)
     ));
-    Ok(session.all(statement).await?)
+    Ok(session.all_kept(statement).await?)
 }
 
 /// A deal at risk, and why.
@@ -87,7 +87,7 @@ pub async fn at_risk(session: &mut Session, lens: &Lens<'_>, limit: i64) -> Resu
     }
     let mut statement = lens.over(session, select, &["at_risk:is:true".into()])?;
     statement.push(" ORDER BY t.amount_base DESC, t.id LIMIT ").bind(limit);
-    let rows = session.all::<Cells>(statement).await?;
+    let rows = session.all_kept::<Cells>(statement).await?;
     Ok(rows
         .into_iter()
         .map(|Cells(cells)| AtRisk {
@@ -154,7 +154,7 @@ pub async fn colleagues(session: &mut Session, viewer: &Viewer, team: bool, limi
             .push(")");
     }
     statement.push(" ORDER BY p.name_key, p.id LIMIT ").bind(limit);
-    Ok(session.all(statement).await?)
+    Ok(session.all_kept(statement).await?)
 }
 
 /// A record of the viewer's own.

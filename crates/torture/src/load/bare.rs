@@ -1,0 +1,59 @@
+//! The bare engine as the peer of a page: the statements that the page runs, with their arguments, on the same database through
+//! the same driver, without anything of ours around them.
+
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, to_bytes};
+use hyper::Request;
+use store::{Cells, Db, Sql};
+use tower::ServiceExt;
+use trivet::shell::app::App;
+
+use super::browser::{Ask, Measured};
+
+/// So many of a page's addresses are replayed.
+const ADDRESSES: usize = 20;
+
+/// The statements of some addresses, as the program runs them when nothing is kept.
+pub async fn statements(app: &App, cookie: &str, asks: &[Ask]) -> Result<Vec<Vec<Sql>>, String> {
+    let router = trivet::app::router(app.clone());
+    let mut heard = Vec::new();
+    for ask in asks.iter().take(ADDRESSES) {
+        let Ask::Get(path) = ask else { continue };
+        let request = Request::get(path).header("host", "localhost").header("cookie", cookie).body(Body::empty());
+        app.db.listen();
+        let answer = router.clone().oneshot(request.map_err(|error| error.to_string())?).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        if answer.status() != 200 {
+            return Err(format!("GET {path}: {}", answer.status()));
+        }
+        to_bytes(answer.into_body(), usize::MAX).await.map_err(|error| error.to_string())?;
+        heard.push(app.db.listen());
+    }
+    Ok(heard)
+}
+
+pub async fn measure(db: &Db, pages: &[Vec<Sql>], clients: usize, time: Duration) -> Result<Measured, String> {
+    let until = Instant::now() + time;
+    let began = Instant::now();
+    let tasks: Vec<_> = (0..clients)
+        .map(|client| {
+            let (db, pages) = (db.clone(), pages.to_vec());
+            tokio::spawn(async move {
+                let mut measured = Measured::default();
+                let mut turn = client;
+                while Instant::now() < until || measured.is_empty() {
+                    let began = Instant::now();
+                    let mut session = db.read().await.map_err(|error| error.to_string())?;
+                    for statement in &pages[turn % pages.len()] {
+                        session.all::<Cells>(statement.clone()).await.map_err(|error| error.to_string())?;
+                    }
+                    measured.add(began.elapsed(), 0);
+                    turn += 1;
+                }
+                Ok::<Measured, String>(measured)
+            })
+        })
+        .collect();
+    Measured::of(tasks, began).await
+}

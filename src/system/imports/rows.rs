@@ -1,0 +1,194 @@
+//! One row of a file on its way to a record: which record it is about, what it says, and what would become of it. Nothing in
+//! here writes.
+
+use std::collections::HashMap;
+
+use store::{Cell, Sql, Tx, Uuid};
+
+use super::model::{Inputs, OnMatch, Plan};
+use super::names::Names;
+use crate::shell::access::Right;
+use crate::shell::app::App;
+use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::record::command::{self, Source};
+use crate::shell::record::value::{self, Reading};
+use crate::shell::record::{Actor, Draft, Kind, Loaded, argument};
+use crate::shell::viewer::Viewer;
+use paper::sheet::Row;
+
+pub enum Taken {
+    New(Draft),
+    Changed(Box<Loaded>, Draft),
+    Skipped,
+}
+
+/// One row up to the point where it can be written. Writes nothing.
+pub async fn take(
+    plan: &Plan,
+    names: &mut Names,
+    tx: &mut Tx,
+    actor: &Actor,
+    inputs: &Inputs,
+    found: Option<&Vec<Uuid>>,
+) -> Result<Taken> {
+    let object = plan.object;
+    let found = match (plan.on_match, found.map(Vec::as_slice)) {
+        (OnMatch::Create, _) | (_, None | Some([])) => None,
+        (OnMatch::Skip, Some(_)) => return Ok(Taken::Skipped),
+        (OnMatch::Update, Some([id])) => Some(*id),
+        (OnMatch::Update, Some(_)) => {
+            let key = plan.key.map_or("", |field| field.key);
+            let value = inputs.given.get(key).map_or("", String::as_str);
+            return Err(Error::Invalid(vec![FieldError::new(key, "invalid-ambiguous").with("value", value)]));
+        }
+    };
+    let before = match found {
+        Some(id) => Some(command::load_for_write(tx, actor, object, id).await?),
+        None => None,
+    };
+    let mut texts = inputs.given.clone();
+    if before.is_none() {
+        for (key, text) in &inputs.defaults {
+            texts.entry(key.clone()).or_insert_with(|| text.clone());
+        }
+    }
+    // Every fault of the row at once, not only the first kind.
+    let mut errors = names.resolve(tx, actor, object, &mut texts, before.as_ref()).await?;
+    let draft = match command::read_inputs(object, &actor.viewer, &texts, before.as_ref(), Source::Import) {
+        Ok(draft) => draft,
+        Err(Error::Invalid(more)) => {
+            errors.extend(more);
+            Draft::default()
+        }
+        Err(other) => return Err(other),
+    };
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    match before {
+        None => Ok(Taken::New(command::prepare_new(tx, actor, object, draft, &mut names.known).await?)),
+        Some(before) => {
+            match command::prepare_change(tx, actor, object, &before, None, draft, &mut names.known).await? {
+                Some(draft) => Ok(Taken::Changed(Box::new(before), draft)),
+                None => Ok(Taken::Skipped),
+            }
+        }
+    }
+}
+
+/// What would become of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fate {
+    New,
+    Changed,
+    /// Left as it is: it exists already, or nothing would change.
+    Unchanged,
+    /// It names a record that is not there yet; it may stand further down in the file.
+    Waiting(Vec<FieldError>),
+    Refused(Vec<FieldError>),
+}
+
+/// The first rows of a file as the import would take them, for the mapping page. The transaction is dropped.
+pub async fn preview(app: &App, viewer: &Viewer, plan: &Plan, columns: usize, rows: &[Row]) -> Result<Vec<Fate>> {
+    let mut actor = app.actor(viewer, "import");
+    actor.import = Some(Uuid::nil());
+    let mut names = Names::default();
+    let mut tx = app.db.write().await?;
+    let inputs: Vec<Inputs> = rows.iter().map(|row| plan.inputs(&row.cells)).collect();
+    let keys: Vec<Option<String>> = inputs.iter().map(|inputs| key_of(plan, &actor, inputs)).collect();
+    names.look_ahead(&mut tx, &actor, plan.object, &inputs).await?;
+    let standing = find_by_key(&mut tx, &actor, plan, &keys).await?;
+    let mut fates = Vec::with_capacity(rows.len());
+    for ((row, inputs), key) in rows.iter().zip(&inputs).zip(&keys) {
+        let taken = match extra_cells(columns, row) {
+            Some(error) => Err(Error::Invalid(vec![error])),
+            None => {
+                let found = key.as_deref().and_then(|key| standing.get(key));
+                take(plan, &mut names, &mut tx, &actor, inputs, found).await
+            }
+        };
+        fates.push(match taken {
+            Ok(Taken::New(_)) => Fate::New,
+            Ok(Taken::Changed(..)) => Fate::Changed,
+            Ok(Taken::Skipped) => Fate::Unchanged,
+            Err(error) => {
+                let errors = row_errors(error)?;
+                if errors.iter().all(|error| may_appear(plan, error)) {
+                    Fate::Waiting(errors)
+                } else {
+                    Fate::Refused(errors)
+                }
+            }
+        });
+    }
+    Ok(fates)
+}
+
+/// Whether what is missing is of the kind that the file brings, so that it may stand further down.
+pub fn may_appear(plan: &Plan, error: &FieldError) -> bool {
+    error.key == "invalid-reference"
+        && plan.object.field(&error.field).is_some_and(|field| field.kind == Kind::Ref(plan.object.name))
+}
+
+/// A row with more cells than headings has slipped: nobody knows which cell belongs where.
+pub fn extra_cells(columns: usize, row: &Row) -> Option<FieldError> {
+    let extra = row.cells.iter().skip(columns).any(|cell| !cell.trim().is_empty());
+    extra.then(|| FieldError::new("", "import-extra-cells").with("count", columns))
+}
+
+/// What is wrong with a row; an error that is not the row's fault comes back.
+pub fn row_errors(error: Error) -> Result<Vec<FieldError>> {
+    match error {
+        Error::Invalid(errors) => Ok(errors),
+        Error::Forbidden => Ok(vec![FieldError::new("", "error-forbidden")]),
+        Error::NotFound => Ok(vec![FieldError::new("", "error-not-found")]),
+        Error::Refused { key, .. } => Ok(vec![FieldError::new("", key)]),
+        other => Err(other),
+    }
+}
+
+/// The row's key in the form in which it is stored.
+pub fn key_of(plan: &Plan, actor: &Actor, inputs: &Inputs) -> Option<String> {
+    let field = plan.key?;
+    let text = inputs.given.get(field.key)?;
+    let config = &actor.viewer.config;
+    let reading = Reading { zone: &config.zone, currency: &config.base_currency };
+    let cell = value::parse(plan.object, field, text, &reading).ok()?;
+    let text = value::plain(field, &cell, &config.base_currency, &config.zone);
+    // People's addresses are stored in lower case.
+    Some(if plan.object.name == "person" && field.kind == Kind::Email { text.to_lowercase() } else { text })
+}
+
+/// The records that the viewer can see under these keys; two are as good as many.
+pub async fn find_by_key(
+    tx: &mut Tx,
+    actor: &Actor,
+    plan: &Plan,
+    keys: &[Option<String>],
+) -> Result<HashMap<String, Vec<Uuid>>> {
+    let mut found: HashMap<String, Vec<Uuid>> = HashMap::new();
+    let Some(field) = plan.key.filter(|_| plan.on_match != OnMatch::Create) else { return Ok(found) };
+    let mut wanted: Vec<&str> = keys.iter().flatten().map(String::as_str).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let config = &actor.viewer.config;
+    for batch in store::batches(&wanted) {
+        let mut statement = Sql::new(format!("SELECT t.id, t.{} FROM {} t WHERE ", field.column, plan.object.table));
+        if field.sort_column == Some("name_key") {
+            // The sort key has the index; the name itself decides.
+            statement.push("t.name_key IN (");
+            statement.bind_list(batch.iter().map(|key| store::search::sort_key(key))).push(") AND ");
+        }
+        let reading = Reading { zone: &config.zone, currency: &config.base_currency };
+        let cells = batch.iter().map(|key| value::parse(plan.object, field, key, &reading).unwrap_or(Cell::Null));
+        statement.push(&format!("t.{} IN (", field.column));
+        statement.bind_list(cells.map(|cell| argument(field, &cell))).push(") AND t.deleted_at IS NULL AND ");
+        (plan.object.visible)(&mut statement, &actor.viewer.scope, Right::Read, "t");
+        for store::Cells(cells) in tx.all::<store::Cells>(statement).await? {
+            let [Cell::Id(id), cell] = cells.as_slice() else { continue };
+            let key = value::plain(field, cell, &config.base_currency, &config.zone);
+            found.entry(key).or_default().push(*id);
+        }
+    }
+    Ok(found)
+}
