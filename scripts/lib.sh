@@ -98,6 +98,20 @@ need_cargo_tool() {
     cargo install "cargo-$1" --locked || fail "cargo-$1 could not be installed; install it by hand: cargo install cargo-$1 --locked"
 }
 
+# Calls the API at random from its own document. A folder of its own, because Debian's Python takes no packages.
+need_schemathesis() {
+    local venv=target/schemathesis-venv
+    [ -x "$venv/bin/st" ] && return
+    say "The tests of the API need schemathesis: installing"
+    if ! python3 -m venv "$venv" 2>/dev/null; then
+        rm -rf "$venv"
+        install_packages python3-venv || true
+        python3 -m venv "$venv" || fail "please install Python with venv for the tests of the API (Debian: apt-get install python3-venv)"
+    fi
+    "$venv/bin/pip" install --quiet --disable-pip-version-check 'schemathesis==4.32.5' ||
+        fail "schemathesis could not be installed; it comes from https://pypi.org by pip"
+}
+
 # Adds up "N passed" and "N failed" of closing lines in a log, and prints them as "N N".
 count_tests() {
     sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Q23: property-based tests of the whole API from its own OpenAPI document, for four roles: no 5xx, no answer that differs from
 # the document, no call without authority. Exits non-zero on any finding.
 #
@@ -6,8 +6,7 @@
 #   EXAMPLES=500 scripts/schemathesis.sh
 #   ROLES="seller" PHASES=fuzzing scripts/schemathesis.sh
 #   DATABASE_URL=postgres://… scripts/schemathesis.sh      an empty database of its own
-set -eu
-cd "$(dirname "$0")/.."
+source "$(dirname "$0")/lib.sh"
 
 TRIVET=${TRIVET:-target/release/trivet}
 EXAMPLES=${EXAMPLES:-50}
@@ -15,12 +14,13 @@ ROLES=${ROLES:-partner manager seller auditor}
 PHASES=${PHASES:-examples,coverage,fuzzing,stateful}
 PORT=${PORT:-8713}
 SEED=${SEED:-1}
-WORKERS=${WORKERS:-2}
+# One: its generators share a cache that two threads spoil for each other.
+WORKERS=${WORKERS:-1}
 VENV=target/schemathesis-venv
 REPORTS=target/schemathesis-report
 
 [ -x "$TRIVET" ] || { echo "$TRIVET is not there: cargo build --release" >&2; exit 2; }
-[ -x "$VENV/bin/st" ] || { python3 -m venv "$VENV" && "$VENV/bin/pip" install --quiet 'schemathesis==4.32.5'; }
+need_schemathesis
 
 work=$(mktemp -d)
 server=

@@ -9,6 +9,7 @@ need_browser
 need_npm web
 need_npm e2e
 need_cargo_tool nextest
+need_schemathesis
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -23,6 +24,7 @@ part "Rust: unit, property and integration tests, on SQLite and PostgreSQL" \
     cargo nextest run --release --workspace --locked --no-fail-fast --no-tests=fail
 part "Killed under load: nothing acknowledged is lost" cargo run --release --locked -p torture -- crash --kills 20
 part "Backed up under load: every archive is whole" cargo run --release --locked -p torture -- backup --n 5
+part "The API against its own document, by four roles" env TRIVET="$binary" EXAMPLES=2 PHASES=examples,coverage bash scripts/schemathesis.sh
 part "Scripts and styles in a browser" bash scripts/web-test.sh
 part "Trivet in a browser" bash scripts/e2e.sh "$binary"
 
