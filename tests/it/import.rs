@@ -274,3 +274,81 @@ fn a_file_that_is_no_table_is_refused_with_the_reason() {
         assert_eq!(app.value::<i64>("SELECT COUNT(*) FROM stored_file").await, Some(0));
     });
 }
+
+#[test]
+fn names_of_many_rows_lead_to_the_records_that_the_importer_sees() {
+    on_both(async |app| {
+        let (sam, una) =
+            (app.person("Sam").role(Role::Seller).create().await, app.person("Una").role(Role::Seller).create().await);
+        let (north, south) = (app.account(&sam, "North").await, app.account(&sam, "South").await);
+        let only = app.opportunity(&sam, "Only one", north).await;
+        let renewal = app.opportunity(&sam, "Renewal", south).await;
+        app.opportunity(&sam, "Renewal", north).await;
+        app.execute(sql!("UPDATE opportunity SET external_id = 'D-7' WHERE id = $1", renewal)).await;
+        let hers = app.account(&una, "Hers").await;
+        app.opportunity(&una, "Secret", hers).await;
+        let file = "kind,subject,account,opportunity
+call,by name,,Only one
+call,by number,,D-7
+call,by name and account,South,Renewal
+call,ambiguous,,Renewal
+call,of somebody else,,Secret
+call,in the wrong account,South,Only one
+";
+        let import = uploaded(&app, &sam, "activity", file).await;
+        run(&app, &sam, &import).await;
+        let (state, created, _, _, failed) = counts(&app).await;
+        assert_eq!((state.as_str(), created, failed), ("done", 3, 3));
+        let of = async |subject: &str| -> (Option<Uuid>, Option<Uuid>) {
+            let mut session = app.app.db.read().await.unwrap();
+            let select = "SELECT opportunity_id, account_id FROM activity WHERE subject = $1";
+            session.one(sql!(select, subject)).await.unwrap()
+        };
+        assert_eq!(of("by name").await, (Some(only), Some(north)));
+        assert_eq!(of("by number").await, (Some(renewal), Some(south)));
+        assert_eq!(of("by name and account").await, (Some(renewal), Some(south)));
+        let keys: Vec<(String,)> = {
+            let mut session = app.app.db.read().await.unwrap();
+            session.all("SELECT errors FROM import_row WHERE action = 'failed' ORDER BY row_number").await.unwrap()
+        };
+        for ((errors,), key) in keys.iter().zip(["invalid-ambiguous", "invalid-reference", "invalid-reference"]) {
+            assert!(errors.contains(key), "{errors}");
+        }
+    });
+}
+
+#[test]
+fn a_long_list_holds_what_its_reader_may_see_in_order_and_once() {
+    on_both(async |app| {
+        let (sam, una) =
+            (app.person("Sam").role(Role::Seller).create().await, app.person("Una").role(Role::Seller).create().await);
+        let rows = |from: usize, to: usize| {
+            let lines = (from..to)
+                .map(|number| format!("call,Number {number:05},2026-01-0{} 10:{:02}\n", number % 7 + 1, number % 60));
+            format!("kind,subject,happened_at\n{}", lines.collect::<String>())
+        };
+        for (who, from, to) in [(&sam, 0, 1_200), (&una, 5_000, 5_300)] {
+            let import = uploaded(&app, who, "activity", &rows(from, to)).await;
+            run(&app, who, &import).await;
+        }
+        let token = app.api_token(&sam).await;
+        let mut path = "/api/activities?limit=200&sort=-happened_at&fields=subject,happened_at".to_owned();
+        let mut seen: Vec<(String, String)> = Vec::new();
+        loop {
+            let page = app.api(&token, axum::http::Method::GET, &path, &[], None).await;
+            assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+            for row in page.json()["data"].as_array().unwrap() {
+                let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
+                seen.push((text("happened_at"), text("subject")));
+            }
+            match page.header("link").and_then(|link| link.strip_prefix('<')?.strip_suffix(">; rel=\"next\"")) {
+                Some(next) => path = next.to_owned(),
+                None => break,
+            }
+        }
+        assert!(seen.windows(2).all(|two| two[0].0 >= two[1].0), "newest first");
+        let subjects: std::collections::BTreeSet<&str> = seen.iter().map(|(_, subject)| subject.as_str()).collect();
+        assert_eq!((seen.len(), subjects.len()), (1_200, 1_200));
+        assert!(subjects.iter().all(|subject| *subject < "Number 05000"));
+    });
+}

@@ -393,3 +393,36 @@ fn a_job_whose_worker_fell_silent_is_taken_over() {
         tx.commit().await.expect("the commit succeeds");
     });
 }
+
+#[test]
+fn an_answer_is_kept_until_anything_is_written_and_only_for_the_same_question() {
+    on_both_empty(async |database| {
+        let db = probe(&database).await;
+        let count = async |above: i64| -> (i64, u64) {
+            let mut session = db.read().await.expect("the database can be read");
+            let before = db.statements();
+            let rows: Vec<(i64,)> = session
+                .all_kept(sql!("SELECT COUNT(*) FROM probe WHERE id > $1", above))
+                .await
+                .expect("the probe can be counted");
+            (rows[0].0, db.statements() - before)
+        };
+        assert_eq!(count(0).await, (0, 1));
+        assert_eq!(count(0).await, (0, 0), "the same question while nothing was written");
+        assert_eq!(count(1).await, (0, 1), "another argument is another question");
+        insert(&db, 1).await.unwrap();
+        assert_eq!(count(0).await, (1, 1), "a write shows at once");
+        assert_eq!(count(0).await, (1, 0));
+        // Another server, or the command line.
+        let other = database.open().await;
+        insert(&other, 2).await.unwrap();
+        assert_eq!(count(0).await, (2, 1), "also one from elsewhere");
+        let mut tx = db.write().await.unwrap();
+        tx.execute("DELETE FROM probe").await.unwrap();
+        let within: Vec<(i64,)> = tx.all_kept("SELECT COUNT(*) FROM probe").await.unwrap();
+        assert_eq!(within, [(0,)], "a transaction sees what it wrote");
+        drop(tx);
+        assert_eq!(count(0).await.0, 2);
+        other.close().await;
+    });
+}

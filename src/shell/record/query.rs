@@ -47,6 +47,14 @@ impl ListQuery {
     }
 }
 
+impl ListQuery {
+    /// What is found by words, or hangs on one record, is few, and there is an index for it.
+    fn finds_few(&self) -> bool {
+        let is_record = |field: &Field| matches!(field.kind, Kind::Ref(target) if plain_target(target).is_none());
+        self.words.is_some() || self.filters.iter().any(|filter| is_record(filter.field))
+    }
+}
+
 /// The last row of a page: the value it sorts by, and its id.
 #[derive(Debug, Clone)]
 pub struct Cursor {
@@ -115,6 +123,7 @@ pub async fn list(
     (object.visible)(&mut visible, &viewer.scope, Right::Read, "t");
     let counted = match visible.text.as_str() {
         "TRUE" | "FALSE" => None,
+        _ if query.finds_few() => None,
         _ => Some(count(session, viewer, registry, object, query, today, MANY).await?),
     };
     let in_order = counted.is_some_and(|counted| counted > MANY);
