@@ -392,14 +392,13 @@ const JOURNEYS = {
     await keys.to('header [name=locale]')
     await keys.leave()
     must(await page.getAttribute('html', 'lang') === EDITION, 'the language has not changed back')
-    const theme = await page.getAttribute('html', 'data-bs-theme')
     await keys.to('header [name=theme]')
-    await keys.press('Enter')
-    await page.waitForFunction(theme => document.documentElement.dataset.bsTheme !== theme, theme, { timeout: 5000 })
-    await keys.to('header [name=theme]:not([hidden])')
-    await keys.press('Enter')                                // the choice is kept with the person: put it back
-    await page.waitForFunction(theme => document.documentElement.dataset.bsTheme === theme, theme, { timeout: 5000 })
-    await page.settle()
+    for (const theme of ['dark', 'light']) {
+      must(await page.evaluate(() => document.activeElement.value) === theme, `the button with the focus does not lead to ${theme}`)
+      await keys.press('Enter')
+      await page.waitForFunction(theme => document.documentElement.dataset.bsTheme === theme, theme, { timeout: 5000 })
+      await keys.settled()                                   // the focus is on the button that has taken its place
+    }
   },
 }
 /** Who goes on the journey, if not the sales partner. */

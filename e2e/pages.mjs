@@ -21,6 +21,7 @@ const empty = form => async page => {
 /** Ticks all rows; on a phone, where they are cards, the first. */
 const select = page => page.locator(page.viewportSize().width < 500 ? 'tbody [name=id]' : '[data-select-all]').first().check()
 
+const HAVE_RELATED = ['accounts', 'contacts', 'leads', 'opportunities', 'products']
 const HAVE_FILES = ['accounts', 'contacts', 'leads', 'opportunities'], SHARED = ['accounts', 'leads', 'opportunities']
 
 /** What every kind of record has. Filter, columns, view and one field's form are the same page for all of them. */
@@ -29,6 +30,7 @@ const ofKind = kind => [
   page(`/${kind}/new`),
   page(`/${kind}/{id}/edit`, { name: `${kind}-edit`, at: world => `/${kind}/${world[kind]}/edit` }),
   page(`/${kind}/{id}`, { name: `${kind}-details`, at: world => `/${kind}/${world[kind]}?tab=details` }),
+  ...(HAVE_RELATED.includes(kind) ? [page(`/${kind}/{id}`, { name: `${kind}-related`, at: world => `/${kind}/${world[kind]}?tab=related` })] : []),
   ...(HAVE_FILES.includes(kind) ? [page(`/${kind}/{id}`, { name: `${kind}-files`, at: world => `/${kind}/${world[kind]}?tab=files` })] : []),
   ...(SHARED.includes(kind) ? [page(`/${kind}/{id}/shares/new`, { name: `${kind}-share`, at: world => `/${kind}/${world[kind]}/shares/new` })] : []),
 ]
@@ -42,9 +44,6 @@ export const PAGES = [
   main('/search', { at: () => '/search?q=gtx' }),
   main('/sign-in', { as: 'nobody' }),
   ...KINDS.flatMap(ofKind),
-  page('/accounts/{id}', { name: 'account-related', at: world => `/accounts/${world.accounts}?tab=related` }),
-  page('/contacts/{id}', { name: 'contact-related', at: world => `/contacts/${world.contacts}?tab=related` }),
-  page('/opportunities/{id}', { name: 'deal-related', at: world => `/opportunities/${world.opportunities}?tab=related` }),
   page('/opportunities/{id}', { name: 'deal-won', at: world => `/opportunities/${world.won}` }),
   page('/leads/{id}', { name: 'lead-converted', at: world => `/leads/${world.converted}` }),
   page('/accounts/{id}', { name: 'account-read-only', as: 'seller', at: world => `/accounts/${world.shared}` }),

@@ -29,8 +29,10 @@ export async function look(page, { locale, theme }, words = locale === EDITION) 
   return findings
 }
 
-/** A dialog's address without what is particular to a record: one look is enough for all that are alike. */
-const pattern = address => address.replace(/\?.*/, '').replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '{id}')
+/** An address without what is particular to a record. */
+const general = address => address.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '{id}')
+/** Of dialogs that are alike but for the record and what is filled in, one look is enough. */
+const pattern = address => general(address.replace(/\?.*/, ''))
 
 /** Opens the page's dialogs that were not seen before; each must close by Esc and give the focus back. */
 async function dialogs(page, seen, setting, picture, tests, name) {
@@ -86,8 +88,7 @@ export async function screens(tests = suite()) {
   await tests.test('the world that the pages need', async () => { world = await makeWorld(browser) })
   if (!world) return browser.close()
 
-  const tabs = new Map()                   // every kind of tab that pages link to, and where
-  const walked = new Set()
+  const tabs = new Map(), walked = new Set()       // the tabs that pages link to, and on which page; the addresses that were seen
   for (const setting of SETTINGS) {
     const { locale, theme, width, all } = setting
     const options = { viewport: { width, height: width < 500 ? 844 : 900 }, hasTouch: width < 500, reducedMotion: 'reduce', locale }
@@ -127,8 +128,8 @@ export async function screens(tests = suite()) {
         // The guide shows names in both languages.
         const findings = await look(page, setting, locale === EDITION && entry.route !== '/help/{chapter}')
         await page.screenshot({ path: picture(entry.name) })
-        walked.add(pattern(page.url().slice(BASE.length)))
-        for (const href of await page.evaluate(() => [...document.querySelectorAll('.tabs a[href*="?tab="]')].map(link => link.getAttribute('href')))) tabs.set(href.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '{id}'), name)
+        walked.add(general(page.url().slice(BASE.length)))
+        for (const href of await page.evaluate(() => [...document.querySelectorAll('.tabs a[href*="?tab="]')].map(link => link.getAttribute('href')))) tabs.set(general(href), name)
         findings.push(...await axe(page))
         return findings
       })
@@ -137,6 +138,13 @@ export async function screens(tests = suite()) {
     for (const page of pages.values()) await page.context().close()
   }
   await browser.close()
+  if (!only) {
+    await tests.test('no tab is forgotten', () => {
+      // The first tab is the page itself.
+      const missing = [...tabs].filter(([href]) => !walked.has(href) && !walked.has(href.replace('?tab=timeline', '')))
+      return missing.map(([href, name]) => `${href}, linked on ${name}, stands not in PAGES of e2e/pages.mjs`)
+    })
+  }
   return tests
 }
 

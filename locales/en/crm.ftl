@@ -312,7 +312,6 @@ view-task-overdue = Overdue
 view-task-week = This week
 view-task-open = All open
 view-task-done = Done
-task-reopen = Open again
 view-product-active = Active
 view-product-all = All
 view-person-all = Everybody

@@ -312,7 +312,6 @@ view-task-overdue = 已逾期
 view-task-week = 本周
 view-task-open = 全部待办
 view-task-done = 已完成
-task-reopen = 恢复为待办
 view-product-active = 在售
 view-product-all = 全部
 view-person-all = 全部人员
