@@ -312,9 +312,9 @@ call,ambiguous,,Renewal
 call,of somebody else,,Secret
 call,in the wrong account,South,Only one
 ";
-        let import = uploaded(&app, &sam, "activity", file).await;
-        run(&app, &sam, &import).await;
-        let (state, created, _, _, failed) = counts(&app).await;
+        let import = uploaded(app, &sam, "activity", file).await;
+        run(app, &sam, &import).await;
+        let (state, created, _, _, failed) = counts(app).await;
         assert_eq!((state.as_str(), created, failed), ("done", 3, 3));
         let of = async |subject: &str| -> (Option<Uuid>, Option<Uuid>) {
             let mut session = app.app.db.read().await.unwrap();
@@ -345,8 +345,8 @@ fn a_long_list_holds_what_its_reader_may_see_in_order_and_once() {
             format!("kind,subject,happened_at\n{}", lines.collect::<String>())
         };
         for (who, from, to) in [(&sam, 0, 1_200), (&una, 5_000, 5_300)] {
-            let import = uploaded(&app, who, "activity", &rows(from, to)).await;
-            run(&app, who, &import).await;
+            let import = uploaded(app, who, "activity", &rows(from, to)).await;
+            run(app, who, &import).await;
         }
         let token = app.api_token(&sam).await;
         let mut path = "/api/activities?limit=200&sort=-happened_at&fields=subject,happened_at".to_owned();

@@ -397,7 +397,7 @@ fn a_job_whose_worker_fell_silent_is_taken_over() {
 #[test]
 fn an_answer_is_kept_until_anything_is_written_and_only_for_the_same_question() {
     on_both_empty(async |database| {
-        let db = probe(&database).await;
+        let db = probe(database).await;
         let count = async |above: i64| -> (i64, u64) {
             let mut session = db.read().await.expect("the database can be read");
             let before = db.statements();

@@ -7,7 +7,7 @@ use store::event::{self, Change, Event};
 use store::search::{self, Words};
 use store::{Arg, Cell, Sql, Tx, Uuid, new_id, sql};
 
-use super::field::{Found, Kind, Object, Saved, Write};
+use super::field::{Field, Found, Kind, Object, Saved, Write};
 use super::value::{self, Reading};
 use super::{Actor, Draft, Field, Loaded, argument, query};
 use crate::shell::access::Right;

@@ -45,13 +45,12 @@ impl ListQuery {
             trash: false,
         })
     }
-}
 
-impl ListQuery {
     /// What is found by words, or hangs on one record, is few, and there is an index for it.
     fn finds_few(&self) -> bool {
         let is_record = |field: &Field| matches!(field.kind, Kind::Ref(target) if plain_target(target).is_none());
-        self.words.is_some() || self.filters.iter().any(|filter| is_record(filter.field))
+        let by_words = self.words.as_deref().is_some_and(|words| !words.trim().is_empty());
+        by_words || self.filters.iter().any(|filter| is_record(filter.field))
     }
 }
 
