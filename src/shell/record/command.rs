@@ -9,7 +9,7 @@ use store::{Arg, Cell, Sql, Tx, Uuid, new_id, sql};
 
 use super::field::{Field, Found, Kind, Object, Saved, Write};
 use super::value::{self, Reading};
-use super::{Actor, Draft, Field, Loaded, argument, query};
+use super::{Actor, Draft, Loaded, argument, query};
 use crate::shell::access::Right;
 use crate::shell::error::{Collision, Error, FieldError, Result};
 use crate::shell::viewer::Viewer;
