@@ -39,7 +39,8 @@ pub struct Person {
     pub id: Uuid,
     pub name: String,
     pub email: String,
-    cookie: String,
+    /// For requests with other headers than the usual ones.
+    pub cookie: String,
 }
 
 impl TestApp {
