@@ -67,13 +67,13 @@ function hand(page) {
     },
     /** The dialog is open and the focus in it. */
     async dialog() {
-      await page.waitForSelector('#dialog[open]', { timeout: 5000 })
+      await page.waitForSelector('#dialog[open]')
       await page.settle()
       if (!await page.evaluate(() => document.getElementById('dialog').contains(document.activeElement))) faults.add('the focus is not in the dialog')
       await check()
     },
     async noDialog() {
-      await page.waitForSelector('#dialog:not([open])', { state: 'attached', timeout: 5000 })
+      await page.waitForSelector('#dialog:not([open])', { state: 'attached' })
       await page.settle()
       await check()
     },
@@ -106,7 +106,7 @@ const JOURNEYS = {
     await keys.press('Control+k')
     await keys.type(ACCOUNT.typed)
     const option = page.locator('#palette [role=option]', { hasText: ACCOUNT.name }).first()
-    await option.waitFor({ timeout: 5000 })
+    await option.waitFor()
     await page.settle()
     for (let n = 0; n < 20 && await option.getAttribute('aria-selected') !== 'true'; n += 1) await keys.press('ArrowDown')
     must(await option.getAttribute('aria-selected') === 'true', 'the arrows do not reach the account')
@@ -146,7 +146,7 @@ const JOURNEYS = {
     await keys.to('.ts-control input')
     await keys.type(ACCOUNT.typed)
     await keys.press('Enter')                                // at once: not what stood in the list before
-    await page.waitForFunction(name => document.querySelector('#new-account + .ts-wrapper .item')?.textContent.includes(name), ACCOUNT.name, { timeout: 5000 })
+    await page.waitForFunction(name => document.querySelector('#new-account + .ts-wrapper .item')?.textContent.includes(name), ACCOUNT.name)
     await keys.to('#new-amount')
     await keys.type('12500')
     await keys.to('#new-close_date')
@@ -165,7 +165,7 @@ const JOURNEYS = {
     await keys.dialog()
     await keys.to('#dialog .btn-primary')
     await keys.press('Enter')
-    await page.waitForSelector('#dialog [aria-invalid=true]', { timeout: 5000 })
+    await page.waitForSelector('#dialog [aria-invalid=true]')
     await keys.settled()
     must(await page.evaluate(() => document.getElementById('dialog').contains(document.activeElement)), 'the focus left the dialog')
     must(await page.evaluate(() => document.getElementById(document.querySelector('#dialog [aria-invalid=true]').getAttribute('aria-describedby'))?.textContent.trim()), 'the field does not point to its error')
@@ -263,7 +263,7 @@ const JOURNEYS = {
     await page.evaluate(() => { window.__wanted = [...document.activeElement.options].findIndex(option => option.value === 'lifecycle') - document.activeElement.selectedIndex })
     const steps = await page.evaluate(() => window.__wanted)
     for (let n = 0; n < Math.abs(steps); n += 1) await keys.press(steps > 0 ? 'ArrowDown' : 'ArrowUp')
-    await page.waitForSelector('#filter-inner input[type=checkbox]', { timeout: 5000 })
+    await page.waitForSelector('#filter-inner input[type=checkbox]')
     await keys.settled()
     must(await keys.is('#filter-field'), 'choosing a field takes the focus away')
     await keys.to('#filter-inner input[type=checkbox][value=customer]')
@@ -312,7 +312,7 @@ const JOURNEYS = {
     await keys.settled()
     await keys.fill(website)
     await keys.press('Enter')
-    await page.waitForSelector(`${cell}:not(:has(form))`, { timeout: 5000 })
+    await page.waitForSelector(`${cell}:not(:has(form))`)
     await keys.settled()
     must((await page.textContent(cell)).includes(website.slice('https://'.length)), 'the new value is not shown')
     must(await keys.is(cell), `the focus is not on the field but on ${(await focus(page)).where}`)
@@ -396,7 +396,7 @@ const JOURNEYS = {
     for (const theme of ['dark', 'light']) {
       must(await page.evaluate(() => document.activeElement.value) === theme, `the button with the focus does not lead to ${theme}`)
       await keys.press('Enter')
-      await page.waitForFunction(theme => document.documentElement.dataset.bsTheme === theme, theme, { timeout: 5000 })
+      await page.waitForFunction(theme => document.documentElement.dataset.bsTheme === theme, theme)
       await keys.settled()                                   // the focus is on the button that has taken its place
     }
   },

@@ -50,7 +50,7 @@ async function dialogs(page, seen, setting, picture, tests, name) {
         link.focus()
         link.click()
       }, address)
-      await page.waitForSelector('#dialog[open]', { timeout: 5000 })
+      await page.waitForSelector('#dialog[open]')
       await page.settle()
       const findings = await look(page, setting)
       const inside = await page.evaluate(() => {

@@ -43,7 +43,7 @@ export async function makeWorld(browser) {
   const look = await partner.newPage()
   const first = async (list, under = look) => {
     await under.goto(BASE + list, { waitUntil: 'domcontentloaded' })
-    return idIn(await under.getAttribute('a[data-open]', 'href', { timeout: 5000 }))
+    return idIn(await under.getAttribute('a[data-open]', 'href'))
   }
   const world = { sessions }
   for (const kind of KINDS) world[kind] = await first(`/${kind}?view=none`)
@@ -58,7 +58,7 @@ export async function makeWorld(browser) {
   // A deal with an offer; and a criterion of the stage in which it stands.
   await look.goto(`${BASE}/opportunities/${world.opportunities}`)
   const version = await look.inputValue('form[data-move-form] [name=version] >> nth=0')
-  const evidence = await look.locator('[data-dialog*="/evidence/"]').first().getAttribute('href', { timeout: 5000 })
+  const evidence = await look.locator('[data-dialog*="/evidence/"]').first().getAttribute('href')
   world.evidence = evidence.split('/evidence/')[1]
   await post(partner, `/opportunities/${world.opportunities}/items`, { version, product: world.products, quantity: '3', discount: '5' })
   for (const kind of ['accounts', 'contacts', 'leads', 'opportunities']) {
@@ -95,7 +95,7 @@ export async function makeWorld(browser) {
   const settings = await admin.newPage()
   const href = async (page, pattern) => {
     await settings.goto(BASE + page)
-    return settings.locator(`main a[href^="${pattern}"]`).first().getAttribute('href', { timeout: 5000 })
+    return settings.locator(`main a[href^="${pattern}"]`).first().getAttribute('href')
   }
   world.pipeline = await href('/settings/pipelines', '/settings/pipelines/')
   world.stage = await href(world.pipeline, '/settings/stages/')
