@@ -154,7 +154,13 @@ async fn every_list_runs(app: &TestApp) {
                     if role.is_some() && (index + place) % sorts.len() != 0 {
                         continue;
                     }
-                    for descending in [false, true] {
+                    // PostgreSQL plans each list anew, which takes minutes: there the directions take turns.
+                    let both = [false, true];
+                    let directions = match app.db.engine() {
+                        Engine::Sqlite => &both[..],
+                        Engine::Postgres => &both[(index + place / 2) % 2..][..1],
+                    };
+                    for &descending in directions {
                         let mut query = ListQuery { sort, descending, limit: 1, ..plain_list(object, &viewer) };
                         if !text.is_empty() {
                             query.filters = vec![
