@@ -74,7 +74,9 @@ document.addEventListener('htmx:afterSettle', () => {
   const was = lost
   lost = undefined
   if (!was || document.activeElement !== document.body) return
-  const places = was.around.flatMap(box => box.isConnected ? box : (box.id ? byId(box.id) : null) ?? [])
+  // What was renewed as a whole, like a cell that was edited, is known by its twin.
+  const renewed = (box: HTMLElement) => { const twin = describe(box); return twin ? document.querySelector<HTMLElement>(twin) : null }
+  const places = was.around.flatMap(box => box.isConnected ? box : renewed(box) ?? [])
   const twinIn = (place: ParentNode) => was.twin ? place.querySelector<HTMLElement>(was.twin) : null
   if (take(places[0]?.querySelector<HTMLElement>('form [aria-invalid=true]'))) return
   for (const place of places) if (take(twinIn(place)) || take(place) || take(place.querySelector<HTMLElement>(FOCUSABLE))) return
