@@ -52,9 +52,13 @@ pub enum Step {
 
 /// Rows that wait for a record further down get this many further looks.
 const PASSES: u8 = 3;
-/// How long a chunk may hold the writer of a SQLite database: others want to write too.
+/// How long a chunk may hold the writer of a SQLite database when others want to write too, and when nobody does: the more rows
+/// are written together, the fewer pages of its indexes are written again and again.
 const CHUNK_MICROS: u128 = 150_000;
-const LARGEST_CHUNK: usize = 2_000;
+const QUIET_CHUNK_MICROS: u128 = 600_000;
+/// Whoever wrote in between kept us waiting at least that long.
+const QUIET_MICROS: u128 = 2_000;
+const LARGEST_CHUNK: usize = 8_000;
 const SMALLEST_CHUNK: usize = 25;
 /// The database looks at what was brought in after so many rows, and whenever there are four times as many.
 const FIRST_LOOK: i64 = 1_000;
@@ -196,8 +200,11 @@ impl Run {
         self.names.forget_old();
         let mut refused: HashMap<u64, Vec<FieldError>> = HashMap::new();
         let mut one_by_one = false;
+        let mut waited = 0;
         let (mut tx, outcome) = loop {
+            let asked = std::time::Instant::now();
             let mut tx = self.app.db.write().await?;
+            waited = waited.max(asked.elapsed().as_micros());
             if !job::is_ours(&mut tx, self.job, Some(&self.cursor)).await? {
                 return Ok(Step::Ended(Ended::Lost));
             }
@@ -236,7 +243,8 @@ impl Run {
             refresh_statistics(&self.app, self.plan.object.table).await?;
         }
         let took = began.elapsed().as_micros().max(1);
-        self.size = ((rows.len() as u128 * CHUNK_MICROS / took) as usize).clamp(SMALLEST_CHUNK, LARGEST_CHUNK);
+        let time = if waited < QUIET_MICROS { QUIET_CHUNK_MICROS } else { CHUNK_MICROS };
+        self.size = ((rows.len() as u128 * time / took) as usize).clamp(SMALLEST_CHUNK, LARGEST_CHUNK);
         Ok(if goes_on { Step::More } else { Step::Ended(Ended::Cancelled) })
     }
 

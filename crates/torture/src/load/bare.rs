@@ -1,16 +1,20 @@
 //! The bare engine as the peer of a page: the statements that the page runs, with their arguments, on the same database through
 //! the same driver, without anything of ours around them.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
 use hyper::Request;
 use store::{Cells, Db, Sql};
+use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use trivet::shell::app::App;
 
 use super::browser::{Ask, Measured};
 
+/// So many at once: more than two cores can use, and no more than there are connections, so that nobody waits in vain for one.
+const CONNECTIONS: usize = 4;
 /// So many of a page's addresses are replayed.
 const ADDRESSES: usize = 20;
 
@@ -36,14 +40,16 @@ pub async fn statements(app: &App, cookie: &str, asks: &[Ask]) -> Result<Vec<Vec
 pub async fn measure(db: &Db, pages: &[Vec<Sql>], clients: usize, time: Duration) -> Result<Measured, String> {
     let until = Instant::now() + time;
     let began = Instant::now();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
     let tasks: Vec<_> = (0..clients)
         .map(|client| {
-            let (db, pages) = (db.clone(), pages.to_vec());
+            let (db, pages, places) = (db.clone(), pages.to_vec(), places.clone());
             tokio::spawn(async move {
                 let mut measured = Measured::default();
                 let mut turn = client;
                 while Instant::now() < until || measured.is_empty() {
                     let began = Instant::now();
+                    let _place = places.acquire().await.map_err(|error| error.to_string())?;
                     let mut session = db.read().await.map_err(|error| error.to_string())?;
                     for statement in &pages[turn % pages.len()] {
                         session.all::<Cells>(statement.clone()).await.map_err(|error| error.to_string())?;

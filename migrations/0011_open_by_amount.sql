@@ -1,0 +1,2 @@
+-- Open deals, the largest first: without it every open deal was collected and sorted for a page of fifty.
+CREATE INDEX opportunity_by_kind_amount ON opportunity (stage_kind, amount_base {first}, id) WHERE deleted_at IS NULL;
