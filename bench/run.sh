@@ -6,12 +6,12 @@ source "$(dirname "$0")/../scripts/lib.sh"
 binary=$1
 shift
 need_postgres
-cargo build --release --locked -p torture
+torture="$(dirname "$binary")/torture"
 for engine in ${ENGINES:-sqlite postgres}; do
     say "Speed on $engine"
     if [ "$engine" = postgres ]; then
-        bash scripts/with-postgres.sh target/release/torture load --program "$binary" "$@"
+        bash scripts/with-postgres.sh "$torture" load --program "$binary" "$@"
     else
-        target/release/torture load --program "$binary" "$@"
+        "$torture" load --program "$binary" "$@"
     fi
 done

@@ -3,4 +3,5 @@
 source "$(dirname "$0")/lib.sh"
 need_build_tools
 need_npm web
-cargo build --release --locked
+# All programs at once: built apart, they would ask for different features and be compiled again.
+cargo build --release --locked --workspace --bins

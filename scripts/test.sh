@@ -18,12 +18,14 @@ part() {
     local name=$1
     shift
     say "$name"
+    local started=$SECONDS
     "$@" 2>&1 | tee -a "$log" || broken+=("$name")
+    echo "($((SECONDS - started)) s)"
 }
 part "Rust: unit, property and integration tests, on SQLite and PostgreSQL" \
     cargo nextest run --release --workspace --locked --no-fail-fast --no-tests=fail
-part "Killed under load: nothing acknowledged is lost" cargo run --release --locked -p torture -- crash --kills 20
-part "Backed up under load: every archive is whole" cargo run --release --locked -p torture -- backup --n 5
+part "Killed under load: nothing acknowledged is lost" "$(dirname "$binary")/torture" crash --kills 20
+part "Backed up under load: every archive is whole" "$(dirname "$binary")/torture" backup --n 5
 part "The API against its own document, by four roles" env TRIVET="$binary" EXAMPLES=2 PHASES=examples,coverage bash scripts/schemathesis.sh
 part "Scripts and styles in a browser" bash scripts/web-test.sh
 part "Trivet in a browser" bash scripts/e2e.sh "$binary"

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 use store::Clock;
 use tokio::net::TcpListener;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::demo::{self, Edition};
 use crate::shell::access::Role;
@@ -179,9 +182,11 @@ pub fn say(error: Error) -> String {
 
 pub fn run() -> Result<(), String> {
     let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
-        .with_writer(std::io::stderr)
+    let logged = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".into());
+    let logged: Targets = logged.parse().map_err(|error| format!("RUST_LOG={logged}: {error}"))?;
+    tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
+        .with(logged)
         .init();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(dispatch(cli))

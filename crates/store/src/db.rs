@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
@@ -113,6 +113,8 @@ impl Fate {
 
 /// How many transactions share one `COMMIT` at most.
 const GROUP: usize = 64;
+/// How long a locked SQLite file is waited for.
+const BUSY: Duration = Duration::from_secs(10);
 
 impl Db {
     /// Opens `sqlite:path/to/file.db`, `sqlite://…` or `postgres://…`. SQLite files are created when missing.
@@ -134,7 +136,7 @@ impl Db {
                 StoreError::Invalid(format!("database address {url:?}: must begin with sqlite: or postgres:"))
             })?;
             let options = sqlite_options(Path::new(path));
-            let connection = writer_options(options.clone()).connect().await?;
+            let connection = connect_alone(&writer_options(options.clone())).await?;
             let readers = SqlitePoolOptions::new()
                 .max_connections(readers_for_sqlite())
                 .acquire_timeout(Duration::from_secs(8))
@@ -241,7 +243,7 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(10))
+        .busy_timeout(BUSY)
         .statement_cache_capacity(600)
         .pragma("trusted_schema", "OFF")
         .pragma("temp_store", "MEMORY")
@@ -255,6 +257,18 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
 /// changes of a page be written as one; what is mapped into memory would only count twice.
 fn writer_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
     options.pragma("cache_size", "-48000").pragma("mmap_size", "0").pragma("wal_autocheckpoint", "8000")
+}
+
+/// Servers that start together on a new file: whoever turns it to WAL, or closes it last, locks it whole for a moment, and SQLite
+/// tells the others "busy" at once, whatever their time-out says.
+async fn connect_alone(options: &SqliteConnectOptions) -> Result<SqliteConnection> {
+    let until = Instant::now() + BUSY;
+    loop {
+        match options.connect().await.map_err(StoreError::from) {
+            Err(error) if error.is_busy() && Instant::now() < until => tokio::time::sleep(BUSY / 500).await,
+            outcome => return outcome,
+        }
+    }
 }
 
 fn readers_for_sqlite() -> u32 {

@@ -90,6 +90,12 @@ impl StoreError {
         }
     }
 
+    /// Somebody else has the SQLite file locked (SQLITE_BUSY and what it is made more precise to: recovery, snapshot, time-out).
+    pub(crate) fn is_busy(&self) -> bool {
+        let StoreError::Sqlx(sqlx::Error::Database(error)) = self else { return false };
+        matches!(error.code().as_deref(), Some("5" | "261" | "517" | "773"))
+    }
+
     /// SQLite may roll a whole transaction back by itself on these: busy, out of memory, interrupted, I/O, corrupt, full.
     pub(crate) fn ends_transaction(&self) -> bool {
         let StoreError::Sqlx(sqlx::Error::Database(error)) = self else { return false };
