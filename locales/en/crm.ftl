@@ -385,6 +385,7 @@ timeline-event-unshared = stopped sharing it with
 timeline-event-attached = added the file
 timeline-event-detached = removed the file
 timeline-event-handed-over = handed over
+timeline-event-followed = changed it with a deal
 timeline-via-import = by import
 timeline-via-api = through the API
 timeline-via-job = by a job

@@ -326,4 +326,5 @@ event-stage = Stage moved
 event-items = Line items
 event-converted = Converted
 event-handed-over = Handed over
+event-followed = Changed with a deal
 invalid-zone = This is not a time zone, like Asia/Shanghai or Europe/Berlin.

@@ -385,6 +385,7 @@ timeline-event-unshared = 取消共享给
 timeline-event-attached = 添加了文件
 timeline-event-detached = 移除了文件
 timeline-event-handed-over = 移交了
+timeline-event-followed = 通过商机更新了
 timeline-via-import = （导入）
 timeline-via-api = （接口）
 timeline-via-job = （任务）

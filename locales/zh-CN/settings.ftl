@@ -326,4 +326,5 @@ event-stage = 推进阶段
 event-items = 修改明细
 event-converted = 转化
 event-handed-over = 移交
+event-followed = 随商机更新
 invalid-zone = 不是有效的时区，例如 Asia/Shanghai 或 Europe/Berlin。

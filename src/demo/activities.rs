@@ -78,6 +78,11 @@ fn of_deal(maker: &Maker, deal: &Deal, activities: &mut Vec<Activity>, chance: &
         .map(|_| deal.created.saturating_add(chance.between(0, length).days()))
         .map(|day| at_work(day, deal.created, last))
         .collect();
+    // Most open deals are being worked on.
+    if deal.closed.is_none() && chance.percent(82) {
+        days.pop();
+        days.push(at_work(last.saturating_add((-chance.between(0, 24)).days()).max(deal.created), deal.created, last));
+    }
     days.sort();
     for day in days {
         let elapsed = i64::from(deal.created.until(day).expect("civil dates").get_days());

@@ -23,7 +23,6 @@ pub struct Customer {
     city: City,
     slug: String,
     phone: String,
-    bought: bool,
 }
 
 pub struct Contact {
@@ -47,8 +46,6 @@ pub fn customers(
     seed: u64,
 ) -> Vec<Customer> {
     let owners = maven::busiest_sellers(pipeline);
-    let buyers: BTreeSet<&str> =
-        pipeline.iter().filter(|deal| deal.deal_stage == "Won").map(|deal| deal.account.as_str()).collect();
     let mut places = Places::new(words, Chance::new(seed, "places"));
     let mut chance = Chance::new(seed, "contacts");
     let mut customers = Vec::new();
@@ -66,7 +63,6 @@ pub fn customers(
             industry: maven::cured(&row.sector).to_string(),
             owner: owners.get(row.account.as_str()).map(|seller| company.of(seller).email.clone()).unwrap_or_default(),
             contacts: contacts(words, names, maven::cured(&row.sector), &slug, &mut chance),
-            bought: buyers.contains(row.account.as_str()),
             maven_name: row.account,
             city,
             slug,
@@ -123,18 +119,8 @@ pub fn supplement(
     seed: u64,
 ) -> Sheet {
     let mut chance = Chance::new(seed, "accounts supplement");
-    let mut sheet = Sheet::new(&[
-        "name",
-        "owner",
-        "lifecycle",
-        "province",
-        "city",
-        "address",
-        "website",
-        "phone",
-        "credit_code",
-        "description",
-    ]);
+    let mut sheet =
+        Sheet::new(&["name", "owner", "province", "city", "address", "website", "phone", "credit_code", "description"]);
     for customer in customers {
         let address = words
             .address
@@ -160,7 +146,6 @@ pub fn supplement(
         sheet.row([
             customer.name.as_str(),
             &customer.owner,
-            if customer.bought { "customer" } else { "prospect" },
             &customer.city.province,
             &customer.city.name,
             &address,

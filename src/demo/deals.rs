@@ -121,10 +121,11 @@ impl Maker<'_> {
         let closed = maven::date(&row.close_date).map(|day| day.saturating_add(moved_days));
         let created = match maven::date(&row.engage_date) {
             Some(day) => day.saturating_add(moved_days),
-            // Young, but old enough for a first conversation to lie behind it.
-            None => self.today.saturating_add((-chance.between(3, 85)).days()),
+            // Young, but old enough for a first conversation to lie behind it; some have been left lying.
+            None if chance.percent(15) => self.today.saturating_add((-chance.between(32, 85)).days()),
+            None => self.today.saturating_add((-chance.between(3, 28)).days()),
         };
-        let moved = matches!(stage, Stage::Proposal | Stage::Negotiation).then(|| self.moved(created, chance));
+        let moved = matches!(stage, Stage::Proposal | Stage::Negotiation).then(|| self.moved(stage, created, chance));
         let lost_reason = if stage == Stage::Lost { chance.weighted(&LOST_REASONS) } else { "" };
         let competitors = self.competitors(stage, lost_reason, chance);
         let contact = customer.map(|at| self.main_contact(&self.customers[at], chance));
@@ -184,9 +185,13 @@ impl Maker<'_> {
         Slots::draw(&about, on, self.edition, self.words, chance)
     }
 
-    fn moved(&self, created: Date, chance: &mut Chance) -> Date {
+    /// Mostly no longer ago than the stage usually takes; one in seven is stuck.
+    fn moved(&self, stage: Stage, created: Date, chance: &mut Chance) -> Date {
+        let (usual, longest) = if stage == Stage::Negotiation { (21, 55) } else { (30, 75) };
+        let days =
+            if chance.percent(14) { chance.between(usual * 3 / 2 + 1, longest) } else { chance.between(1, usual) };
         let earliest = created.saturating_add(1.days());
-        self.today.saturating_add((-chance.between(1, 55)).days()).max(earliest).min(self.today)
+        self.today.saturating_add((-days).days()).max(earliest).min(self.today)
     }
 
     /// From ten days overdue to 120 days ahead; the further the deal, the nearer the day.
@@ -252,7 +257,7 @@ fn stage_of(row: &maven::Opportunity, has_account: bool, chance: &mut Chance) ->
         "Lost" => Stage::Lost,
         "Prospecting" => Stage::Prospecting,
         _ if has_account => chance.weighted(&[(Stage::Engaging, 28), (Stage::Proposal, 40), (Stage::Negotiation, 32)]),
-        _ => chance.weighted(&[(Stage::Engaging, 76), (Stage::Proposal, 19), (Stage::Negotiation, 5)]),
+        _ => chance.weighted(&[(Stage::Engaging, 45), (Stage::Proposal, 38), (Stage::Negotiation, 17)]),
     }
 }
 

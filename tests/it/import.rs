@@ -25,23 +25,23 @@ pub async fn upload(app: &TestApp, by: &Person, object: &str, name: &str, conten
 }
 
 /// Uploads and returns the address of the import.
-async fn uploaded(app: &TestApp, by: &Person, object: &str, content: &str) -> String {
+pub async fn uploaded(app: &TestApp, by: &Person, object: &str, content: &str) -> String {
     let answer = upload(app, by, object, "file.csv", content.as_bytes()).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
     answer.location().to_owned()
 }
 
-async fn work(app: &TestApp) {
+pub async fn work(app: &TestApp) {
     while jobs::next(&app.app).await.expect("the job loop works") {}
 }
 
-async fn run(app: &TestApp, by: &Person, import: &str) {
+pub async fn run(app: &TestApp, by: &Person, import: &str) {
     let answer = app.post_form(by, &format!("{import}/start"), &[]).await;
     assert_eq!(answer.location(), import, "{}", answer.body);
     work(app).await;
 }
 
-async fn counts(app: &TestApp) -> (String, i64, i64, i64, i64) {
+pub async fn counts(app: &TestApp) -> (String, i64, i64, i64, i64) {
     let mut session = app.app.db.read().await.unwrap();
     session
         .one("SELECT state, created, updated, skipped, failed FROM import ORDER BY created_at DESC LIMIT 1")
@@ -53,7 +53,7 @@ async fn accounts(app: &TestApp) -> i64 {
     app.value("SELECT COUNT(*) FROM account WHERE deleted_at IS NULL").await.unwrap()
 }
 
-async fn partner(app: &TestApp) -> Person {
+pub async fn partner(app: &TestApp) -> Person {
     app.person("Pat").role(Role::Partner).create().await
 }
 

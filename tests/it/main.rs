@@ -11,6 +11,7 @@ mod house;
 mod import;
 mod interference;
 mod kit;
+mod lifecycle;
 mod lost_update;
 mod money;
 mod permission;

@@ -24,7 +24,7 @@ use sqlx::sqlite::{
 use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, FromRow, PgPool, Postgres, Sqlite, SqlitePool};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
-use crate::kept::Kept;
+use crate::kept::{self, Kept};
 use crate::{Arg, Result, Sql, StoreError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -475,6 +475,21 @@ impl Session {
             })
             .await?;
         Ok(answer.downcast_ref::<Vec<T>>().cloned().unwrap_or_default())
+    }
+
+    /// A count that stops above `many`: more than that is believed for a minute, also while others write, because counting far is
+    /// what a page would wait for. Less is counted anew as soon as anything was written.
+    pub async fn count_many(&mut self, statement: impl Into<Sql>, many: i64) -> Result<i64> {
+        let statement = statement.into();
+        let (shared, key) = (self.shared.clone(), kept::key_of(&statement));
+        if shared.kept.was_many(&key) {
+            return Ok(many + 1);
+        }
+        let counted = self.all_kept::<(i64,)>(statement).await?.first().map_or(0, |(counted,)| *counted);
+        if counted > many {
+            shared.kept.is_many(key);
+        }
+        Ok(counted)
     }
 
     /// The row, if there is one.

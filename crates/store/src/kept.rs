@@ -6,6 +6,7 @@ use std::any::{Any, type_name};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, PgConnection, Postgres, Sqlite};
@@ -17,6 +18,9 @@ use crate::{Result, Sql};
 const ANSWERS: usize = 1_000;
 const ROWS: usize = 2_000;
 
+/// What was many is many for so long.
+const MINUTE: Duration = Duration::from_secs(60);
+
 type Answer = Arc<OnceCell<Arc<dyn Any + Send + Sync>>>;
 
 #[derive(Default)]
@@ -24,6 +28,8 @@ pub(crate) struct Kept {
     /// Looks at a SQLite file and never writes: to such a connection the engine says whether somebody else has.
     watch: tokio::sync::Mutex<Option<SqliteConnection>>,
     state: Mutex<State>,
+    /// Questions whose answer was "many", and since when.
+    many: Mutex<HashMap<String, Instant>>,
 }
 
 #[derive(Default)]
@@ -31,6 +37,11 @@ struct State {
     /// The data that the answers were read from, or later.
     stamp: String,
     answers: HashMap<String, Answer>,
+}
+
+/// The question with its arguments.
+pub(crate) fn key_of(question: &Sql) -> String {
+    format!("{} {:?}", question.text, question.args)
 }
 
 impl Kept {
@@ -53,7 +64,7 @@ impl Kept {
 
     /// The place of the answer. The stamp was read before: what is put there may be newer than it, never older.
     pub(crate) fn place<T>(&self, stamp: String, question: &Sql) -> (String, Answer) {
-        let key = format!("{} {:?} {}", question.text, question.args, type_name::<T>());
+        let key = format!("{} {}", key_of(question), type_name::<T>());
         let mut state = self.state.lock().expect("nobody panics while holding the answers");
         if state.stamp != stamp || state.answers.len() >= ANSWERS {
             state.stamp = stamp;
@@ -61,6 +72,22 @@ impl Kept {
         }
         let answer = state.answers.entry(key.clone()).or_default().clone();
         (key, answer)
+    }
+
+    /// Whether the answer was "many" within the last minute.
+    pub(crate) fn was_many(&self, key: &str) -> bool {
+        let many = self.many.lock().expect("nobody panics while holding the answers");
+        many.get(key).is_some_and(|since| since.elapsed() < MINUTE)
+    }
+
+    pub(crate) fn is_many(&self, key: String) {
+        let mut many = self.many.lock().expect("nobody panics while holding the answers");
+        if many.len() >= ANSWERS {
+            many.retain(|_, since| since.elapsed() < MINUTE);
+        }
+        if many.len() < ANSWERS {
+            many.insert(key, Instant::now());
+        }
     }
 
     /// Long answers are not kept.

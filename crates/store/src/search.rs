@@ -6,7 +6,6 @@
 //! those fields. Results are ids: the caller joins them with its scoped tables.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
 use pinyin::ToPinyin;
 use unicode_normalization::UnicodeNormalization;
@@ -213,16 +212,8 @@ fn joined(words: &BTreeSet<String>) -> String {
     words.iter().filter(|word| !word.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
-/// Appends `id_column IN (records that match)` to a statement. `false`: the query holds no word, nothing was appended.
-pub fn push_match(
-    statement: &mut Sql,
-    engine: Engine,
-    kind: &str,
-    id_column: &str,
-    query: &str,
-    with_private: bool,
-) -> bool {
-    debug_assert!(KINDS.contains(&kind));
+/// What the engine's index is asked for; `None`: the query holds no word.
+fn expression(engine: Engine, query: &str, with_private: bool) -> Option<String> {
     let mut terms: Vec<(String, bool)> = Vec::new();
     for run in runs(query) {
         if !run.starts_with(is_han) || run.chars().count() == 1 {
@@ -233,43 +224,83 @@ pub fn push_match(
     }
     terms.truncate(12);
     if terms.is_empty() {
-        return false;
+        return None;
     }
+    let (quote, and, prefix) = match engine {
+        Engine::Sqlite => ('"', " AND ", "*"),
+        Engine::Postgres => ('\'', " & ", ":*"),
+    };
+    let parts: Vec<String> = terms
+        .iter()
+        .map(|(term, by_prefix)| format!("{quote}{term}{quote}{}", if *by_prefix { prefix } else { "" }))
+        .collect();
+    let all = parts.join(and);
+    Some(match (engine, with_private) {
+        (Engine::Postgres, _) => all,
+        (Engine::Sqlite, true) => format!("{{open private}} : ({all})"),
+        (Engine::Sqlite, false) => format!("{{open}} : ({all})"),
+    })
+}
+
+/// Appends `id_column IN (records that match)` to a statement. `false`: the query holds no word, nothing was appended.
+pub fn push_match(
+    statement: &mut Sql,
+    engine: Engine,
+    kind: &str,
+    id_column: &str,
+    query: &str,
+    with_private: bool,
+) -> bool {
+    debug_assert!(KINDS.contains(&kind));
+    let Some(expression) = expression(engine, query, with_private) else { return false };
+    statement.push(&format!("{id_column} IN (SELECT d.subject_id FROM "));
     match engine {
+        Engine::Sqlite => statement
+            .push(&format!("search_{kind} s JOIN search_doc d ON d.rowid = s.rowid WHERE search_{kind} MATCH "))
+            .bind(expression)
+            .push(")"),
+        Engine::Postgres => statement
+            .push(&format!("search_doc d WHERE d.kind = '{kind}' AND {} @@ CAST(", column(with_private)))
+            .bind(expression)
+            .push(" AS tsquery))"),
+    };
+    true
+}
+
+fn column(with_private: bool) -> &'static str {
+    if with_private { "d.everything" } else { "d.open" }
+}
+
+/// Appends `FROM the records t that match WHERE they do`, in an order in which the newest come first; returns that order. The
+/// words that were written last come first on SQLite, whose index is read no further than the page needs.
+pub fn push_newest(
+    statement: &mut Sql,
+    engine: Engine,
+    kind: &str,
+    table: &str,
+    query: &str,
+    with_private: bool,
+) -> Option<&'static str> {
+    debug_assert!(KINDS.contains(&kind));
+    let expression = expression(engine, query, with_private)?;
+    Some(match engine {
         Engine::Sqlite => {
-            let mut expression = String::from(if with_private { "{open private} : (" } else { "{open} : (" });
-            for (index, (term, prefix)) in terms.iter().enumerate() {
-                let _ = write!(
-                    expression,
-                    "{}\"{term}\"{}",
-                    if index > 0 { " AND " } else { "" },
-                    if *prefix { "*" } else { "" }
-                );
-            }
-            expression.push(')');
             statement.push(&format!(
-                "{id_column} IN (SELECT d.subject_id FROM search_{kind} s JOIN search_doc d ON d.rowid = s.rowid WHERE search_{kind} MATCH "
+                " FROM search_{kind} s CROSS JOIN search_doc d ON d.rowid = s.rowid CROSS JOIN {table} t ON t.id = d.subject_id
+                 WHERE search_{kind} MATCH "
             ));
-            statement.bind(expression).push(")");
+            statement.bind(expression);
+            " ORDER BY s.rowid DESC"
         }
         Engine::Postgres => {
-            let mut expression = String::new();
-            for (index, (term, prefix)) in terms.iter().enumerate() {
-                let _ = write!(
-                    expression,
-                    "{}'{term}'{}",
-                    if index > 0 { " & " } else { "" },
-                    if *prefix { ":*" } else { "" }
-                );
-            }
-            let column = if with_private { "d.everything" } else { "d.open" };
             statement.push(&format!(
-                "{id_column} IN (SELECT d.subject_id FROM search_doc d WHERE d.kind = '{kind}' AND {column} @@ CAST("
+                " FROM search_doc d JOIN {table} t ON t.id = d.subject_id WHERE d.kind = '{kind}' AND {} @@ CAST(",
+                column(with_private)
             ));
-            statement.bind(expression).push(" AS tsquery))");
+            statement.bind(expression).push(" AS tsquery)");
+            " ORDER BY t.updated_at DESC, t.id DESC"
         }
-    }
-    true
+    })
 }
 
 /// Appends "the column contains this text", whatever the case. SQLite lowers ASCII letters only and PostgreSQL what its locale

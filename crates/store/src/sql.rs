@@ -27,6 +27,23 @@ impl Sql {
         self
     }
 
+    /// Appends a statement, giving its `$n` new numbers.
+    pub fn append(&mut self, part: Sql) -> &mut Sql {
+        let offset = self.args.len();
+        let mut rest = part.text.as_str();
+        while let Some(at) = rest.find('$') {
+            self.text.push_str(&rest[..=at]);
+            rest = &rest[at + 1..];
+            let digits = rest.chars().take_while(char::is_ascii_digit).count();
+            let number: usize = rest[..digits].parse().unwrap_or(0);
+            self.text.push_str(&(number + offset).to_string());
+            rest = &rest[digits..];
+        }
+        self.text.push_str(rest);
+        self.args.extend(part.args);
+        self
+    }
+
     /// Appends `$n, $n+1, …` for a list of values.
     pub fn bind_list<T: Into<Arg>>(&mut self, values: impl IntoIterator<Item = T>) -> &mut Sql {
         for (index, value) in values.into_iter().enumerate() {

@@ -259,23 +259,12 @@ impl Filter {
             && let Some(target) = registry.get(target)
         {
             let column = format!("t.{}", self.field.column);
-            match self.op {
-                Op::Is | Op::Filled => {
-                    statement.push(&format!(" AND {column} IN (SELECT x.id FROM {} x WHERE ", target.table));
-                    (target.visible)(statement, &viewer.scope, Right::Read, "x");
-                    statement.push(")");
-                }
-                // What cannot be seen counts as empty and as different.
-                _ => {
-                    let mut visible = Sql { text: String::new(), args: std::mem::take(&mut statement.args) };
-                    (target.visible)(&mut visible, &viewer.scope, Right::Read, "x");
-                    statement.args = visible.args;
-                    statement.push(&format!(
-                        " OR NOT EXISTS (SELECT 1 FROM {} x WHERE x.id = {column} AND {})",
-                        target.table, visible.text
-                    ));
-                }
-            }
+            // What cannot be seen counts as empty and as different.
+            let wanted = matches!(self.op, Op::Is | Op::Filled);
+            statement.push(if wanted { " AND " } else { " OR NOT " });
+            viewer.scope.push_leads_to(statement, &column, &format!("{} x", target.table), "x.id");
+            (target.visible)(statement, &viewer.scope, Right::Read, "x");
+            statement.push(")");
         }
     }
 }

@@ -40,6 +40,9 @@ impl Registry {
     }
 }
 
+/// The kind of an event by which a record only followed another: it has a new version, and nobody meant to change it.
+pub const FOLLOWED: &str = "followed";
+
 /// Who does something, when, and through which door.
 #[derive(Clone)]
 pub struct Actor {

@@ -105,9 +105,11 @@ pub struct Page {
     pub counted: Option<i64>,
 }
 
-/// So many records are many: nobody is shown a greater number, and a page of them is found soonest by going through all
-/// records in the order of the list.
+/// So many records are many: nobody is shown a greater number.
 pub const MANY: i64 = 1_000;
+/// A page of more than so many is found soonest by going through all records in the order of the list; fewer are collected and
+/// sorted, which takes the same time wherever in the order they stand.
+const IN_ORDER: i64 = 4_000;
 
 /// One page of records.
 pub async fn list(
@@ -123,12 +125,17 @@ pub async fn list(
     let counted = match visible.text.as_str() {
         "TRUE" | "FALSE" => None,
         _ if query.finds_few() => None,
-        _ => Some(count(session, viewer, registry, object, query, today, MANY).await?),
+        _ => Some(count(session, viewer, registry, object, query, today, IN_ORDER).await?),
     };
-    let in_order = counted.is_some_and(|counted| counted > MANY);
-    let mut statement = select(viewer, registry, object, &query.fields, Some(query.sort));
-    push_where(&mut statement, session.engine(), viewer, registry, object, query, today, in_order)?;
-    push_page(&mut statement, query);
+    let in_order = counted.is_some_and(|counted| counted > IN_ORDER);
+    let counted = counted.map(|counted| counted.min(MANY + 1));
+    // The page is found first, and only its rows are joined with what their references are called.
+    let mut page = Sql::new(format!("SELECT t.id FROM {} t", object.table));
+    push_where(&mut page, session.engine(), viewer, registry, object, query, today, in_order)?;
+    push_order(&mut page, query);
+    page.push(" LIMIT ").bind(query.limit + 1);
+    let mut statement = select(viewer, registry, object, &query.fields, Some(query.sort), Some(page));
+    push_order(&mut statement, query);
     let rows = session.all::<Cells>(statement).await?;
     let more = rows.len() as i64 > query.limit;
     let mut page = Page { rows: Vec::with_capacity(rows.len()), next: None, counted };
@@ -173,7 +180,7 @@ pub fn everything(
     only: &[Uuid],
     today: Day,
 ) -> Result<Sql> {
-    let mut statement = select(viewer, registry, object, &query.fields, None);
+    let mut statement = select(viewer, registry, object, &query.fields, None, None);
     let whole = ListQuery { after: None, ..query.clone() };
     push_where(&mut statement, engine, viewer, registry, object, &whole, today, false)?;
     if !only.is_empty() {
@@ -214,7 +221,7 @@ pub async fn count(
     let whole = ListQuery { after: None, ..query.clone() };
     push_where(&mut statement, session.engine(), viewer, registry, object, &whole, today, false)?;
     statement.push(" LIMIT ").bind(cap + 1).push(") capped");
-    Ok(session.value::<i64>(statement).await?.unwrap_or(0))
+    Ok(session.count_many(statement, cap).await?)
 }
 
 /// `FROM … WHERE …` of a query for statements that group or add up; begins with `select` (which may name `t` and bind).
@@ -257,7 +264,7 @@ pub async fn find(
     id: Uuid,
 ) -> Result<(Row, Vec<&'static Field>)> {
     let fields: Vec<&'static Field> = viewer.projection(object).filter(|field| !field.is_virtual()).collect();
-    let mut statement = select(viewer, registry, object, &fields, None);
+    let mut statement = select(viewer, registry, object, &fields, None, None);
     statement.push(" WHERE t.id = ").bind(id).push(" AND t.deleted_at IS NULL AND ");
     (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
     let Cells(cells) = session.optional::<Cells>(statement).await?.ok_or(Error::NotFound)?;
@@ -317,7 +324,7 @@ pub async fn load(
     Ok(Loaded { id, version, values })
 }
 
-/// `SELECT id, version, currency, (field [, label])…`. Labels of references come through a join that carries the target's scope:
+/// `SELECT id, version, currency, (field [, label])… FROM t`, of all records or of a page of ids. Labels of references come through a join that carries the target's scope:
 /// what the viewer may not see is neither named nor linked.
 fn select(
     viewer: &Viewer,
@@ -325,6 +332,7 @@ fn select(
     object: &'static Object,
     fields: &[&'static Field],
     sort: Option<&'static Field>,
+    page: Option<Sql>,
 ) -> Sql {
     let mut statement = Sql::new("SELECT t.id, t.version, ");
     statement.push(if object.field("currency").is_some() { "t.currency" } else { "NULL" });
@@ -344,7 +352,11 @@ fn select(
     if let Some(sort) = sort {
         statement.push(", t.").push(sort.sort_column.unwrap_or(sort.column));
     }
-    statement.push(&format!(" FROM {} t", object.table));
+    statement.push(" FROM ");
+    match page {
+        Some(page) => statement.push("(").append(page).push(&format!(") p JOIN {} t ON t.id = p.id", object.table)),
+        None => statement.push(&format!("{} t", object.table)),
+    };
     for (index, field) in fields.iter().enumerate() {
         let Kind::Ref(target) = field.kind else { continue };
         if let Some(plain) = plain_target(target) {
@@ -406,7 +418,8 @@ fn push_where(
         " WHERE t.deleted_at IS NULL AND "
     });
     statement.push(if in_order { "CASE WHEN " } else { "" });
-    (object.visible)(statement, &viewer.scope, Right::Read, "t");
+    let scope = if in_order { viewer.scope.clone() } else { viewer.scope.of_whole_sets() };
+    (object.visible)(statement, &scope, Right::Read, "t");
     statement.push(if in_order { " THEN 1 ELSE 0 END = 1" } else { "" });
     for filter in &query.filters {
         statement.push(" AND (");
@@ -429,10 +442,9 @@ fn push_where(
 /// The index cannot leave single fields out. Somebody from whom a field is hidden that goes into it finds by name only, or
 /// they could feel for its content word by word.
 pub fn push_words(statement: &mut Sql, engine: store::Engine, viewer: &Viewer, object: &'static Object, words: &str) {
-    let open = |field: &&Field| matches!(field.found, Found::ByName | Found::ByText);
-    let sees_open = object.fields.iter().filter(open).all(|field| viewer.sees(object, field.key));
     let private = viewer.sees_private(object);
-    if object.searched && sees_open && store::search::push_match(statement, engine, object.name, "t.id", words, private)
+    if is_indexed_for(viewer, object)
+        && store::search::push_match(statement, engine, object.name, "t.id", words, private)
     {
         return;
     }
@@ -445,6 +457,40 @@ pub fn push_words(statement: &mut Sql, engine: store::Engine, viewer: &Viewer, o
         statement.push(" OR t.name_key LIKE ").bind(format!("{key}%")).push(" ESCAPE '\\'");
     }
     statement.push(")");
+}
+
+/// Whether the viewer may find these records through the index of words.
+fn is_indexed_for(viewer: &Viewer, object: &'static Object) -> bool {
+    let open = |field: &&Field| matches!(field.found, Found::ByName | Found::ByText);
+    object.searched && object.fields.iter().filter(open).all(|field| viewer.sees(object, field.key))
+}
+
+/// Completes `SELECT …` of the records `t` with those that are found by words, or are the one with this id, and that the viewer may
+/// see: the newest, at most `limit`.
+pub fn push_newest(
+    statement: &mut Sql,
+    engine: store::Engine,
+    viewer: &Viewer,
+    object: &'static Object,
+    words: &str,
+    limit: i64,
+) {
+    let mut order = None;
+    if words.parse::<Uuid>().is_err() && is_indexed_for(viewer, object) {
+        let private = viewer.sees_private(object);
+        order = store::search::push_newest(statement, engine, object.name, object.table, words, private);
+    }
+    if order.is_none() {
+        statement.push(&format!(" FROM {} t WHERE ", object.table));
+        if let Ok(id) = words.parse::<Uuid>() {
+            statement.push("t.id = ").bind(id);
+        } else {
+            push_words(statement, engine, viewer, object, words);
+        }
+    }
+    statement.push(" AND t.deleted_at IS NULL AND ");
+    (object.visible)(statement, &viewer.scope, Right::Read, "t");
+    statement.push(order.unwrap_or(" ORDER BY t.updated_at DESC, t.id DESC")).push(" LIMIT ").bind(limit);
 }
 
 /// The column shown beside a record's name, as SQL on the row `t`; `NULL` when there is none or it is hidden from the viewer.
@@ -504,9 +550,4 @@ fn push_order(statement: &mut Sql, query: &ListQuery) {
     } else {
         format!(" ORDER BY t.{column} ASC NULLS FIRST, t.id ASC")
     });
-}
-
-fn push_page(statement: &mut Sql, query: &ListQuery) {
-    push_order(statement, query);
-    statement.push(" LIMIT ").bind(query.limit + 1);
 }

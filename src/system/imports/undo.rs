@@ -12,7 +12,7 @@ use super::sql::{self as rows_sql, Import};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::command::{self, Known};
-use crate::shell::record::{Actor, Draft, Object, Write, value};
+use crate::shell::record::{Actor, Draft, FOLLOWED, Loaded, Object, Write, value};
 use crate::shell::viewer::Viewer;
 
 /// Records in one transaction.
@@ -157,18 +157,21 @@ async fn keep(tx: &mut Tx, import: &Import, record: Uuid, count: i64, reason: &s
 
 /// The versions that the import gave a record, ascending.
 async fn versions_of(tx: &mut Tx, import: &Import, record: Uuid) -> Result<Vec<i64>> {
-    let versions: Vec<(i64,)> = tx
-        .all(sql!(
-            "SELECT version FROM import_row WHERE import_id = $1 AND record_id = $2 AND action = 'updated' ORDER BY version",
-            import.id,
-            record
-        ))
-        .await?;
+    const GIVEN: &str = "SELECT version FROM import_row
+        WHERE import_id = $1 AND record_id = $2 AND action = 'updated' ORDER BY version";
+    let versions: Vec<(i64,)> = tx.all(sql!(GIVEN, import.id, record)).await?;
     Ok(versions.into_iter().map(|(version,)| version).collect())
 }
 
-fn without_gap(versions: &[i64]) -> bool {
-    versions.windows(2).all(|pair| pair[1] == pair[0] + 1)
+/// Whether nobody changed a record since the import gave it these versions. What followed another record is nobody's change.
+async fn untouched(tx: &mut Tx, record: &Loaded, given: &[i64]) -> Result<bool> {
+    const FOLLOWING: &str = "SELECT version FROM event WHERE subject_id = $1 AND kind = $2 AND version > $3";
+    let first = given.first().copied().unwrap_or(0);
+    let followed: Vec<(i64,)> = tx.all(sql!(FOLLOWING, record.id, FOLLOWED, first)).await?;
+    let mut versions = given.to_vec();
+    versions.extend(followed.into_iter().map(|(version,)| version));
+    versions.sort_unstable();
+    Ok(versions.last() == Some(&record.version) && versions.windows(2).all(|pair| pair[1] == pair[0] + 1))
 }
 
 async fn trash(tx: &mut Tx, actor: &Actor, import: &Import, object: &'static Object, record: Uuid) -> Result<Outcome> {
@@ -180,7 +183,7 @@ async fn trash(tx: &mut Tx, actor: &Actor, import: &Import, object: &'static Obj
     if before.version != 1 {
         let mut versions = vec![1];
         versions.extend(versions_of(tx, import, record).await?);
-        if !without_gap(&versions) || versions.last() != Some(&before.version) {
+        if !untouched(tx, &before, &versions).await? {
             return Ok(Outcome::Kept("import-kept-changed"));
         }
     }
@@ -204,14 +207,14 @@ async fn restore(
         return Ok(Outcome::NotOurs);
     }
     let versions = versions_of(tx, import, record).await?;
-    let (Some(first), Some(last)) = (versions.first(), versions.last()) else { return Ok(Outcome::NotOurs) };
-    if before.version != *last || !without_gap(&versions) {
+    let Some(first) = versions.first() else { return Ok(Outcome::NotOurs) };
+    if !untouched(tx, &before, &versions).await? {
         return Ok(Outcome::Kept("import-kept-changed"));
     }
     let events = event::of_subject(tx, object.name, record, first - 1, 500).await?;
     // Newest first: the last value that is put in is the oldest.
     let mut old: BTreeMap<&'static str, store::Cell> = BTreeMap::new();
-    for change in events.iter().flat_map(|event| event.changes()) {
+    for change in events.iter().filter(|event| event.kind != FOLLOWED).flat_map(|event| event.changes()) {
         if let Some(field) = object.field(&change.field).filter(|field| field.write != Write::Never) {
             old.insert(field.key, value::from_raw_json(field, &change.old));
         }

@@ -220,7 +220,7 @@ async fn sums(
     let mut statement =
         query::aggregate(session.engine(), select.as_str(), viewer, app.registry, &OPPORTUNITY, filter, today)?;
     statement.push(" AND t.stage_kind = 'open' AND t.pipeline_id = ").bind(pipeline.id).push(" GROUP BY t.stage_id");
-    let rows: Vec<(Uuid, i64, i64, i64, i64)> = session.all(statement).await?;
+    let rows: Vec<(Uuid, i64, i64, i64, i64)> = session.all_kept(statement).await?;
     let sums = rows.into_iter().map(|(stage, count, sum, whole, rest)| (stage, count, sum, Weighted::new(whole, rest)));
     Ok(sums.collect())
 }
@@ -248,7 +248,7 @@ async fn cards(
         ids.push(" AND t.stage_id = ").bind(stage.id).push(&format!(" ORDER BY {order} LIMIT ")).bind(limit);
         // Places are numbered anew when a statement becomes part of another.
         statement.push("SELECT * FROM (SELECT x.id FROM (");
-        append(&mut statement, ids);
+        statement.append(ids);
         statement.push(&format!(") x) s{index}"));
     }
     let mut whole = Sql::new(format!(
@@ -270,7 +270,7 @@ async fn cards(
     );
     (super::objects::ACCOUNT.visible)(&mut whole, &viewer.scope, Right::Read, "a");
     whole.push(" WHERE t.id IN (");
-    append(&mut whole, statement);
+    whole.append(statement);
     whole.push(&format!(") ORDER BY {order}"));
     let locale = viewer.locale;
     let rows = session.all::<Cells>(whole).await?;
@@ -311,20 +311,4 @@ async fn cards(
             (stage, card)
         })
         .collect())
-}
-
-/// Appends a statement, giving its `$n` new numbers.
-fn append(statement: &mut Sql, part: Sql) {
-    let offset = statement.args.len();
-    let mut rest = part.text.as_str();
-    while let Some(at) = rest.find('$') {
-        statement.text.push_str(&rest[..=at]);
-        rest = &rest[at + 1..];
-        let digits = rest.chars().take_while(char::is_ascii_digit).count();
-        let number: usize = rest[..digits].parse().unwrap_or(0);
-        statement.text.push_str(&(number + offset).to_string());
-        rest = &rest[digits..];
-    }
-    statement.text.push_str(rest);
-    statement.args.extend(part.args);
 }

@@ -20,6 +20,7 @@ pub mod files;
 mod home;
 pub mod items;
 mod lead;
+mod lifecycle;
 pub mod objects;
 mod opportunity;
 mod record_page;

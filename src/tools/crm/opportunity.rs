@@ -2,10 +2,13 @@
 //! `lost`) is fixed. A move forward needs the evidence that the stages it leaves ask for, or a reason; a lost deal says why.
 //! Every move is a narrow row in `stage_change`, written in the same transaction.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::BoxFuture;
 use store::{Arg, Cell, Day, Instant, Sql, Tx, Uuid, new_id, sql};
 
 use super::account::{fill_currency, fill_owner};
+use super::lifecycle;
 use crate::shell::config::{Config, Criterion, Stage, StageKind};
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::{Actor, Draft, Loaded, Saved};
@@ -234,7 +237,9 @@ async fn begin(tx: &mut Tx, actor: &Actor, deals: &[(&Draft, Uuid)]) -> Result<(
             super::items::insert_one(tx, actor, *id, product, amount).await?;
         }
     }
-    Ok(())
+    let won = deals.iter().filter(|(draft, _)| kind_after(actor, draft, None) == Some(StageKind::Won));
+    let customers = won.filter_map(|(draft, _)| draft.get("account").and_then(Cell::id)).collect();
+    lifecycle::won(tx, actor, &customers).await
 }
 
 /// A stage that was left, and a beginning that a file tells otherwise.
@@ -256,7 +261,29 @@ async fn follow(tx: &mut Tx, actor: &Actor, draft: &Draft, before: &Loaded) -> R
         ))
         .await?;
     }
+    follow_account(tx, actor, draft, before).await
+}
+
+/// What a deal that was won, or is no longer, means for its account.
+async fn follow_account(tx: &mut Tx, actor: &Actor, draft: &Draft, before: &Loaded) -> Result<()> {
+    let (account_before, account) = (before.id_of("account"), draft.after(Some(before), "account").id());
+    let was_won = kind_after(actor, &Draft::default(), Some(before)) == Some(StageKind::Won);
+    let is_won = kind_after(actor, draft, Some(before)) == Some(StageKind::Won);
+    if (is_won, account) == (was_won, account_before) {
+        return Ok(());
+    }
+    if let (true, Some(account)) = (was_won, account_before) {
+        lifecycle::no_longer_won(tx, actor, account).await?;
+    }
+    if let (true, Some(account)) = (is_won, account) {
+        lifecycle::won(tx, actor, &BTreeSet::from([account])).await?;
+    }
     Ok(())
+}
+
+fn kind_after(actor: &Actor, draft: &Draft, before: Option<&Loaded>) -> Option<StageKind> {
+    let stage = draft.after(before, "stage").id()?;
+    actor.viewer.config.stage(stage).map(|stage| stage.kind)
 }
 
 fn seconds_between(from: Instant, to: Instant) -> i64 {

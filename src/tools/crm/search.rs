@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use store::{Cells, Sql, Uuid};
+use store::{Cells, Sql};
 
 use super::objects::REGISTRY;
 use crate::shell::access::{Level, Right, Role};
@@ -77,19 +77,8 @@ fn counted(viewer: &Viewer, groups: &[Group]) -> String {
 
 fn matching(engine: store::Engine, viewer: &Viewer, object: &'static Object, words: &str, limit: i64) -> Sql {
     let title = object.title_field().column;
-    let mut statement = Sql::new(format!(
-        "SELECT t.id, t.{title}, {} FROM {} t WHERE t.deleted_at IS NULL AND ",
-        query::hint(viewer, object),
-        object.table
-    ));
-    (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
-    statement.push(" AND ");
-    if let Ok(id) = words.parse::<Uuid>() {
-        statement.push("t.id = ").bind(id);
-    } else {
-        query::push_words(&mut statement, engine, viewer, object, words);
-    }
-    statement.push(" ORDER BY t.updated_at DESC, t.id DESC LIMIT ").bind(limit);
+    let mut statement = Sql::new(format!("SELECT t.id, t.{title}, {}", query::hint(viewer, object)));
+    query::push_newest(&mut statement, engine, viewer, object, words, limit);
     statement
 }
 

@@ -16,7 +16,7 @@ const STUCK_HALVES: i64 = 3;
 /// The industry of the account, when the viewer may see the account.
 pub fn segment(statement: &mut Sql, viewer: &Viewer, _: Day) {
     statement.push("SELECT sa.industry FROM account sa WHERE sa.id = t.account_id AND sa.deleted_at IS NULL AND ");
-    visibility::account(statement, &viewer.scope, Right::Read, "sa");
+    visibility::account(statement, &viewer.scope.of_whole_sets(), Right::Read, "sa");
 }
 
 /// The furthest stage the deal was ever in: the won one for a won deal, else the last open one of its history. A deal
@@ -131,12 +131,16 @@ impl Risk {
     }
 }
 
-/// An open deal with at least one [`Risk`].
+/// An open deal whose close date has passed, or with two other signs of [`Risk`]: one alone (no next step written down, a week
+/// without a call) is true of every other deal and would bury those that need somebody.
 pub fn at_risk(statement: &mut Sql, viewer: &Viewer, today: Day) {
     statement.push("t.stage_kind = 'open' AND (");
-    for (index, risk) in Risk::ALL.into_iter().enumerate() {
-        statement.push(if index > 0 { " OR " } else { "" });
+    Risk::Overdue.push(statement, viewer, today);
+    statement.push(" OR ");
+    for (index, risk) in Risk::ALL.into_iter().filter(|risk| *risk != Risk::Overdue).enumerate() {
+        statement.push(if index > 0 { " + CASE WHEN " } else { "CASE WHEN " });
         risk.push(statement, viewer, today);
+        statement.push(" THEN 1 ELSE 0 END");
     }
-    statement.push(")");
+    statement.push(" >= 2)");
 }

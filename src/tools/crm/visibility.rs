@@ -13,6 +13,8 @@ use store::Sql;
 
 use crate::shell::access::{Level, Right, Scope};
 
+type Visible = fn(&mut Sql, &Scope, Right, &str);
+
 pub fn account(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
     let level = scope.level("account", right);
     match level {
@@ -27,7 +29,9 @@ pub fn account(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
                 .bind(scope.person)
                 .push(")");
             if right == Right::Read {
-                statement.push(&format!(" OR {alias}.id IN (SELECT o.account_id FROM opportunity o WHERE o.deleted_at IS NULL AND o.account_id IS NOT NULL AND "));
+                statement.push(" OR ");
+                scope.push_leads_to(statement, &format!("{alias}.id"), "opportunity o", "o.account_id");
+                statement.push("o.deleted_at IS NULL AND ");
                 opportunity(statement, scope, Right::Read, "o");
                 statement.push(")");
             }
@@ -41,7 +45,8 @@ pub fn contact(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
     match level {
         Level::All | Level::None => scope.push_owner(statement, level, ""),
         Level::Own | Level::Team => {
-            statement.push(&format!("({alias}.account_id IN (SELECT ca.id FROM account ca WHERE "));
+            statement.push("(");
+            scope.push_leads_to(statement, &format!("{alias}.account_id"), "account ca", "ca.id");
             account(statement, scope, right, "ca");
             statement.push(&format!(") OR ({alias}.account_id IS NULL AND "));
             scope.push_owner(statement, level, &format!("{alias}.owner_id"));
@@ -87,14 +92,18 @@ pub fn activity(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
         }
         (_, Right::Read) => {
             statement.push(&format!("({alias}.owner_id = ")).bind(scope.person);
-            statement.push(&format!(
-                " OR {alias}.opportunity_id IN (SELECT ao.id FROM opportunity ao WHERE ao.deleted_at IS NULL AND "
-            ));
-            opportunity(statement, scope, Right::Read, "ao");
-            statement
-                .push(&format!(") OR {alias}.lead_id IN (SELECT al.id FROM lead al WHERE al.deleted_at IS NULL AND "));
-            lead(statement, scope, Right::Read, "al");
-            statement.push(&format!(") OR ({alias}.opportunity_id IS NULL AND {alias}.account_id IN (SELECT aa.id FROM account aa WHERE aa.deleted_at IS NULL AND "));
+            for (column, from, key, visible) in
+                [("opportunity_id", "opportunity ao", "ao", opportunity as Visible), ("lead_id", "lead al", "al", lead)]
+            {
+                statement.push(" OR ");
+                scope.push_leads_to(statement, &format!("{alias}.{column}"), from, &format!("{key}.id"));
+                statement.push(&format!("{key}.deleted_at IS NULL AND "));
+                visible(statement, scope, Right::Read, key);
+                statement.push(")");
+            }
+            statement.push(&format!(" OR ({alias}.opportunity_id IS NULL AND "));
+            scope.push_leads_to(statement, &format!("{alias}.account_id"), "account aa", "aa.id");
+            statement.push("aa.deleted_at IS NULL AND ");
             account(statement, scope, Right::Read, "aa");
             statement.push(")))");
         }

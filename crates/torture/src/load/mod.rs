@@ -40,6 +40,9 @@ pub struct Arguments {
     /// So many times the rows
     #[arg(long, default_value_t = 1)]
     times: usize,
+    /// Only the pages of these names, like `deals`
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
     /// A fiftieth of the rows, and a short look at each page: shows that everything runs, in about a minute
     #[arg(long)]
     small: bool,
@@ -107,7 +110,9 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
         "who", "page", "clients", "p50", "p95", "p99", "per second", "bare p50", "÷ bare", "KB"
     );
     for clients in &arguments.clients {
-        for page in &pages {
+        for page in
+            pages.iter().filter(|page| arguments.only.is_empty() || arguments.only.iter().any(|name| name == page.name))
+        {
             let time = arguments.seconds();
             let peer = peer(&app, page, *clients, time / 2).await?;
             let measured = measure(server.address, page, *clients, time).await?;

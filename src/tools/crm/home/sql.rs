@@ -140,7 +140,7 @@ pub async fn colleagues(session: &mut Session, viewer: &Viewer, team: bool, limi
     } else {
         statement
             .push("(SELECT MAX(a.happened_at) FROM activity a WHERE a.owner_id = p.id AND a.deleted_at IS NULL AND ");
-        visibility::activity(&mut statement, &viewer.scope, Right::Read, "a");
+        visibility::activity(&mut statement, &viewer.scope.of_whole_sets(), Right::Read, "a");
         statement.push(")");
     }
     statement.push(

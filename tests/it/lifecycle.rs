@@ -1,0 +1,106 @@
+//! S24: a won deal makes a customer of the account; what was no win takes it back; nobody else's word is overwritten.
+
+use store::{Uuid, sql};
+use testkit::{Person, Role, TestApp, on_both};
+use trivet::tools::crm::stage::{self, Move};
+
+use crate::import::{counts, partner, run, uploaded, work};
+
+async fn lifecycle(app: &TestApp, account: Uuid) -> String {
+    app.value(sql!("SELECT lifecycle FROM account WHERE id = $1", account)).await.expect("an account has a state")
+}
+
+async fn move_to(app: &TestApp, by: &Person, deal: Uuid, stage: &str) {
+    let wish = Move { stage: app.stage(stage).await, reason: Some("agreed".into()), ..Move::default() };
+    let actor = app.actor(by).await;
+    let mut tx = app.db.write().await.expect("a transaction");
+    stage::move_to(&mut tx, &actor, deal, None, wish).await.expect("the deal moves");
+    tx.commit().await.expect("it is stored");
+}
+
+#[test]
+fn a_won_deal_makes_a_customer_and_a_mistaken_one_takes_it_back() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        let (first, second) =
+            (app.opportunity(&lin, "First", account).await, app.opportunity(&lin, "Second", account).await);
+        assert_eq!(lifecycle(app, account).await, "prospect");
+        move_to(app, &lin, first, "Won").await;
+        assert_eq!(lifecycle(app, account).await, "customer");
+        let timeline = app.get(&lin, &format!("/accounts/{account}")).await;
+        assert!(timeline.has("changed it with a deal"), "the timeline says so: {}", timeline.body);
+        move_to(app, &lin, second, "Won").await;
+        move_to(app, &lin, first, "Prospecting").await;
+        assert_eq!(lifecycle(app, account).await, "customer", "the other one is still won");
+        move_to(app, &lin, second, "Prospecting").await;
+        assert_eq!(lifecycle(app, account).await, "prospect");
+        let told: Option<i64> =
+            app.value(sql!("SELECT COUNT(*) FROM event WHERE subject_id = $1 AND kind = 'followed'", account)).await;
+        assert_eq!(told, Some(2), "each change has its event");
+        let version: Option<i64> = app.value(sql!("SELECT version FROM account WHERE id = $1", account)).await;
+        assert_eq!(version, Some(3));
+    });
+}
+
+#[test]
+fn what_somebody_said_of_an_account_stands() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let won = app.stage("Won").await.to_string();
+        let loyal = app.create("account", &lin, &[("name", "Loyal"), ("lifecycle", "loyal")]).await;
+        let former = app.create("account", &lin, &[("name", "Former"), ("lifecycle", "former")]).await;
+        for account in [loyal, former] {
+            let account = account.to_string();
+            app.create("opportunity", &lin, &[("name", "Deal"), ("account", &account), ("stage", &won)]).await;
+        }
+        assert_eq!(lifecycle(app, loyal).await, "loyal", "more than a customer already");
+        assert_eq!(lifecycle(app, former).await, "customer", "who buys again is one again");
+        app.try_update("account", &lin, former, None, &[("lifecycle", "former")]).await.expect("a seller may say so");
+        app.try_update("account", &lin, former, None, &[("lifecycle", "customer")]).await.expect("and otherwise");
+        let deal: Uuid =
+            app.value(sql!("SELECT id FROM opportunity WHERE account_id = $1", former)).await.expect("the deal");
+        move_to(app, &lin, deal, "Prospecting").await;
+        assert_eq!(lifecycle(app, former).await, "customer", "the last word was a person's");
+    });
+}
+
+#[test]
+fn who_may_not_change_the_account_wins_a_deal_with_it_all_the_same() {
+    on_both(async |app| {
+        let boss = app.person("Chen Wei").role(Role::Manager).create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).manager(&boss).create().await;
+        let account = app.account(&boss, "Harbour Optics").await;
+        let deal = app.opportunity(&boss, "Handed on", account).await;
+        app.try_update("opportunity", &boss, deal, None, &[("owner", &lin.id.to_string())]).await.expect("handed on");
+        assert!(
+            app.try_update("account", &lin, account, None, &[("city", "Suzhou")]).await.is_err(),
+            "the account is not hers"
+        );
+        move_to(app, &lin, deal, "Won").await;
+        assert_eq!(lifecycle(app, account).await, "customer");
+    });
+}
+
+#[test]
+fn an_import_of_deals_makes_customers_and_both_imports_can_be_taken_back() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let accounts = uploaded(app, &pat, "account", "name,city\nHarbour Optics,Xiamen\nQuiet Labs,Wuxi\n").await;
+        run(app, &pat, &accounts).await;
+        let file = "name,account,stage,amount\nA,Harbour Optics,Won,10\nB,Harbour Optics,Won,20\nC,Quiet Labs,,30\n";
+        let deals = uploaded(app, &pat, "opportunity", file).await;
+        run(app, &pat, &deals).await;
+        assert_eq!(counts(app).await, ("done".into(), 3, 0, 0, 0));
+        let customers: Option<String> = app.value("SELECT name FROM account WHERE lifecycle = 'customer'").await;
+        assert_eq!(customers.as_deref(), Some("Harbour Optics"));
+        let versions: Option<i64> = app.value("SELECT CAST(SUM(version) AS BIGINT) FROM account").await;
+        assert_eq!(versions, Some(3), "two deals change an account once");
+        for import in [deals, accounts] {
+            app.post_form(&pat, &format!("{import}/undo"), &[]).await;
+            work(app).await;
+        }
+        let left: Option<i64> = app.value("SELECT COUNT(*) FROM account WHERE deleted_at IS NULL").await;
+        assert_eq!(left, Some(0), "nobody touched the accounts");
+    });
+}
