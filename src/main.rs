@@ -1,3 +1,6 @@
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     match trivet::cli::run() {
         Ok(()) => std::process::ExitCode::SUCCESS,

@@ -133,6 +133,9 @@ pub struct Scope {
     pub person: Uuid,
     access: Arc<HashMap<String, Access>>,
     whole_sets: bool,
+    /// Whether any record at all was shared with the person, or they are on the team of one: without, nothing of it is asked, and
+    /// an index in the order of a list suffices.
+    given: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,10 +145,10 @@ pub enum Right {
 }
 
 impl Scope {
-    pub fn new(person: Uuid, roles: &[Role], rules: &Rules) -> Scope {
+    pub fn new(person: Uuid, roles: &[Role], rules: &Rules, given: bool) -> Scope {
         let objects: HashSet<&String> = rules.by_role.keys().map(|(_, object)| object).collect();
         let access = objects.into_iter().map(|object| (object.clone(), rules.access(roles, object))).collect();
-        Scope { person, access: Arc::new(access), whole_sets: false }
+        Scope { person, access: Arc::new(access), whole_sets: false, given }
     }
 
     /// For statements that go through a whole table. What a record's visibility depends on is then collected once, instead of
@@ -202,8 +205,24 @@ impl Scope {
         }
     }
 
+    /// "I am on this account's team."
+    pub fn push_in_team(&self, statement: &mut Sql, id_column: &str) {
+        if !self.given {
+            statement.push("FALSE");
+            return;
+        }
+        statement
+            .push(&format!("{id_column} IN (SELECT account_id FROM account_team WHERE person_id = "))
+            .bind(self.person)
+            .push(")");
+    }
+
     /// "This record was shared with me."
     pub fn push_shared(&self, statement: &mut Sql, object: &str, right: Right, id_column: &str) {
+        if !self.given {
+            statement.push("FALSE");
+            return;
+        }
         statement
             .push(&format!(
                 "{id_column} IN (SELECT record_id FROM record_share WHERE object = '{object}' AND person_id = "

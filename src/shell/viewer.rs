@@ -114,12 +114,15 @@ struct PersonRow {
     roles: Option<String>,
     config_version: i64,
     state: String,
+    given: i64,
 }
 
 const PERSON: &str = "
     SELECT p.id AS person, p.name, p.email, p.locale, p.theme, p.density, p.shortcuts, p.state,
            (SELECT STRING_AGG(r.role, ' ') FROM person_role r WHERE r.person_id = p.id) AS roles,
-           (SELECT o.config_version FROM organization o WHERE o.id = 1) AS config_version
+           (SELECT o.config_version FROM organization o WHERE o.id = 1) AS config_version,
+           CAST(CASE WHEN EXISTS (SELECT 1 FROM record_share x WHERE x.person_id = p.id)
+                       OR EXISTS (SELECT 1 FROM account_team x WHERE x.person_id = p.id) THEN 1 ELSE 0 END AS BIGINT) AS given
       FROM person p";
 
 const BY_SESSION: &str =
@@ -133,7 +136,7 @@ impl PersonRow {
         }
         let config = app.config(self.config_version).await?;
         let roles: Vec<Role> = self.roles.unwrap_or_default().split(' ').filter_map(Role::parse).collect();
-        let scope = Scope::new(self.person, &roles, &config.rules);
+        let scope = Scope::new(self.person, &roles, &config.rules, self.given == 1);
         Ok(Viewer(Arc::new(Person {
             person: self.person,
             name: self.name,

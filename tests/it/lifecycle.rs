@@ -52,7 +52,8 @@ fn what_somebody_said_of_an_account_stands() {
         let former = app.create("account", &lin, &[("name", "Former"), ("lifecycle", "former")]).await;
         for account in [loyal, former] {
             let account = account.to_string();
-            app.create("opportunity", &lin, &[("name", "Deal"), ("account", &account), ("stage", &won)]).await;
+            let deal = [("name", "Deal"), ("account", account.as_str()), ("stage", &won), ("close_date", "2026-11-20")];
+            app.create("opportunity", &lin, &deal).await;
         }
         assert_eq!(lifecycle(app, loyal).await, "loyal", "more than a customer already");
         assert_eq!(lifecycle(app, former).await, "customer", "who buys again is one again");

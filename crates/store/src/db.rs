@@ -256,7 +256,7 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
 /// The one writer changes pages all over the indexes. Room for them, and a log that is carried over less often, let many
 /// changes of a page be written as one; what is mapped into memory would only count twice.
 fn writer_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options.pragma("cache_size", "-48000").pragma("mmap_size", "0").pragma("wal_autocheckpoint", "8000")
+    options.pragma("cache_size", "-64000").pragma("mmap_size", "0").pragma("wal_autocheckpoint", "20000")
 }
 
 /// Servers that start together on a new file: whoever turns it to WAL, or closes it last, locks it whole for a moment, and SQLite

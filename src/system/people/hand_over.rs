@@ -84,7 +84,7 @@ fn reach(viewer: &Viewer) -> Scope {
         let access = Access { read: Level::All, write: Level::All, create: false, export: false };
         rules.by_role.insert((Role::Admin, name.to_owned()), access);
     }
-    Scope::new(viewer.person, &[Role::Admin], &rules)
+    Scope::new(viewer.person, &[Role::Admin], &rules, true)
 }
 
 /// Works an order off in chunks; goes on behind the last finished one after a crash.

@@ -24,10 +24,8 @@ pub fn account(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
             scope.push_owner(statement, level, &format!("{alias}.owner_id"));
             statement.push(" OR ");
             scope.push_shared(statement, "account", right, &format!("{alias}.id"));
-            statement
-                .push(&format!(" OR {alias}.id IN (SELECT account_id FROM account_team WHERE person_id = "))
-                .bind(scope.person)
-                .push(")");
+            statement.push(" OR ");
+            scope.push_in_team(statement, &format!("{alias}.id"));
             if right == Right::Read {
                 statement.push(" OR ");
                 scope.push_leads_to(statement, &format!("{alias}.id"), "opportunity o", "o.account_id");
