@@ -14,6 +14,7 @@ pub mod i18n;
 pub mod layers;
 pub mod limit;
 pub mod list;
+pub mod list_forms;
 pub mod page;
 pub mod record;
 pub mod records;

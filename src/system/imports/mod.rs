@@ -6,9 +6,11 @@
 
 pub mod engine;
 mod guess;
+mod mapping_page;
 pub mod model;
 mod names;
 mod pages;
+mod result_page;
 mod rows;
 mod seen;
 mod sql;
@@ -79,7 +81,7 @@ pub async fn failed_rows(app: &App, import: Uuid, after: i64, limit: i64) -> Res
 pub async fn write_failed(app: &App, viewer: &Viewer, import: &Import, mut to: impl std::io::Write) -> Result<()> {
     let unwritable = |error: std::io::Error| Error::Internal(error.to_string());
     let object = app.registry.get(&import.object).ok_or(Error::NotFound)?;
-    let mut lines = pages::ErrorLines::open(app, viewer.locale, object, import).await?;
+    let mut lines = result_page::ErrorLines::open(app, viewer.locale, object, import).await?;
     while let Some(bytes) = lines.next().await? {
         to.write_all(&bytes).map_err(unwritable)?;
     }

@@ -8,6 +8,7 @@ pub mod organization;
 pub mod pipelines;
 pub mod prices;
 pub mod rates;
+mod stages;
 
 use axum::response::Response;
 use store::{Tx, Uuid, sql};

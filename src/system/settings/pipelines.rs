@@ -9,21 +9,21 @@ use axum::response::Response;
 use serde_json::Value as Json;
 use store::{Session, Tx, Uuid, new_id, sql};
 
+use super::stages::{remove_stage, save_stage, show_stage};
 use super::{ADMIN, finish_row, lock, next_version, saved, tabs};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, Result};
 use crate::shell::i18n::Locale;
 use crate::shell::page::{Asked, Html, Page, render, respond_with};
-use crate::shell::record::{Kind, Registry, Write};
 use crate::shell::records::id as parse_id;
 use crate::shell::routes::Routes;
 use crate::shell::viewer::Viewer;
-use crate::system::form::{Input, Reader, Sent, Typed, inputs};
+use crate::system::form::{Input, Reader, Sent, Typed};
 use crate::system::history::{Changes, conflict_page};
 use crate::system::setup;
 
-const HERE: &str = "/settings/pipelines";
+pub(super) const HERE: &str = "/settings/pipelines";
 
 pub fn routes() -> Routes {
     Routes::new()
@@ -40,27 +40,27 @@ pub fn routes() -> Routes {
 }
 
 #[derive(Debug, Clone, sqlx::FromRow)]
-struct PipelineRow {
-    id: Uuid,
-    version: i64,
-    name: String,
+pub(super) struct PipelineRow {
+    pub id: Uuid,
+    pub version: i64,
+    pub name: String,
 }
 
 #[derive(Debug, Clone, sqlx::FromRow)]
-struct StageRow {
-    id: Uuid,
-    version: i64,
-    pipeline_id: Uuid,
-    name: String,
-    kind: String,
-    probability: i64,
-    expected_days: Option<i64>,
-    deals: i64,
-    criteria: i64,
+pub(super) struct StageRow {
+    pub id: Uuid,
+    pub version: i64,
+    pub pipeline_id: Uuid,
+    pub name: String,
+    pub kind: String,
+    pub probability: i64,
+    pub expected_days: Option<i64>,
+    pub deals: i64,
+    pub criteria: i64,
 }
 
 impl StageRow {
-    fn kind(&self) -> StageKind {
+    pub fn kind(&self) -> StageKind {
         StageKind::parse(&self.kind)
     }
 }
@@ -76,18 +76,18 @@ async fn pipelines(session: &mut Session) -> Result<Vec<PipelineRow>> {
     Ok(session.all("SELECT id, version, name FROM pipeline WHERE deleted_at IS NULL ORDER BY position, id").await?)
 }
 
-async fn pipeline(session: &mut Session, id: Uuid) -> Result<PipelineRow> {
+pub(super) async fn pipeline(session: &mut Session, id: Uuid) -> Result<PipelineRow> {
     session
         .optional(sql!("SELECT id, version, name FROM pipeline WHERE id = $1 AND deleted_at IS NULL", id))
         .await?
         .ok_or(Error::NotFound)
 }
 
-async fn stages_of(session: &mut Session, pipeline: Uuid) -> Result<Vec<StageRow>> {
+pub(super) async fn stages_of(session: &mut Session, pipeline: Uuid) -> Result<Vec<StageRow>> {
     Ok(session.all(sql!(format!("{STAGES} AND s.pipeline_id = $1 ORDER BY s.position, s.id"), pipeline)).await?)
 }
 
-async fn stage(session: &mut Session, id: Uuid) -> Result<StageRow> {
+pub(super) async fn stage(session: &mut Session, id: Uuid) -> Result<StageRow> {
     session.optional(sql!(format!("{STAGES} AND s.id = $1"), id)).await?.ok_or(Error::NotFound)
 }
 
@@ -161,7 +161,7 @@ async fn store_pipeline(app: &App, viewer: &Viewer, sent: &Sent) -> Result<Uuid>
 }
 
 /// Names are how imports and people tell them apart.
-fn refuse_same_name<'a>(name: &str, mut others: impl Iterator<Item = &'a str>) -> Result<()> {
+pub(super) fn refuse_same_name<'a>(name: &str, mut others: impl Iterator<Item = &'a str>) -> Result<()> {
     let key = store::search::sort_key(name);
     if others.any(|other| store::search::sort_key(other) == key) {
         return Err(Error::field("name", "invalid-duplicate"));
@@ -233,7 +233,7 @@ async fn pipeline_page(
     respond_with(status, &page, render(&body)?)
 }
 
-fn stage_inputs(locale: Locale, stage: Option<&StageRow>) -> Vec<Input> {
+pub(super) fn stage_inputs(locale: Locale, stage: Option<&StageRow>) -> Vec<Input> {
     let t = |key: &str| locale.text(key);
     let mut fields =
         vec![Input::text("name", t("change-stage-name"), stage.map_or("", |stage| &stage.name)).required()];
@@ -434,7 +434,7 @@ async fn store_new_stage(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> R
 }
 
 /// A won deal is certain and a lost one is gone: only open stages have a chance and a length.
-fn read_weights(form: &mut Reader<'_>, kind: StageKind) -> (i64, Option<i64>) {
+pub(super) fn read_weights(form: &mut Reader<'_>, kind: StageKind) -> (i64, Option<i64>) {
     match kind {
         StageKind::Won => (100, None),
         StageKind::Lost => (0, None),
@@ -482,325 +482,4 @@ async fn drop_pipeline(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Res
     changes.add("pipeline.name", before.name, Json::Null);
     finish_row(&mut tx, app, viewer, "deleted", id, version, changes).await?;
     Ok(tx.commit().await?)
-}
-
-/// An exit criterion as the form shows it; the last ones are empty, for new ones.
-struct CriterionRow {
-    number: usize,
-    id: String,
-    name: String,
-    required: bool,
-    fields: Vec<(String, String, bool)>,
-    error: String,
-}
-
-#[derive(askama::Template)]
-#[template(path = "system/settings/stage.html")]
-struct StageBody<'a> {
-    page: &'a Page,
-    tabs: Html,
-    pipeline: PipelineRow,
-    stage: StageRow,
-    version: String,
-    errors: Vec<(String, String)>,
-    inputs: Vec<Html>,
-    is_open: bool,
-    criteria: Vec<CriterionRow>,
-}
-
-/// A criterion as it is stored.
-#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
-struct Criterion {
-    id: Uuid,
-    name: String,
-    required: bool,
-    field: Option<String>,
-}
-
-async fn criteria_of(session: &mut Session, stage: Uuid) -> Result<Vec<Criterion>> {
-    Ok(session
-        .all(sql!(
-            "SELECT id, name, required, field FROM criterion WHERE stage_id = $1 AND deleted_at IS NULL ORDER BY position, id",
-            stage
-        ))
-        .await?)
-}
-
-/// Room for so many new criteria at a time.
-const NEW_CRITERIA: usize = 2;
-
-/// What can show that a criterion is met: a field of the deal that may be empty.
-fn showing_fields(registry: &Registry, locale: Locale) -> Vec<(String, String)> {
-    let Some(deal) = registry.get("opportunity") else { return Vec::new() };
-    deal.fields
-        .iter()
-        .filter(|field| field.write == Write::Always && !field.is_virtual() && !field.required)
-        .filter(|field| !matches!(field.kind, Kind::Money | Kind::Currency | Kind::Percent))
-        .filter(|field| !matches!(field.key, "stage" | "owner" | "external_id" | "lost_reason" | "lost_note"))
-        .map(|field| (field.key.to_owned(), locale.text(&deal.label_key(field))))
-        .collect()
-}
-
-/// GET /settings/stages/{id}
-async fn show_stage(State(app): State<App>, viewer: Viewer, asked: Asked, Path(id): Path<String>) -> Result<Response> {
-    stage_page(&app, &viewer, &asked, parse_id(&id)?, StatusCode::OK, &Typed::default()).await
-}
-
-async fn stage_page(
-    app: &App,
-    viewer: &Viewer,
-    asked: &Asked,
-    id: Uuid,
-    status: StatusCode,
-    typed: &Typed,
-) -> Result<Response> {
-    let mut session = app.db.read().await?;
-    let stage = stage(&mut session, id).await?;
-    let pipeline = pipeline(&mut session, stage.pipeline_id).await?;
-    let standing = criteria_of(&mut session, id).await?;
-    drop(session);
-    let locale = viewer.locale;
-    let fields = stage_inputs(locale, Some(&stage));
-    let showing = showing_fields(app.registry, locale);
-    let criteria = (0..standing.len() + NEW_CRITERIA)
-        .map(|number| {
-            let one = standing.get(number);
-            let chosen =
-                typed.or(&format!("field-{number}"), one.and_then(|one| one.field.clone()).unwrap_or_default());
-            CriterionRow {
-                number,
-                id: typed.or(&format!("id-{number}"), one.map(|one| one.id.to_string()).unwrap_or_default()),
-                name: typed.or(&format!("criterion-{number}"), one.map_or("", |one| &one.name)),
-                required: typed.ticked_or(&format!("required-{number}"), one.is_some_and(|one| one.required)),
-                fields: showing.iter().map(|(key, name)| (key.clone(), name.clone(), *key == chosen)).collect(),
-                error: typed.error(&format!("criterion-{number}"), locale),
-            }
-        })
-        .collect();
-    let page = Page::new(viewer, asked, stage.name.clone());
-    let body = StageBody {
-        tabs: tabs(&page, HERE)?,
-        version: typed.or("version", stage.version),
-        errors: typed.summary(locale, &[&fields]),
-        inputs: inputs(fields, typed, locale)?,
-        is_open: stage.kind() == StageKind::Open,
-        criteria,
-        pipeline,
-        stage,
-        page: &page,
-    };
-    respond_with(status, &page, render(&body)?)
-}
-
-async fn stage_answer(
-    app: &App,
-    viewer: &Viewer,
-    asked: &Asked,
-    id: Uuid,
-    sent: Sent,
-    outcome: Result<Uuid>,
-) -> Result<Response> {
-    match outcome {
-        Ok(pipeline) => Ok(saved(viewer, asked, &format!("{HERE}/{pipeline}"))),
-        Err(Error::Invalid(errors)) => {
-            // A removal sends no fields: then the page shows the stage as it stands.
-            let typed = match sent.contains_key("name") {
-                true => Typed::refused(sent, errors),
-                false => Typed::reasons(errors),
-            };
-            stage_page(app, viewer, asked, id, StatusCode::UNPROCESSABLE_ENTITY, &typed).await
-        }
-        Err(Error::Conflict(_)) => {
-            let seen = Reader::of(&sent).version();
-            let here = format!("/settings/stages/{id}");
-            conflict_page(app, viewer, asked, ("settings", id), seen, |_| true, &here).await
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// POST /settings/stages/{id}
-async fn save_stage(
-    State(app): State<App>,
-    viewer: Viewer,
-    asked: Asked,
-    Path(id): Path<String>,
-    Form(sent): Form<Sent>,
-) -> Result<Response> {
-    let id = parse_id(&id)?;
-    let outcome = store_stage(&app, &viewer, id, &sent).await;
-    stage_answer(&app, &viewer, &asked, id, sent, outcome).await
-}
-
-async fn store_stage(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Result<Uuid> {
-    let mut form = Reader::of(sent);
-    let mut tx = app.db.write().await?;
-    let version = next_version(&mut tx, "stage", id, form.version()).await?;
-    let before = stage(&mut tx, id).await?;
-    let name = form.required_line("name", 80);
-    let (probability, days) = read_weights(&mut form, before.kind());
-    let standing = criteria_of(&mut tx, id).await?;
-    let asked = if before.kind() == StageKind::Open {
-        read_criteria(&mut form, &showing_fields(app.registry, viewer.locale), &standing)
-    } else {
-        Vec::new()
-    };
-    form.finish()?;
-    let others = stages_of(&mut tx, before.pipeline_id).await?;
-    refuse_same_name(&name, others.iter().filter(|other| other.id != id).map(|other| other.name.as_str()))?;
-    let mut changes = Changes::default();
-    changes.add("stage.name", before.name.as_str(), name.as_str());
-    changes.add("stage.probability", before.probability, probability);
-    changes.add("stage.expected_days", before.expected_days, days);
-    tx.execute(sql!(
-        "UPDATE stage SET name = $2, probability = $3, expected_days = $4 WHERE id = $1",
-        id,
-        name,
-        probability,
-        days
-    ))
-    .await?;
-    if before.kind() == StageKind::Open {
-        write_criteria(&mut tx, app, id, &standing, asked, &mut changes).await?;
-    }
-    finish_row(&mut tx, app, viewer, "updated", id, version, changes).await?;
-    tx.commit().await?;
-    Ok(before.pipeline_id)
-}
-
-/// The criteria of a sent form; a name that was emptied takes its criterion away.
-fn read_criteria(
-    form: &mut Reader<'_>,
-    known: &[(String, String)],
-    standing: &[Criterion],
-) -> Vec<(Option<Uuid>, Criterion)> {
-    let mut asked = Vec::new();
-    for number in 0..standing.len() + NEW_CRITERIA {
-        let key = format!("criterion-{number}");
-        let name = form.line(&key, 200);
-        if name.is_empty() {
-            continue;
-        }
-        let before = form.raw(&format!("id-{number}")).parse::<Uuid>().ok();
-        let before = before.filter(|id| standing.iter().any(|one| one.id == *id));
-        let field = form.raw(&format!("field-{number}")).to_owned();
-        if !field.is_empty() && !known.iter().any(|(key, _)| *key == field) {
-            form.wrong(&key, "invalid-unknown-field");
-        }
-        let criterion = Criterion {
-            id: before.unwrap_or_default(),
-            name,
-            required: form.is_ticked(&format!("required-{number}")),
-            field: (!field.is_empty()).then_some(field),
-        };
-        asked.push((before, criterion));
-    }
-    asked
-}
-
-async fn write_criteria(
-    tx: &mut Tx,
-    app: &App,
-    stage: Uuid,
-    standing: &[Criterion],
-    asked: Vec<(Option<Uuid>, Criterion)>,
-    changes: &mut Changes,
-) -> Result<()> {
-    let said = |criterion: &Criterion| {
-        let field = criterion.field.as_deref().map(|field| format!(" [{field}]")).unwrap_or_default();
-        format!("{}{field}{}", criterion.name, if criterion.required { " *" } else { "" })
-    };
-    for gone in standing.iter().filter(|one| !asked.iter().any(|(before, _)| *before == Some(one.id))) {
-        tx.execute(sql!("UPDATE criterion SET deleted_at = $2 WHERE id = $1", gone.id, app.clock.now())).await?;
-        changes.add("stage.criterion", said(gone), Json::Null);
-    }
-    for (position, (before, criterion)) in asked.into_iter().enumerate() {
-        let standing = before.and_then(|id| standing.iter().find(|one| one.id == id));
-        match standing {
-            Some(standing) => {
-                changes.add("stage.criterion", said(standing), said(&criterion));
-                tx.execute(sql!(
-                    "UPDATE criterion SET position = $2, name = $3, required = $4, field = $5 WHERE id = $1",
-                    standing.id,
-                    position,
-                    criterion.name,
-                    criterion.required,
-                    criterion.field
-                ))
-                .await?;
-            }
-            None => {
-                changes.add("stage.criterion", Json::Null, said(&criterion));
-                tx.execute(sql!(
-                    "INSERT INTO criterion (id, stage_id, position, name, required, field) VALUES ($1, $2, $3, $4, $5, $6)",
-                    new_id(&app.clock),
-                    stage,
-                    position,
-                    criterion.name,
-                    criterion.required,
-                    criterion.field
-                ))
-                .await?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// POST /settings/stages/{id}/removal
-async fn remove_stage(
-    State(app): State<App>,
-    viewer: Viewer,
-    asked: Asked,
-    Path(id): Path<String>,
-    Form(sent): Form<Sent>,
-) -> Result<Response> {
-    let id = parse_id(&id)?;
-    let outcome = drop_stage(&app, &viewer, id, &sent).await;
-    stage_answer(&app, &viewer, &asked, id, sent, outcome).await
-}
-
-async fn drop_stage(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Result<Uuid> {
-    let mut tx = app.db.write().await?;
-    let version = next_version(&mut tx, "stage", id, Reader::of(sent).version()).await?;
-    let before = stage(&mut tx, id).await?;
-    if before.deals > 0 {
-        return Err(Error::field("", "refused-stage-in-use"));
-    }
-    let others = stages_of(&mut tx, before.pipeline_id).await?;
-    if others.iter().filter(|other| other.kind == before.kind).count() < 2 {
-        return Err(Error::field("", "refused-last-stage"));
-    }
-    tx.execute(sql!("UPDATE stage SET deleted_at = $2 WHERE id = $1", id, app.clock.now())).await?;
-    let mut changes = Changes::default();
-    changes.add("stage.name", before.name, Json::Null);
-    finish_row(&mut tx, app, viewer, "deleted", id, version, changes).await?;
-    tx.commit().await?;
-    Ok(before.pipeline_id)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_criterion_whose_name_was_emptied_goes_and_a_new_one_comes() {
-        let old = Criterion { id: Uuid::from_u128(7), name: "Budget is known".into(), required: true, field: None };
-        let sent: Sent = [
-            ("id-0", old.id.to_string()),
-            ("criterion-0", String::new()),
-            ("criterion-1", "Next step is agreed".into()),
-            ("field-1", "next_step".into()),
-            ("required-1", "on".into()),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
-        let mut form = Reader::of(&sent);
-        let asked = read_criteria(&mut form, &[("next_step".to_owned(), String::new())], &[old]);
-        assert_eq!(form.errors, []);
-        assert_eq!(asked.len(), 1);
-        assert_eq!(asked[0].0, None);
-        assert_eq!((asked[0].1.field.as_deref(), asked[0].1.required), (Some("next_step"), true));
-    }
 }

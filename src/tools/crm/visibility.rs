@@ -22,10 +22,8 @@ pub fn account(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
         Level::Own | Level::Team => {
             statement.push("(");
             scope.push_owner(statement, level, &format!("{alias}.owner_id"));
-            statement.push(" OR ");
-            scope.push_shared(statement, "account", right, &format!("{alias}.id"));
-            statement.push(" OR ");
-            scope.push_in_team(statement, &format!("{alias}.id"));
+            scope.push_or_shared(statement, "account", right, &format!("{alias}.id"));
+            scope.push_or_in_team(statement, &format!("{alias}.id"));
             if right == Right::Read {
                 statement.push(" OR ");
                 scope.push_leads_to(statement, &format!("{alias}.id"), "opportunity o", "o.account_id");
@@ -60,8 +58,7 @@ fn owned_or_shared(statement: &mut Sql, scope: &Scope, right: Right, object: &st
         Level::Own | Level::Team => {
             statement.push("(");
             scope.push_owner(statement, level, &format!("{alias}.owner_id"));
-            statement.push(" OR ");
-            scope.push_shared(statement, object, right, &format!("{alias}.id"));
+            scope.push_or_shared(statement, object, right, &format!("{alias}.id"));
             statement.push(")");
         }
     }

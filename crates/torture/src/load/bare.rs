@@ -37,6 +37,18 @@ pub async fn statements(app: &App, cookie: &str, asks: &[Ask]) -> Result<Vec<Vec
     Ok(heard)
 }
 
+/// Shows what a page asks and how long each statement takes alone.
+pub async fn show(db: &Db, statements: &[Sql]) -> Result<(), String> {
+    let mut session = db.read().await.map_err(|error| error.to_string())?;
+    for statement in statements {
+        let began = Instant::now();
+        let rows = session.all::<Cells>(statement.clone()).await.map_err(|error| error.to_string())?.len();
+        let text = statement.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        println!("  {:>7.2} ms {rows:>6} rows  {text}", began.elapsed().as_secs_f64() * 1000.0);
+    }
+    Ok(())
+}
+
 pub async fn measure(db: &Db, pages: &[Vec<Sql>], clients: usize, time: Duration) -> Result<Measured, String> {
     let until = Instant::now() + time;
     let began = Instant::now();

@@ -43,6 +43,9 @@ pub struct Arguments {
     /// Only the pages of these names, like `deals`
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Shows the statements of each page instead, with the time each takes alone
+    #[arg(long)]
+    statements: bool,
     /// A fiftieth of the rows, and a short look at each page: shows that everything runs, in about a minute
     #[arg(long)]
     small: bool,
@@ -70,6 +73,10 @@ impl Arguments {
         }
     }
 
+    fn asks_for(&self, page: &Page) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == page.name)
+    }
+
     fn seconds(&self) -> Duration {
         Duration::from_secs_f64(if self.small { 0.2 } else { self.seconds })
     }
@@ -91,6 +98,17 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
     let app = trivet::app::open(&url, &data, Clock::system(), false).await.map_err(|error| format!("{error:?}"))?;
     let pages = pages::pages(&app.db).await?;
 
+    if arguments.statements {
+        for page in pages.iter().filter(|page| arguments.asks_for(page)) {
+            let Asks::Pages(asks) = &page.asks else { continue };
+            println!("{} {}", page.who, page.name);
+            for statements in bare::statements(&app, &page.cookie, asks).await?.iter().take(1) {
+                bare::show(&app.db, statements).await?;
+            }
+        }
+        return Ok(());
+    }
+
     // Started three times, because the first start also reads the program from the disk.
     let mut starts = Vec::new();
     for _ in 0..2 {
@@ -110,9 +128,7 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
         "who", "page", "clients", "p50", "p95", "p99", "per second", "bare p50", "÷ bare", "KB"
     );
     for clients in &arguments.clients {
-        for page in
-            pages.iter().filter(|page| arguments.only.is_empty() || arguments.only.iter().any(|name| name == page.name))
-        {
+        for page in pages.iter().filter(|page| arguments.asks_for(page)) {
             let time = arguments.seconds();
             let peer = peer(&app, page, *clients, time / 2).await?;
             let measured = measure(server.address, page, *clients, time).await?;

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
-use solver::statistics::{Prior, Tally};
-use store::{Cell, Day, Uuid};
+use solver::statistics::Tally;
+use store::{Day, Uuid};
 
-use super::ask::Dimension;
-use super::sql::{ClosedGroup, Lens, OpenGroup, Outcome, ReachGroup, Sum};
+use super::sql::{ClosedGroup, Lens, OpenGroup, ReachGroup, Sum};
 use crate::shell::config::{Pipeline, Stage, StageKind};
 use crate::shell::format;
 use crate::shell::i18n::Locale;
@@ -16,7 +15,7 @@ use crate::shell::record::Object;
 use crate::tools::crm::objects::OPPORTUNITY;
 
 /// More names than this do not fit into a chart; the table has them all.
-const DRAWN: usize = 12;
+pub(super) const DRAWN: usize = 12;
 
 /// A figure and the deals behind it.
 #[derive(Debug, Clone, Default)]
@@ -101,35 +100,6 @@ impl Chart {
     }
 }
 
-/// A rate of one group of deals.
-pub struct Rate {
-    pub name: String,
-    pub bar: Option<Html>,
-    pub shown: String,
-    pub tally: Html,
-    pub interval: String,
-    /// The observed rate, where the shown one is pulled towards the group's.
-    pub observed: String,
-}
-
-/// Rates side by side, with intervals; drawn by the server, so that they print and read aloud.
-pub struct Rates {
-    pub id: &'static str,
-    pub title: String,
-    pub sentence: String,
-    pub method: String,
-    pub shrunk: bool,
-    pub rows: Vec<Rate>,
-}
-
-/// One group of the comparison, with its name and the filter that finds it.
-#[derive(Debug, Clone)]
-pub struct Group {
-    pub name: String,
-    pub filter: String,
-    pub outcome: Outcome,
-}
-
 /// Everything a chart needs to know about who looks and at what.
 pub struct Painter<'a> {
     pub lens: &'a Lens<'a>,
@@ -206,7 +176,7 @@ impl Painter<'_> {
         }
     }
 
-    fn column(&self, key: &str, number: bool) -> Column {
+    pub(super) fn column(&self, key: &str, number: bool) -> Column {
         Column { label: self.t(key), number }
     }
 
@@ -612,213 +582,9 @@ impl Painter<'_> {
         all.extend(self.closed_days());
         all
     }
-
-    // Rates -----------------------------------------------------------------------------------------------------
-
-    /// Win rates of groups, the highest first; those with too few closed deals come last, grey and without a bar.
-    pub fn rates(&self, dimension: Dimension, groups: &[Group]) -> Rates {
-        let tallies: Vec<Tally> = groups.iter().map(|group| group.outcome.closed()).collect();
-        let shrunk = dimension == Dimension::Owner;
-        let prior = if shrunk { Prior::fit(&tallies) } else { None };
-        // Expected rate and interval; without a prior what was observed.
-        let estimate = |tally: Tally| -> Option<(f64, (f64, f64))> {
-            let observed = tally.rate().zip(tally.interval())?;
-            Some(prior.map_or(observed, |prior| prior.shrink(tally)))
-        };
-        let mut order: Vec<(&Group, Tally)> =
-            groups.iter().zip(tallies.iter().copied()).filter(|(_, tally)| tally.trials > 0).collect();
-        order.sort_by(|(_, left), (_, right)| {
-            let key = |tally: Tally| (tally.is_enough(), estimate(tally).map_or(0.0, |(rate, _)| rate));
-            key(*right).partial_cmp(&key(*left)).unwrap_or(std::cmp::Ordering::Equal)
-        });
-        let rows: Vec<Rate> = order
-            .iter()
-            .map(|(group, tally)| {
-                let mut filters = self.closed.clone();
-                filters.push(group.filter.clone());
-                let text = self.with(
-                    "analysis-k-of-n",
-                    &[("k", &format::grouped(tally.successes)), ("n", &format::grouped(tally.trials))],
-                );
-                let figure = Figure { text, ..self.count(tally.trials, &filters) };
-                let drawn = estimate(*tally).filter(|_| tally.is_enough());
-                Rate {
-                    name: group.name.clone(),
-                    bar: drawn.map(|(rate, interval)| bar(rate, interval)),
-                    shown: drawn.map_or_else(|| self.t("analysis-not-enough"), |(rate, _)| Self::percent(rate)),
-                    tally: figure.html(),
-                    interval: drawn.map_or_else(String::new, |(_, (low, high))| {
-                        format!("{}–{}", Self::percent(low), Self::percent(high))
-                    }),
-                    observed: tally.rate().map_or_else(String::new, Self::percent),
-                }
-            })
-            .collect();
-        let enough: Vec<&(&Group, Tally)> = order.iter().filter(|(_, tally)| tally.is_enough()).collect();
-        let few = order.len() - enough.len();
-        let sentence = match (enough.first(), enough.last()) {
-            (Some((best, high)), Some((worst, low))) if enough.len() > 1 => {
-                let (Some((high, (above, _))), Some((low, (_, below)))) = (estimate(*high), estimate(*low)) else {
-                    unreachable!("groups with enough deals have an estimate")
-                };
-                let key = if above > below { "analysis-rates-differ" } else { "analysis-rates-alike" };
-                self.with(
-                    key,
-                    &[
-                        ("best", &best.name),
-                        ("high", &Self::percent(high)),
-                        ("worst", &worst.name),
-                        ("low", &Self::percent(low)),
-                    ],
-                )
-            }
-            _ => self.t("analysis-rates-none"),
-        };
-        let mut method = self.t(if shrunk { "analysis-rates-shrunk" } else { "analysis-rates-wilson" });
-        if few > 0 {
-            let args = [("few", few.to_string())];
-            let args = args.each_ref().map(|(name, value)| (*name, value.as_str()));
-            method.push_str(&self.locale.counted("analysis-rates-few", few as i64, &args));
-        }
-        Rates {
-            id: match dimension {
-                Dimension::Owner => "rate-owner",
-                Dimension::Segment => "rate-segment",
-                Dimension::Source => "rate-source",
-            },
-            title: self.t(&format!("analysis-rate-by-{}", dimension.key())),
-            sentence,
-            method,
-            shrunk: prior.is_some(),
-            rows,
-        }
-    }
-
-    // The table -------------------------------------------------------------------------------------------------
-
-    /// Groups side by side in numbers.
-    pub fn comparison(&self, groups: &[Group]) -> Vec<Row> {
-        let mut groups: Vec<&Group> = groups.iter().collect();
-        groups.sort_by_key(|group| {
-            let outcome = &group.outcome;
-            std::cmp::Reverse((outcome.won.amount, outcome.won.count, outcome.open.amount, outcome.open.count))
-        });
-        groups
-            .into_iter()
-            .map(|group| {
-                let outcome = &group.outcome;
-                let of = |filters: Vec<String>| -> Vec<String> {
-                    filters.into_iter().chain([group.filter.clone()]).collect()
-                };
-                let open = of(vec!["state:is:open".into()]);
-                let won = of(self.closed_as("won"));
-                let closed = of(self.closed.clone());
-                let tally = outcome.closed();
-                let mut cells = vec![self.count(outcome.open.count, &open).html()];
-                if self.money {
-                    cells.push(self.amount(outcome.open, &open).html());
-                }
-                cells.push(self.count(outcome.won.count, &won).html());
-                cells.push(self.count(outcome.lost.count, &of(self.closed_as("lost"))).html());
-                cells.push(match tally.rate().filter(|_| tally.is_enough()) {
-                    Some(rate) => Figure { text: Self::percent(rate), ..self.count(tally.trials, &closed) }.html(),
-                    None => self.too_few(),
-                });
-                if self.money {
-                    cells.push(match outcome.average() {
-                        Some(average) => {
-                            let sum = Sum { count: outcome.won.count, amount: average };
-                            self.amount(sum, &won).html()
-                        }
-                        None => dash(),
-                    });
-                }
-                cells.push(match outcome.cycle {
-                    Some([low, middle, high]) => Html(format!(
-                        "{}<div class=\"tiny dim\">{:.0}–{:.0}</div>",
-                        Figure { text: self.days(middle), ..self.count(outcome.won.count, &won) }.html(),
-                        low,
-                        high
-                    )),
-                    None => dash(),
-                });
-                if self.money {
-                    cells.push(match outcome.velocity() {
-                        Some(perday) => {
-                            Figure { text: self.per_day(perday), ..self.count(outcome.open.count, &open) }.html()
-                        }
-                        None => self.too_few(),
-                    });
-                }
-                Row { head: Html(escape(&group.name)), cells }
-            })
-            .collect()
-    }
-
-    pub fn comparison_columns(&self, dimension: Dimension) -> Vec<Column> {
-        let mut columns = vec![
-            self.column(&format!("opportunity-{}", dimension.key()), false),
-            self.column("analysis-open-deals", true),
-        ];
-        if self.money {
-            columns.push(self.column("analysis-open-amount", true));
-        }
-        columns.push(self.column("analysis-won", true));
-        columns.push(self.column("analysis-lost-deals", true));
-        columns.push(self.column("analysis-win-rate", true));
-        if self.money {
-            columns.push(self.column("analysis-average", true));
-        }
-        columns.push(self.column("analysis-cycle", true));
-        if self.money {
-            columns.push(self.column("analysis-velocity", true));
-        }
-        columns
-    }
-
-    pub fn per_day(&self, minor: f64) -> String {
-        self.with("analysis-per-day", &[("value", &self.money(minor.round() as i64))])
-    }
-
-    fn too_few(&self) -> Html {
-        Html(format!("<span class=\"dim tiny\">{}</span>", escape(&self.t("analysis-not-enough"))))
-    }
-
-    /// Names and filters for the groups of a dimension.
-    pub fn groups(
-        &self,
-        dimension: Dimension,
-        outcomes: Vec<(Cell, Outcome)>,
-        owners: &[(Uuid, String)],
-    ) -> Vec<Group> {
-        let field = OPPORTUNITY.field(dimension.key()).expect("dimensions are fields of the opportunity");
-        outcomes
-            .into_iter()
-            .map(|(key, outcome)| {
-                let (name, filter) = match &key {
-                    Cell::Id(id) => (
-                        owners
-                            .iter()
-                            .find(|(owner, _)| owner == id)
-                            .map_or_else(|| "—".into(), |(_, name)| name.clone()),
-                        format!("{}:is:{id}", field.key),
-                    ),
-                    Cell::Text(text) => {
-                        (self.t(&OPPORTUNITY.choice_key(field, text)), format!("{}:is:{text}", field.key))
-                    }
-                    _ => (self.t(&format!("analysis-no-{}", dimension.key())), format!("{}:empty:", field.key)),
-                };
-                Group { name, filter, outcome }
-            })
-            .collect()
-    }
 }
 
-pub fn drawn(rows: &[Rate]) -> (&[Rate], &[Rate]) {
-    rows.split_at(rows.len().min(DRAWN))
-}
-
-fn dash() -> Html {
+pub(super) fn dash() -> Html {
     Html("<span class=\"dim\">–</span>".into())
 }
 
@@ -879,7 +645,7 @@ pub fn steps(pipeline: &Pipeline, groups: &[ReachGroup]) -> Vec<Step> {
 }
 
 /// A bar from 0 to the rate with a line over its interval; the numbers stand beside it as text.
-fn bar(rate: f64, (low, high): (f64, f64)) -> Html {
+pub(super) fn bar(rate: f64, (low, high): (f64, f64)) -> Html {
     let at = |part: f64| format!("{:.2}", part * 200.0);
     let (width, low, high) = (at(rate), at(low), at(high));
     Html(format!(

@@ -8,6 +8,7 @@
 mod ask;
 mod charts;
 mod pages;
+mod rates;
 mod sql;
 
 use crate::shell::routes::{Policy, Routes};

@@ -5,7 +5,8 @@ use axum::response::Response;
 use store::{Day, Uuid};
 
 use super::ask::{Ask, Dimension, Months, PeriodName, months_of};
-use super::charts::{Chart, Column, Figure, Group, Painter, Rates, Row, drawn, within};
+use super::charts::{Chart, Column, Figure, Painter, Row, within};
+use super::rates::{Group, Rate, Rates, drawn};
 use super::sql::{self, Lens, OpenGroup, Outcome, Sum};
 use crate::shell::app::App;
 use crate::shell::config::{Config, Pipeline, Stage, StageKind};
@@ -66,10 +67,10 @@ struct Body<'a> {
 }
 
 impl Body<'_> {
-    fn shown<'r>(&self, rates: &'r Rates) -> &'r [super::charts::Rate] {
+    fn shown<'r>(&self, rates: &'r Rates) -> &'r [Rate] {
         drawn(&rates.rows).0
     }
-    fn rest<'r>(&self, rates: &'r Rates) -> &'r [super::charts::Rate] {
+    fn rest<'r>(&self, rates: &'r Rates) -> &'r [Rate] {
         drawn(&rates.rows).1
     }
 }

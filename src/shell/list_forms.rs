@@ -1,0 +1,297 @@
+//! Forms beside a list: its filter, its columns, and saving both as a view.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use store::{new_id, sql};
+
+use super::access::Level;
+use super::app::App;
+use super::error::{Error, Result};
+use super::form::{self, Filled, Input};
+use super::list::{self, Asks};
+use super::page::{Asked, Page, Toast, done, fragment, render, respond, respond_with};
+use super::record::filter::{Op, SPANS};
+use super::record::{Field, Kind, Object};
+use super::records::{get, id, pairs};
+use super::viewer::Viewer;
+
+struct FieldChoice {
+    key: &'static str,
+    label: String,
+    chosen: bool,
+}
+
+#[derive(askama::Template)]
+#[template(path = "shell/filter.html")]
+struct FilterBody<'a> {
+    page: &'a Page,
+    object: &'static Object,
+    query: String,
+    fields: Vec<FieldChoice>,
+    inner: FilterInput<'a>,
+}
+
+#[derive(askama::Template)]
+#[template(path = "shell/filter_input.html")]
+struct FilterInput<'a> {
+    page: &'a Page,
+    operators: Vec<(&'static str, String)>,
+    spans: Vec<(&'static str, String)>,
+    /// The input for one value of the field, and what kind of several choices it offers.
+    input: Option<Input>,
+    many: bool,
+    is_date: bool,
+}
+
+fn filter_parts<'a>(
+    page: &'a Page,
+    object: &'static Object,
+    viewer: &Viewer,
+    key: &str,
+) -> Result<(&'static Field, FilterInput<'a>)> {
+    let field = viewer.projection(object).find(|field| field.key == key && field.filtered).ok_or(Error::NotFound)?;
+    let locale = viewer.locale;
+    let mut input = form::input(viewer, object, field, &Filled::default(), &[], "filter-");
+    input.required = false;
+    input.hint = String::new();
+    input.label = locale.text("filter-value");
+    input.wide = true;
+    if input.kind == "datetime-local" {
+        input.kind = "date";
+    }
+    if matches!(input.kind, "amount" | "area" | "email" | "tel" | "url") {
+        input.kind = "text";
+    }
+    if field.kind == Kind::Ref("person") {
+        input.options = ["me", "team"]
+            .into_iter()
+            .map(|key| form::Choice { value: key.into(), text: locale.text(&format!("person-{key}")), chosen: false })
+            .collect();
+    }
+    input.key = "value".into();
+    let is_date = matches!(field.kind, Kind::Date | Kind::Instant);
+    let parts = FilterInput {
+        page,
+        operators: Op::for_field(field).iter().map(|op| (op.key(), locale.text(&format!("op-{}", op.key())))).collect(),
+        spans: if is_date {
+            SPANS.iter().map(|span| (*span, locale.text(&format!("span-{span}")))).collect()
+        } else {
+            Vec::new()
+        },
+        many: matches!(field.kind, Kind::Choice(_) | Kind::Ref("stage" | "pipeline")),
+        is_date,
+        input: Some(input),
+    };
+    Ok((field, parts))
+}
+
+/// GET /{plural}/filter: choose a field, an operator, a value.
+pub(super) async fn filter_form(object: &'static Object, viewer: Viewer, asked: Asked) -> Result<Response> {
+    let page = Page::new(&viewer, &asked, viewer.locale.text("list-filter"));
+    let chosen = get(&pairs(&asked.query), "field").to_owned();
+    let usable: Vec<&'static Field> = viewer.projection(object).filter(|field| field.filtered).collect();
+    let first = usable.iter().find(|field| field.key == chosen).or(usable.get(1)).ok_or(Error::NotFound)?;
+    let (_, inner) = filter_parts(&page, object, &viewer, first.key)?;
+    let fields = usable
+        .iter()
+        .map(|field| FieldChoice {
+            key: field.key,
+            label: viewer.locale.text(&object.label_key(field)),
+            chosen: field.key == first.key,
+        })
+        .collect();
+    let body = FilterBody { page: &page, object, query: Asks::parse(&asked.query).to_query(), fields, inner };
+    respond(&page, &body)
+}
+
+/// GET /{plural}/filter/input?field=
+pub(super) async fn filter_input(object: &'static Object, viewer: Viewer, asked: Asked) -> Result<Response> {
+    let page = Page::new(&viewer, &asked, String::new());
+    let (_, inner) = filter_parts(&page, object, &viewer, get(&pairs(&asked.query), "field"))?;
+    fragment(&inner)
+}
+
+/// POST /{plural}/filter: back to the list with one filter more.
+pub(super) async fn add_filter(
+    object: &'static Object,
+    viewer: Viewer,
+    asked: Asked,
+    body: String,
+) -> Result<Response> {
+    let pairs = pairs(&body);
+    let mut asks = Asks::parse(get(&pairs, "query"));
+    let settled = list::settle(&viewer, object, asks.clone(), &[])?;
+    let op = get(&pairs, "op");
+    let needs_value = Op::parse(op).is_some_and(Op::needs_value);
+    let name = if op == "within" { "span" } else { "value" };
+    let values: Vec<&str> = if needs_value {
+        pairs.iter().filter(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str()).collect()
+    } else {
+        Vec::new()
+    };
+    if asks.filters.is_empty() {
+        asks.filters = settled.asks.filters;
+    }
+    let field = get(&pairs, "field");
+    asks.filters.retain(|filter| !filter.starts_with(&format!("{field}:{op}:")));
+    asks.filters.push(format!("{field}:{op}:{}", values.join("|")));
+    asks.view = "none".into();
+    // A filter that does not fit is said here, not on a page of its own.
+    list::settle(&viewer, object, asks.clone(), &[])?;
+    Ok(done(&asked, &format!("/{}?{}", object.plural, asks.to_query()), None))
+}
+
+struct ColumnChoice {
+    key: &'static str,
+    label: String,
+    chosen: bool,
+}
+
+#[derive(askama::Template)]
+#[template(path = "shell/columns.html")]
+struct ColumnsBody<'a> {
+    page: &'a Page,
+    object: &'static Object,
+    query: String,
+    columns: Vec<ColumnChoice>,
+}
+
+/// GET /{plural}/columns
+pub(super) async fn columns_form(
+    object: &'static Object,
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+) -> Result<Response> {
+    let mut session = app.db.read().await?;
+    let saved = list::saved_views(&mut session, &viewer, object).await?;
+    let settled = list::settle(&viewer, object, Asks::parse(&asked.query), &saved)?;
+    let page = Page::new(&viewer, &asked, viewer.locale.text("list-columns"));
+    let shown = &settled.query.fields;
+    let rest = viewer
+        .projection(object)
+        .filter(|field| !field.is_virtual() && !shown.iter().any(|other| other.key == field.key));
+    let columns = shown
+        .iter()
+        .copied()
+        .map(|field| (field, true))
+        .chain(rest.map(|field| (field, false)))
+        .map(|(field, chosen)| ColumnChoice {
+            key: field.key,
+            label: viewer.locale.text(&object.label_key(field)),
+            chosen,
+        })
+        .collect();
+    respond(&page, &ColumnsBody { page: &page, object, query: settled.asks.to_query(), columns })
+}
+
+/// POST /{plural}/columns: `col` in the chosen order; `up` / `down` move one and show the dialog again is done by order numbers.
+pub(super) async fn set_columns(
+    object: &'static Object,
+    viewer: Viewer,
+    asked: Asked,
+    body: String,
+) -> Result<Response> {
+    let pairs = pairs(&body);
+    let mut asks = Asks::parse(get(&pairs, "query"));
+    let mut chosen: Vec<(i64, &str)> = pairs
+        .iter()
+        .filter(|(key, value)| key == "col" && viewer.sees(object, value))
+        .map(|(_, value)| (get(&pairs, &format!("order-{value}")).parse().unwrap_or(99), value.as_str()))
+        .collect();
+    chosen.sort_by_key(|(order, _)| *order);
+    asks.columns = chosen.into_iter().map(|(_, key)| key).collect::<Vec<_>>().join(",");
+    Ok(done(&asked, &format!("/{}?{}", object.plural, asks.to_query()), None))
+}
+
+#[derive(askama::Template)]
+#[template(path = "shell/view.html")]
+struct ViewBody<'a> {
+    page: &'a Page,
+    object: &'static Object,
+    query: String,
+    error: Option<String>,
+}
+
+/// GET /{plural}/view: keep this list under a name.
+pub(super) async fn view_form(object: &'static Object, viewer: Viewer, asked: Asked) -> Result<Response> {
+    let page = Page::new(&viewer, &asked, viewer.locale.text("list-save-view"));
+    respond(&page, &ViewBody { page: &page, object, query: Asks::parse(&asked.query).to_query(), error: None })
+}
+
+/// POST /{plural}/view
+pub(super) async fn save_view(
+    object: &'static Object,
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    body: String,
+) -> Result<Response> {
+    let pairs = pairs(&body);
+    let name = get(&pairs, "name").trim().to_owned();
+    let audience = match get(&pairs, "audience") {
+        "team" => "team",
+        "all" if viewer.scope.access(object.name).read == Level::All => "all",
+        _ => "private",
+    };
+    if name.is_empty() || name.chars().count() > 60 || name.chars().any(char::is_control) {
+        let page = Page::new(&viewer, &asked, viewer.locale.text("list-save-view"));
+        let error = Some(viewer.locale.text("invalid-required"));
+        let body = ViewBody { page: &page, object, query: get(&pairs, "query").into(), error };
+        return respond_with(StatusCode::UNPROCESSABLE_ENTITY, &page, render(&body)?);
+    }
+    let mut tx = app.db.write().await?;
+    let saved = list::saved_views(&mut tx, &viewer, object).await?;
+    let settled = list::settle(&viewer, object, Asks::parse(get(&pairs, "query")), &saved)?;
+    let columns: Vec<&str> = settled.query.fields.iter().map(|field| field.key).collect();
+    let sort = format!("{}{}", if settled.query.descending { "-" } else { "" }, settled.query.sort.key);
+    let kept = Asks { filters: settled.asks.filters, words: settled.asks.words, sort, ..Asks::default() };
+    let view = new_id(&app.clock);
+    let is_default = get(&pairs, "default") == "on";
+    if is_default {
+        tx.execute(sql!(
+            "UPDATE saved_view SET is_default = $3 WHERE object = $1 AND owner_id = $2",
+            object.name,
+            viewer.person,
+            false
+        ))
+        .await?;
+    }
+    tx.execute(sql!(
+        "INSERT INTO saved_view (id, version, object, name, owner_id, audience, query, columns, is_default, created_at) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        view,
+        object.name,
+        name,
+        viewer.person,
+        audience,
+        kept.to_query(),
+        columns.join(","),
+        is_default,
+        app.clock.now()
+    ))
+    .await?;
+    tx.commit().await?;
+    Ok(done(
+        &asked,
+        &format!("/{}?view={view}", object.plural),
+        Some(Toast::success(viewer.locale.text("list-view-saved"))),
+    ))
+}
+
+/// Deletes one of the viewer's own views.
+pub async fn delete_view(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path(view): Path<String>,
+) -> Result<Response> {
+    let view = id(&view)?;
+    let mut tx = app.db.write().await?;
+    let object: Option<String> =
+        tx.value(sql!("SELECT object FROM saved_view WHERE id = $1 AND owner_id = $2", view, viewer.person)).await?;
+    let object = object.and_then(|name| app.registry.get(&name)).ok_or(Error::NotFound)?;
+    tx.execute(sql!("DELETE FROM saved_view WHERE id = $1 AND owner_id = $2", view, viewer.person)).await?;
+    tx.commit().await?;
+    Ok(done(&asked, &format!("/{}", object.plural), Some(Toast::success(viewer.locale.text("list-view-deleted")))))
+}

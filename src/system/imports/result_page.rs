@@ -1,0 +1,227 @@
+//! What an import is at, what came of it, and the rows that were refused as a file.
+
+use super::mapping_page::{labelled, shortened};
+use super::pages::{attachment, find, object_name, peek, pill};
+use super::sql::{self, Import};
+use crate::shell::app::App;
+use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::format;
+use crate::shell::i18n::Locale;
+use crate::shell::page::{Asked, Page, done, fragment, respond};
+use crate::shell::record::Object;
+use crate::shell::records::id;
+use crate::shell::viewer::Viewer;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use paper::sheet::{Value, csv_rows};
+use store::Uuid;
+use store::job::{self, Job};
+
+/// Refused rows shown on a page; all of them are in the file.
+pub(super) const SHOWN_FAILURES: i64 = 20;
+
+struct ProgressView {
+    headline: String,
+    percent: i64,
+    line: String,
+    stopping: bool,
+}
+
+#[derive(askama::Template)]
+#[template(path = "system/imports/progress.html")]
+struct ProgressBody<'a> {
+    page: &'a Page,
+    import: &'a Import,
+    progress: ProgressView,
+}
+
+fn progress_view(app: &App, locale: Locale, import: &Import, job: &Job) -> ProgressView {
+    let total = job.total.unwrap_or(import.rows_total).max(1);
+    let percent = (job.done * 100 / total).min(100);
+    let mut line = locale
+        .text_with("import-progress", &[("done", &format::grouped(job.done)), ("total", &format::grouped(total))]);
+    if let Some(seconds) = job.started_at.map(|began| (app.clock.now().0 - began.0) / 1_000_000).filter(|s| *s >= 2) {
+        let speed = job.done / seconds;
+        if speed > 0 {
+            let left = ((total - job.done) / speed).max(0);
+            let args = [("speed", format::grouped(speed)), ("left", left.to_string())];
+            let args: Vec<(&str, &str)> = args.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            line = format!("{line} · {}", locale.text_with("import-speed", &args));
+        }
+    }
+    ProgressView {
+        headline: locale.text(&format!("import-doing-{}", import.state)),
+        percent,
+        line,
+        stopping: job.cancel_requested,
+    }
+}
+
+/// GET /imports/{id}/progress: asked for every second while something runs.
+pub(super) async fn progress(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path(text): Path<String>,
+) -> Result<Response> {
+    let mut session = app.db.read().await?;
+    let import = sql::find(&mut session, &viewer, id(&text)?).await?;
+    let job = match import.job_id {
+        Some(id) => job::find(&mut session, id).await?,
+        None => None,
+    };
+    drop(session);
+    match job.filter(|job| !job.is_over() && is_busy(&import)) {
+        Some(job) => {
+            let page = Page::new(&viewer, &asked, "");
+            let progress = progress_view(&app, viewer.locale, &import, &job);
+            fragment(&ProgressBody { page: &page, import: &import, progress })
+        }
+        None => Ok(done(&asked, &format!("/imports/{}", import.id), None)),
+    }
+}
+
+fn is_busy(import: &Import) -> bool {
+    matches!(import.state.as_str(), "checking" | "running" | "undoing")
+}
+
+#[derive(askama::Template)]
+#[template(path = "system/imports/result.html")]
+struct ResultBody<'a> {
+    page: &'a Page,
+    import: &'a Import,
+    object_name: String,
+    plural: &'static str,
+    state: String,
+    pill: &'static str,
+    when: String,
+    tiles: Vec<(String, String, &'static str)>,
+    failures: Vec<FailureView>,
+    kept: Vec<(String, String)>,
+    progress: Option<ProgressView>,
+    problem: Option<String>,
+    may_undo: bool,
+}
+
+pub(super) struct FailureView {
+    pub number: i64,
+    pub errors: Vec<String>,
+    pub cells: String,
+}
+
+pub(super) fn failure(locale: Locale, object: &Object, row: &sql::KeptRow) -> FailureView {
+    FailureView {
+        number: row.row_number,
+        errors: row.errors().iter().map(|error| labelled(locale, object, error)).collect(),
+        cells: shortened(&row.cells().join(" · "), 160),
+    }
+}
+
+pub(super) fn job_error(locale: Locale, job: &Job) -> Option<String> {
+    let errors: Vec<FieldError> = serde_json::from_str(job.result.as_deref()?).ok()?;
+    let texts: Vec<String> = errors.iter().map(|error| error.text(locale)).collect();
+    (!texts.is_empty()).then(|| texts.join(" "))
+}
+
+pub(super) async fn result_page(app: &App, viewer: &Viewer, asked: &Asked, import: &Import) -> Result<Response> {
+    let locale = viewer.locale;
+    let object = app.registry.get(&import.object).ok_or(Error::NotFound)?;
+    let mut session = app.db.read().await?;
+    let job = match import.job_id {
+        Some(id) => job::find(&mut session, id).await?,
+        None => None,
+    };
+    let failures = sql::rows(&mut session, import.id, "failed", i64::MIN, SHOWN_FAILURES).await?;
+    let kept = sql::kept_records(&mut session, viewer, object, import.id, SHOWN_FAILURES).await?;
+    drop(session);
+    let busy = job.as_ref().filter(|job| !job.is_over() && is_busy(import));
+    let page = Page::new(viewer, asked, locale.text_with("import-title", &[("name", &import.name)]));
+    let tiles = [
+        ("import-created", import.created, "circle-check"),
+        ("import-updated", import.updated, "pencil"),
+        ("import-skipped", import.skipped, "minus"),
+        ("import-failed", import.failed, "alert-circle"),
+    ];
+    let body = ResultBody {
+        page: &page,
+        import,
+        object_name: object_name(locale, object.name),
+        plural: object.plural,
+        state: locale.text(&format!("import-state-{}", import.state)),
+        pill: pill(&import.state),
+        when: import.finished_at.map(|at| format::instant(locale, at, &viewer.config.zone)).unwrap_or_default(),
+        tiles: tiles.map(|(key, count, icon)| (locale.text(key), format::grouped(count), icon)).into(),
+        failures: failures.iter().map(|row| failure(locale, object, row)).collect(),
+        kept: kept
+            .into_iter()
+            .map(|(name, errors)| {
+                let name = name.unwrap_or_else(|| "—".into());
+                (name, errors.iter().map(|error| error.text(locale)).collect::<Vec<_>>().join(" "))
+            })
+            .collect(),
+        progress: busy.map(|job| progress_view(app, locale, import, job)),
+        problem: job.filter(|job| job.state == "failed").and_then(|job| job_error(locale, &job)),
+        may_undo: matches!(import.state.as_str(), "done" | "cancelled" | "failed")
+            && import.created + import.updated > 0
+            && object.name != "person",
+    };
+    respond(&page, &body)
+}
+
+/// GET /imports/{id}/errors.csv: the rows that were refused, as they were, with the reason in the reader's language.
+pub(super) async fn errors_file(State(app): State<App>, viewer: Viewer, Path(text): Path<String>) -> Result<Response> {
+    let import = find(&app, &viewer, &text).await?;
+    let object = app.registry.get(&import.object).ok_or(Error::NotFound)?;
+    let lines = ErrorLines::open(&app, viewer.locale, object, &import).await?;
+    let portions = futures_util::stream::unfold(lines, async |mut lines| match lines.next().await {
+        Ok(Some(bytes)) => Some((Ok(Bytes::from(bytes)), lines)),
+        Ok(None) => None,
+        Err(error) => Some((Err(std::io::Error::other(error.key())), lines)),
+    });
+    // Fused: compression asks once more after the end, and `unfold` would panic.
+    let body = Body::from_stream(portions.fuse());
+    Ok(attachment("text/csv; charset=utf-8", &format!("import-errors-{}.csv", import.id), body))
+}
+
+/// The refused rows as CSV, a portion at a time.
+pub(super) struct ErrorLines {
+    app: App,
+    locale: Locale,
+    object: &'static Object,
+    import: Uuid,
+    headers: Vec<String>,
+    begun: bool,
+    after: i64,
+}
+
+impl ErrorLines {
+    pub async fn open(app: &App, locale: Locale, object: &'static Object, import: &Import) -> Result<ErrorLines> {
+        let headers = peek(app, import.file_id, &import.mapping()?, false).await?.headers;
+        Ok(ErrorLines { app: app.clone(), locale, object, import: import.id, headers, begun: false, after: i64::MIN })
+    }
+
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        if !std::mem::replace(&mut self.begun, true) {
+            let mut heading: Vec<Value> = self.headers.iter().cloned().map(Value::Text).collect();
+            heading.push(Value::Text(self.locale.text("import-error-column")));
+            let mut bytes = "\u{feff}".as_bytes().to_vec();
+            bytes.extend(csv_rows([heading.as_slice()]));
+            return Ok(Some(bytes));
+        }
+        let rows = super::failed_rows(&self.app, self.import, self.after, 500).await?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        self.after = last.row_number;
+        let lines: Vec<Vec<Value>> = rows.iter().map(|row| self.line(row)).collect();
+        Ok(Some(csv_rows(lines.iter().map(Vec::as_slice))))
+    }
+
+    fn line(&self, row: &sql::KeptRow) -> Vec<Value> {
+        let mut cells = row.cells();
+        cells.resize(self.headers.len().max(cells.len()), String::new());
+        let errors: Vec<String> = row.errors().iter().map(|error| labelled(self.locale, self.object, error)).collect();
+        cells.into_iter().chain([errors.join(" ")]).map(Value::Text).collect()
+    }
+}
