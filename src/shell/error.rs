@@ -69,7 +69,14 @@ pub enum Error {
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+const OVERTAKEN: &str = "error-conflict";
+
 impl Error {
+    /// Somebody else wrote the same at the same time: a job tries again, a person looks first.
+    pub fn is_overtaken(&self) -> bool {
+        matches!(self, Error::Refused { key: OVERTAKEN, .. })
+    }
+
     pub fn field(field: &str, key: &str) -> Error {
         Error::Invalid(vec![FieldError::new(field, key)])
     }
@@ -121,6 +128,8 @@ impl From<StoreError> for Error {
             Error::StorageFull
         } else if error.is_unavailable() {
             Error::Unavailable
+        } else if error.is_overtaken() {
+            Error::Refused { status: 409, key: OVERTAKEN }
         } else {
             Error::Internal(error.to_string())
         }

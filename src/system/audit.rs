@@ -18,7 +18,7 @@ use crate::shell::error::{Error, Result};
 use crate::shell::format;
 use crate::shell::layers::url_encode;
 use crate::shell::page::{Asked, Html, Page, respond, who};
-use crate::shell::record::Registry;
+use crate::shell::record::{FOLLOWED, Registry};
 use crate::shell::records::{get, pairs};
 use crate::shell::routes::{Policy, Routes};
 use crate::shell::viewer::Viewer;
@@ -56,8 +56,9 @@ const HOUSE_KINDS: [&str; 13] = [
     "created",
     "exported",
 ];
-const RECORD_KINDS: [&str; 11] = [
+const RECORD_KINDS: [&str; 12] = [
     "updated",
+    FOLLOWED,
     "deleted",
     "restored",
     "stage",

@@ -3,7 +3,7 @@
 use store::sql;
 use testkit::{Role, TestApp, on_both};
 
-async fn hide(app: &TestApp, object: &str, fields: &[&str], role: &str) {
+pub async fn hide(app: &TestApp, object: &str, fields: &[&str], role: &str) {
     for field in fields {
         app.execute(sql!("INSERT INTO hidden_field (object, field, role) VALUES ($1, $2, $3)", object, *field, role))
             .await;

@@ -2,8 +2,10 @@
 
 use store::{Uuid, sql};
 use testkit::{Person, Role, TestApp, on_both};
+use trivet::shell::record::command;
 use trivet::tools::crm::stage::{self, Move};
 
+use crate::hidden::hide;
 use crate::import::{counts, partner, run, uploaded, work};
 
 async fn lifecycle(app: &TestApp, account: Uuid) -> String {
@@ -40,6 +42,46 @@ fn a_won_deal_makes_a_customer_and_a_mistaken_one_takes_it_back() {
         assert_eq!(told, Some(2), "each change has its event");
         let version: Option<i64> = app.value(sql!("SELECT version FROM account WHERE id = $1", account)).await;
         assert_eq!(version, Some(3));
+    });
+}
+
+#[test]
+fn a_won_deal_that_somebody_throws_away_was_won_all_the_same() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let account = app.account(&pat, "Harbour Optics").await;
+        let (first, second) =
+            (app.opportunity(&pat, "First", account).await, app.opportunity(&pat, "Second", account).await);
+        let put = async |deal: Uuid, deleted: bool| {
+            let actor = app.actor(&pat).await;
+            let mut tx = app.db.write().await.expect("a transaction");
+            command::set_deleted(&mut tx, &actor, app.object("opportunity"), deal, deleted)
+                .await
+                .expect("it is theirs");
+            tx.commit().await.expect("it is stored");
+        };
+        for deal in [first, second] {
+            move_to(app, &pat, deal, "Won").await;
+        }
+        put(first, true).await;
+        assert_eq!(lifecycle(app, account).await, "customer");
+        move_to(app, &pat, second, "Prospecting").await;
+        assert_eq!(lifecycle(app, account).await, "prospect", "no deal says otherwise");
+        put(first, false).await;
+        assert_eq!(lifecycle(app, account).await, "customer", "now one does");
+    });
+}
+
+#[test]
+fn who_may_not_see_the_life_cycle_is_not_told_that_it_changed() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        let deal = app.opportunity(&lin, "Only", account).await;
+        move_to(app, &lin, deal, "Won").await;
+        hide(app, "account", &["lifecycle"], "seller").await;
+        let page = app.get(&lin, &format!("/accounts/{account}")).await;
+        assert!(!page.has("changed it with a deal"), "{}", page.body);
     });
 }
 
@@ -97,10 +139,12 @@ fn an_import_of_deals_makes_customers_and_both_imports_can_be_taken_back() {
         assert_eq!(customers.as_deref(), Some("Harbour Optics"));
         let versions: Option<i64> = app.value("SELECT CAST(SUM(version) AS BIGINT) FROM account").await;
         assert_eq!(versions, Some(3), "two deals change an account once");
-        for import in [deals, accounts] {
-            app.post_form(&pat, &format!("{import}/undo"), &[]).await;
-            work(app).await;
-        }
+        app.post_form(&pat, &format!("{deals}/undo"), &[]).await;
+        work(app).await;
+        let customers: Option<i64> = app.value("SELECT COUNT(*) FROM account WHERE lifecycle <> 'prospect'").await;
+        assert_eq!(customers, Some(0), "with the deals goes what they did");
+        app.post_form(&pat, &format!("{accounts}/undo"), &[]).await;
+        work(app).await;
         let left: Option<i64> = app.value("SELECT COUNT(*) FROM account WHERE deleted_at IS NULL").await;
         assert_eq!(left, Some(0), "nobody touched the accounts");
     });

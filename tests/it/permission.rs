@@ -15,7 +15,7 @@ use trivet::shell::access::Level as RealLevel;
 use trivet::shell::error::Error;
 use trivet::shell::format;
 use trivet::shell::i18n::Locale;
-use trivet::shell::record::command;
+use trivet::shell::record::{command, query};
 
 use self::model::{Level, World};
 use self::world::{Dice, House, KINDS, VIEWERS, made, token, tokens};
@@ -33,6 +33,8 @@ fn every_surface_shows_exactly_what_the_model_says() {
     let mut checks = 0;
     for (engine, usual) in WORLDS {
         for seed in first..first + number("TRIVET_WORLDS", usual) {
+            // Lists are found in two ways, by how many records they have; a world is looked at in one of them.
+            query::IN_ORDER.store(if seed % 2 == 1 { 0 } else { 4_000 }, std::sync::atomic::Ordering::Relaxed);
             let checked = std::sync::atomic::AtomicU64::new(0);
             on(engine, async |app| {
                 let mut dice = Dice::new(seed);

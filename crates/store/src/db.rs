@@ -11,21 +11,18 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPoolOptions, PgRow};
-use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePoolOptions, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, FromRow, PgPool, Postgres, Sqlite, SqlitePool};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
 use crate::kept::{self, Kept};
-use crate::{Arg, Result, Sql, StoreError};
+use crate::{Arg, Result, Sql, StoreError, sqlite};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -113,8 +110,6 @@ impl Fate {
 
 /// How many transactions share one `COMMIT` at most.
 const GROUP: usize = 64;
-/// How long a locked SQLite file is waited for.
-const BUSY: Duration = Duration::from_secs(10);
 
 impl Db {
     /// Opens `sqlite:path/to/file.db`, `sqlite://…` or `postgres://…`. SQLite files are created when missing.
@@ -135,10 +130,10 @@ impl Db {
             let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).ok_or_else(|| {
                 StoreError::Invalid(format!("database address {url:?}: must begin with sqlite: or postgres:"))
             })?;
-            let options = sqlite_options(Path::new(path));
-            let connection = connect_alone(&writer_options(options.clone())).await?;
+            let options = sqlite::options(Path::new(path));
+            let connection = sqlite::connect_alone(&sqlite::writer_options(options.clone())).await?;
             let readers = SqlitePoolOptions::new()
-                .max_connections(readers_for_sqlite())
+                .max_connections(sqlite::readers())
                 .acquire_timeout(Duration::from_secs(8))
                 .test_before_acquire(false)
                 .idle_timeout(None)
@@ -234,45 +229,6 @@ impl Db {
         writer.flush().await;
         use_connection(&mut writer.state.lock().await.connection).await
     }
-}
-
-fn sqlite_options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(BUSY)
-        .statement_cache_capacity(600)
-        .pragma("trusted_schema", "OFF")
-        .pragma("temp_store", "MEMORY")
-        .pragma("cache_size", "-8000")
-        .pragma("mmap_size", "1073741824")
-        .row_buffer_size(256)
-        .disable_statement_logging()
-}
-
-/// The one writer changes pages all over the indexes. Room for them, and a log that is carried over less often, let many
-/// changes of a page be written as one; what is mapped into memory would only count twice.
-fn writer_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options.pragma("cache_size", "-64000").pragma("mmap_size", "0").pragma("wal_autocheckpoint", "20000")
-}
-
-/// Servers that start together on a new file: whoever turns it to WAL, or closes it last, locks it whole for a moment, and SQLite
-/// tells the others "busy" at once, whatever their time-out says.
-async fn connect_alone(options: &SqliteConnectOptions) -> Result<SqliteConnection> {
-    let until = Instant::now() + BUSY;
-    loop {
-        match options.connect().await.map_err(StoreError::from) {
-            Err(error) if error.is_busy() && Instant::now() < until => tokio::time::sleep(BUSY / 500).await,
-            outcome => return outcome,
-        }
-    }
-}
-
-fn readers_for_sqlite() -> u32 {
-    std::thread::available_parallelism().map_or(4, |n| (n.get() as u32 * 2).clamp(4, 16))
 }
 
 fn connections_for_postgres() -> u32 {
@@ -481,6 +437,10 @@ impl Session {
     /// what a page would wait for. Less is counted anew as soon as anything was written.
     pub async fn count_many(&mut self, statement: impl Into<Sql>, many: i64) -> Result<i64> {
         let statement = statement.into();
+        // A transaction counts for itself: what it writes down is exact.
+        if matches!(self.inner, Inner::SqliteWrite(_) | Inner::PgWrite(_)) {
+            return Ok(self.value::<i64>(statement).await?.unwrap_or(0));
+        }
         let (shared, key) = (self.shared.clone(), kept::key_of(&statement));
         if shared.kept.was_many(&key) {
             return Ok(many + 1);
@@ -690,8 +650,11 @@ fn postgres_query(statement: Sql) -> sqlx::query::Query<'static, Postgres, PgArg
         added.expect("plain values always encode");
     }
     // The one place where row locks differ: SQLite's single writer needs none.
-    let text =
-        statement.text.replace("/*for update*/", "FOR UPDATE").replace("/*skip locked*/", "FOR UPDATE SKIP LOCKED");
+    let text = statement
+        .text
+        .replace("/*for update*/", "FOR UPDATE")
+        .replace("/*for no key update*/", "FOR NO KEY UPDATE")
+        .replace("/*skip locked*/", "FOR UPDATE SKIP LOCKED");
     sqlx::query_with(AssertSqlSafe(text), arguments)
 }
 

@@ -17,6 +17,7 @@ mod kept;
 mod migrate;
 pub mod search;
 mod sql;
+mod sqlite;
 pub mod statistics;
 mod time;
 
@@ -88,6 +89,12 @@ impl StoreError {
             StoreError::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
             _ => false,
         }
+    }
+
+    /// PostgreSQL broke this transaction off because two waited for each other: the same again may well succeed.
+    pub fn is_overtaken(&self) -> bool {
+        let StoreError::Sqlx(sqlx::Error::Database(error)) = self else { return false };
+        matches!(error.code().as_deref(), Some("40P01" | "40001"))
     }
 
     /// Somebody else has the SQLite file locked (SQLITE_BUSY and what it is made more precise to: recovery, snapshot, time-out).

@@ -388,6 +388,7 @@ pub async fn set_deleted(tx: &mut Tx, actor: &Actor, object: &'static Object, id
             if error.is_unique_violation() { Error::field("", "invalid-duplicate") } else { error.into() }
         },
     )?;
+    (object.after_save)(tx, actor, if deleted { Saved::Deleted(&before) } else { Saved::Restored(&before) }).await?;
     event::record(
         tx,
         Event {

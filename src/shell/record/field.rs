@@ -44,6 +44,10 @@ pub enum Saved<'a> {
     /// New records; a file brings many at once.
     New(&'a [(&'a Draft, Uuid)]),
     Changed(&'a Draft, &'a Loaded),
+    /// Put into the trash.
+    Deleted(&'a Loaded),
+    /// Taken out of it.
+    Restored(&'a Loaded),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -60,6 +60,8 @@ const QUIET_CHUNK_MICROS: u128 = 600_000;
 const QUIET_MICROS: u128 = 2_000;
 const LARGEST_CHUNK: usize = 8_000;
 const SMALLEST_CHUNK: usize = 25;
+/// So often a chunk is tried again that others overtook.
+pub(super) const OVERTAKEN: u8 = 5;
 /// The database looks at what was brought in after so many rows, and whenever there are four times as many.
 const FIRST_LOOK: i64 = 1_000;
 
@@ -200,7 +202,7 @@ impl Run {
         self.names.forget_old();
         let mut refused: HashMap<u64, Vec<FieldError>> = HashMap::new();
         let mut one_by_one = false;
-        let mut waited = 0;
+        let (mut waited, mut overtaken) = (0, 0);
         let (mut tx, outcome) = loop {
             let asked = std::time::Instant::now();
             let mut tx = self.app.db.write().await?;
@@ -210,6 +212,7 @@ impl Run {
             }
             match self.apply(&mut tx, &mut actor, &rows, &refused, one_by_one).await {
                 Ok(outcome) => break (tx, outcome),
+                Err(Halt::Failed(error)) if error.is_overtaken() && overtaken < OVERTAKEN => overtaken += 1,
                 Err(Halt::Failed(error)) => return Err(error),
                 Err(Halt::Together) => {}
                 Err(Halt::Row(number, errors)) => {

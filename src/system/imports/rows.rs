@@ -139,6 +139,7 @@ pub fn extra_cells(columns: usize, row: &Row) -> Option<FieldError> {
 /// What is wrong with a row; an error that is not the row's fault comes back.
 pub fn row_errors(error: Error) -> Result<Vec<FieldError>> {
     match error {
+        error if error.is_overtaken() => Err(error),
         Error::Invalid(errors) => Ok(errors),
         Error::Forbidden => Ok(vec![FieldError::new("", "error-forbidden")]),
         Error::NotFound => Ok(vec![FieldError::new("", "error-not-found")]),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use store::job::{self, Job};
 use store::{Tx, Uuid, event, sql};
 
-use super::engine::{Ended, fail, payload_of};
+use super::engine::{Ended, OVERTAKEN, fail, payload_of};
 use super::sql::{self as rows_sql, Import};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
@@ -46,16 +46,21 @@ async fn all(app: &App, job: &Job) -> Result<Ended> {
         let mut actor = app.actor(&viewer, "import");
         actor.import = Some(import.id);
         let mut refused: HashSet<Uuid> = HashSet::new();
+        let mut overtaken = 0;
         let (mut tx, next) = loop {
             let mut tx = app.db.write().await?;
             if !job::is_ours(&mut tx, job.id, cursor.as_deref()).await? {
                 return Ok(Ended::Lost);
             }
-            match chunk(&mut tx, &actor, &import, object, place, &refused).await? {
-                Chunk::Done(next) => break (tx, next),
+            match chunk(&mut tx, &actor, &import, object, place, &refused).await {
+                Ok(Chunk::Done(next)) => break (tx, next),
                 // What can't be written is rolled back with its chunk and left alone in the next try.
-                Chunk::Refused(record) => refused.insert(record),
-            };
+                Ok(Chunk::Refused(record)) => {
+                    refused.insert(record);
+                }
+                Err(error) if error.is_overtaken() && overtaken < OVERTAKEN => overtaken += 1,
+                Err(error) => return Err(error),
+            }
         };
         let ended = next.is_none() && place.made;
         place = next.unwrap_or(Place { made: true, after: Uuid::nil(), ..place });
@@ -212,9 +217,15 @@ async fn restore(
         return Ok(Outcome::Kept("import-kept-changed"));
     }
     let events = event::of_subject(tx, object.name, record, first - 1, 500).await?;
-    // Newest first: the last value that is put in is the oldest.
+    let followed: HashSet<String> = events
+        .iter()
+        .filter(|event| event.kind == FOLLOWED)
+        .flat_map(|event| event.changes())
+        .map(|change| change.field)
+        .collect();
+    // Newest first: the last value that is put in is the oldest. What has followed another record since stays.
     let mut old: BTreeMap<&'static str, store::Cell> = BTreeMap::new();
-    for change in events.iter().filter(|event| event.kind != FOLLOWED).flat_map(|event| event.changes()) {
+    for change in events.iter().flat_map(|event| event.changes()).filter(|change| !followed.contains(&change.field)) {
         if let Some(field) = object.field(&change.field).filter(|field| field.write != Write::Never) {
             old.insert(field.key, value::from_raw_json(field, &change.old));
         }
@@ -227,6 +238,7 @@ async fn restore(
         Ok(None) => Ok(Outcome::Undone),
         Ok(Some(draft)) => match command::write_change(tx, actor, object, &before, &draft).await {
             Ok(_) => Ok(Outcome::Undone),
+            Err(error) if error.is_overtaken() => Err(error),
             Err(Error::Invalid(_) | Error::Refused { .. }) => Ok(Outcome::Refused),
             Err(error) => Err(error),
         },

@@ -13,7 +13,8 @@ mod stages;
 use axum::response::Response;
 use store::{Tx, Uuid, sql};
 
-use super::history::{By, Changes, note, refuse_stale};
+use super::form::{Reader, Sent};
+use super::history::{By, Changes, conflict_page, note, refuse_stale};
 use super::setup::settings_changed;
 use crate::shell::access::Role;
 use crate::shell::app::App;
@@ -77,6 +78,12 @@ async fn index(viewer: Viewer, asked: Asked) -> Result<Response> {
 
 fn saved(viewer: &Viewer, asked: &Asked, to: &str) -> Response {
     done(asked, to, Some(Toast::success(viewer.locale.text("saved"))))
+}
+
+/// Somebody else changed the same pipeline, stage or price list meanwhile.
+async fn overtaken(app: &App, viewer: &Viewer, asked: &Asked, id: Uuid, sent: &Sent, here: &str) -> Result<Response> {
+    let seen = Reader::of(sent).version();
+    conflict_page(app, viewer, asked, ("settings", id), seen, |_| true, here).await
 }
 
 /// Begins a change of house-wide settings: one at a time, and not over somebody else's change of the same part.

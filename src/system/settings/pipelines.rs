@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use store::{Session, Tx, Uuid, new_id, sql};
 
 use super::stages::{remove_stage, save_stage, show_stage};
-use super::{ADMIN, finish_row, lock, next_version, saved, tabs};
+use super::{ADMIN, finish_row, lock, next_version, overtaken, saved, tabs};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, Result};
@@ -20,7 +20,7 @@ use crate::shell::records::id as parse_id;
 use crate::shell::routes::Routes;
 use crate::shell::viewer::Viewer;
 use crate::system::form::{Input, Reader, Sent, Typed};
-use crate::system::history::{Changes, conflict_page};
+use crate::system::history::Changes;
 use crate::system::setup;
 
 pub(super) const HERE: &str = "/settings/pipelines";
@@ -283,10 +283,7 @@ async fn pipeline_answer(
             let (named, added) = if adding { (&nothing, &typed) } else { (&typed, &nothing) };
             pipeline_page(app, viewer, asked, id, StatusCode::UNPROCESSABLE_ENTITY, named, added).await
         }
-        Err(Error::Conflict(_)) => {
-            let seen = Reader::of(&sent).version();
-            conflict_page(app, viewer, asked, ("settings", id), seen, |_| true, &here).await
-        }
+        Err(Error::Conflict(_)) => overtaken(app, viewer, asked, id, &sent, &here).await,
         Err(error) => Err(error),
     }
 }

@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde_json::Value as Json;
 use store::{Day, Session, Tx, Uuid, new_id, sql};
 
-use super::{ADMIN, finish_row, lock, next_version, saved, tabs};
+use super::{ADMIN, finish_row, lock, next_version, overtaken, saved, tabs};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
@@ -17,7 +17,7 @@ use crate::shell::records::id as parse_id;
 use crate::shell::routes::Routes;
 use crate::shell::viewer::Viewer;
 use crate::system::form::{Input, Reader, Sent, Typed, inputs};
-use crate::system::history::{Changes, conflict_page};
+use crate::system::history::Changes;
 use crate::system::setup::page::currency;
 
 const HERE: &str = "/settings/prices";
@@ -279,11 +279,7 @@ async fn answer(
         Err(Error::Invalid(errors)) => {
             list_page(app, viewer, asked, id, StatusCode::UNPROCESSABLE_ENTITY, &Typed::refused(sent, errors)).await
         }
-        Err(Error::Conflict(_)) => {
-            let seen = Reader::of(&sent).version();
-            let here = format!("{HERE}/{id}");
-            conflict_page(app, viewer, asked, ("settings", id), seen, |_| true, &here).await
-        }
+        Err(Error::Conflict(_)) => overtaken(app, viewer, asked, id, &sent, &format!("{HERE}/{id}")).await,
         Err(error) => Err(error),
     }
 }

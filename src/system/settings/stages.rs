@@ -10,7 +10,7 @@ use store::{Session, Tx, Uuid, new_id, sql};
 use super::pipelines::{
     HERE, PipelineRow, StageRow, pipeline, read_weights, refuse_same_name, stage, stage_inputs, stages_of,
 };
-use super::{finish_row, next_version, saved, tabs};
+use super::{finish_row, next_version, overtaken, saved, tabs};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, Result};
@@ -20,7 +20,7 @@ use crate::shell::record::{Kind, Registry, Write};
 use crate::shell::records::id as parse_id;
 use crate::shell::viewer::Viewer;
 use crate::system::form::{Reader, Sent, Typed, inputs};
-use crate::system::history::{Changes, conflict_page};
+use crate::system::history::Changes;
 
 /// An exit criterion as the form shows it; the last ones are empty, for new ones.
 struct CriterionRow {
@@ -153,11 +153,7 @@ async fn stage_answer(
             };
             stage_page(app, viewer, asked, id, StatusCode::UNPROCESSABLE_ENTITY, &typed).await
         }
-        Err(Error::Conflict(_)) => {
-            let seen = Reader::of(&sent).version();
-            let here = format!("/settings/stages/{id}");
-            conflict_page(app, viewer, asked, ("settings", id), seen, |_| true, &here).await
-        }
+        Err(Error::Conflict(_)) => overtaken(app, viewer, asked, id, &sent, &format!("/settings/stages/{id}")).await,
         Err(error) => Err(error),
     }
 }

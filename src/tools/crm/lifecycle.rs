@@ -18,6 +18,7 @@ const OTHERS: [&str; 2] = ["prospect", "former"];
 /// Makes customers of the accounts whose deals were won.
 pub async fn won(tx: &mut Tx, actor: &Actor, accounts: &BTreeSet<Uuid>) -> Result<()> {
     let accounts: Vec<Uuid> = accounts.iter().copied().collect();
+    lock(tx, &accounts).await?;
     for from in OTHERS {
         for batch in store::batches(&accounts) {
             put(tx, actor, batch, from, "customer").await?;
@@ -29,6 +30,7 @@ pub async fn won(tx: &mut Tx, actor: &Actor, accounts: &BTreeSet<Uuid>) -> Resul
 /// A deal is no longer won. If it was the only one, and the account's state has not been set since by somebody, the account is
 /// again what it was before.
 pub async fn no_longer_won(tx: &mut Tx, actor: &Actor, account: Uuid) -> Result<()> {
+    lock(tx, &[account]).await?;
     const WON: &str = "SELECT id FROM opportunity
         WHERE account_id = $1 AND stage_kind = 'won' AND deleted_at IS NULL LIMIT 1";
     if tx.value::<Uuid>(sql!(WON, account)).await?.is_some() {
@@ -47,15 +49,23 @@ pub async fn no_longer_won(tx: &mut Tx, actor: &Actor, account: Uuid) -> Result<
     Ok(())
 }
 
+/// Two deals of an account that are won and taken back at the same time see each other: one waits here for the other. In the order of
+/// ids, so that nobody waits in a circle.
+async fn lock(tx: &mut Tx, accounts: &[Uuid]) -> Result<()> {
+    for batch in store::batches(accounts) {
+        let mut statement = Sql::new("SELECT id FROM account WHERE id IN (");
+        statement.bind_list(batch.iter().copied()).push(") ORDER BY id /*for no key update*/");
+        tx.all::<(Uuid,)>(statement).await?;
+    }
+    Ok(())
+}
+
 /// Moves those of the accounts that are in one state to another, with an event each.
 async fn put(tx: &mut Tx, actor: &Actor, accounts: &[Uuid], from: &str, to: &str) -> Result<()> {
     let mut statement = Sql::new("UPDATE account SET version = version + 1, lifecycle = ");
     statement.bind(to).push(", updated_at = ").bind(actor.now).push(", updated_by = ").bind(actor.viewer.person);
     statement.push(" WHERE deleted_at IS NULL AND lifecycle = ").bind(from).push(" AND id IN (");
-    for (index, account) in accounts.iter().enumerate() {
-        statement.push(if index == 0 { "" } else { ", " }).bind(*account);
-    }
-    statement.push(") RETURNING id, version");
+    statement.bind_list(accounts.iter().copied()).push(") RETURNING id, version");
     let changed: Vec<(Uuid, i64)> = tx.all(statement).await?;
     let changes = [Change { field: "lifecycle".into(), old: json!(from), new: json!(to) }];
     let events: Vec<Event<'_>> = changed

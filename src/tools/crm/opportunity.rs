@@ -223,6 +223,12 @@ pub fn after_save<'a>(tx: &'a mut Tx, actor: &'a Actor, saved: Saved<'a>) -> Box
         match saved {
             Saved::New(deals) => begin(tx, actor, deals).await,
             Saved::Changed(draft, before) => follow(tx, actor, draft, before).await,
+            // An import that is taken back never happened. What somebody throws away was won all the same.
+            Saved::Deleted(deal) => match won_for(actor, deal).filter(|_| actor.import.is_some()) {
+                Some(account) => lifecycle::no_longer_won(tx, actor, account).await,
+                None => Ok(()),
+            },
+            Saved::Restored(deal) => lifecycle::won(tx, actor, &won_for(actor, deal).into_iter().collect()).await,
         }
     })
 }
@@ -279,6 +285,11 @@ async fn follow_account(tx: &mut Tx, actor: &Actor, draft: &Draft, before: &Load
         lifecycle::won(tx, actor, &BTreeSet::from([account])).await?;
     }
     Ok(())
+}
+
+/// The account of a won deal.
+fn won_for(actor: &Actor, deal: &Loaded) -> Option<Uuid> {
+    deal.id_of("account").filter(|_| kind_after(actor, &Draft::default(), Some(deal)) == Some(StageKind::Won))
 }
 
 fn kind_after(actor: &Actor, draft: &Draft, before: Option<&Loaded>) -> Option<StageKind> {

@@ -131,8 +131,8 @@ impl Risk {
     }
 }
 
-/// An open deal whose close date has passed, or with two other signs of [`Risk`]: one alone (no next step written down, a week
-/// without a call) is true of every other deal and would bury those that need somebody.
+/// An open deal whose close date has passed, or with two other signs of [`Risk`]: one alone (no next step written down, a month
+/// without an entry) is true of every other deal and would bury those that need somebody.
 pub fn at_risk(statement: &mut Sql, viewer: &Viewer, today: Day) {
     statement.push("t.stage_kind = 'open' AND (");
     Risk::Overdue.push(statement, viewer, today);

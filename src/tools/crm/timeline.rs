@@ -12,7 +12,7 @@ use crate::shell::access::Right;
 use crate::shell::error::Result;
 use crate::shell::format;
 use crate::shell::page::{Html, escape, icon};
-use crate::shell::record::{Kind, Object, share, value};
+use crate::shell::record::{FOLLOWED, Kind, Object, share, value};
 use crate::shell::viewer::Viewer;
 
 /// How many entries a page of the timeline shows.
@@ -293,7 +293,7 @@ fn event_entry(
     let shown: Vec<String> = lines.collect();
     *currency = old_currency;
     let kind = text(4);
-    if kind == "updated" && shown.is_empty() {
+    if matches!(kind, "updated" | FOLLOWED) && shown.is_empty() {
         return None;
     }
     let did = locale.text(&format!("timeline-event-{}", kind.replace('_', "-")));
