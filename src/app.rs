@@ -1,13 +1,11 @@
 //! The front door: one line per slice, the table of contents of the house; and the server around it.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -20,6 +18,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::timeout::TimeoutBody;
 
 use crate::shell::api::{self, Api, records};
 use crate::shell::app::App;
@@ -35,6 +34,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "0008_audit", text: include_str!("../migrations/0008_audit.sql") },
     Migration { name: "0010_speed", text: include_str!("../migrations/0010_speed.sql") },
     Migration { name: "0011_lists", text: include_str!("../migrations/0011_lists.sql") },
+    Migration { name: "0012_owners", text: include_str!("../migrations/0012_owners.sql") },
 ];
 
 /// The JSON API: what every kind of record has, then what is particular, a line per slice.
@@ -78,8 +78,11 @@ pub fn router(app: App) -> Router {
 /// At most this many connections at once; more wait at the door.
 const CONNECTIONS: usize = 4096;
 
-/// Serves until the process is told to stop. Headers must arrive within 15 seconds and a connection may not idle for ever,
-/// so that slow clients cannot hold the server (axum's own `serve` sets no such limits).
+/// A body of which nothing more arrives for so long is given up.
+const BODY_IDLES: Duration = Duration::from_secs(30);
+
+/// Serves until the process is told to stop. Headers must arrive within 15 seconds and a body may not stop on its way, so that
+/// slow clients cannot hold the server (axum's own `serve` sets no such limits).
 pub async fn serve(app: App, listener: TcpListener) -> std::io::Result<()> {
     let router = router(app.clone());
     let jobs = tokio::spawn(system::jobs::work(app.clone()));
@@ -100,7 +103,7 @@ pub async fn serve(app: App, listener: TcpListener) -> std::io::Result<()> {
         let router = router.clone();
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(peer);
-            router.clone().oneshot(request.map(Body::new))
+            router.clone().oneshot(request.map(|body| Body::new(TimeoutBody::new(BODY_IDLES, body))))
         });
         let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(15));
@@ -126,11 +129,6 @@ async fn stop_signal() {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }
-}
-
-/// The address a request came from, for rate limits and the audit log.
-pub fn peer_of(request: &Request) -> Option<SocketAddr> {
-    request.extensions().get().copied()
 }
 
 async fn asset(axum::extract::Path(file): axum::extract::Path<String>, headers: HeaderMap) -> Response {

@@ -8,9 +8,20 @@ use store::Instant;
 
 use super::error::{Error, Result};
 
+/// What is left of each key's uses, and when that was reckoned.
+#[derive(Default)]
+struct Buckets {
+    of_key: HashMap<String, (f64, i64)>,
+    swept: i64,
+}
+
+/// More keys than this at once are somebody who makes keys up.
+const KEYS: usize = 100_000;
+const MINUTE: i64 = 60_000_000;
+
 /// A token bucket per key.
 pub struct Limits {
-    buckets: Mutex<HashMap<String, (f64, i64)>>,
+    buckets: Mutex<Buckets>,
     /// Calls of the API that one person may make in a minute.
     api_per_minute: AtomicU32,
 }
@@ -38,12 +49,18 @@ impl Limits {
     /// Errors: [`Error::TooMany`] with the seconds until the next use.
     pub fn take(&self, key: String, per_minute: f64, now: Instant) -> Result<u32> {
         let mut buckets = self.buckets.lock().expect("nobody panics while holding the buckets");
-        if buckets.len() > 50_000 {
-            // Full buckets say nothing: forget them.
-            buckets.retain(|_, (_, last)| now.0 - *last < 60_000_000);
+        if now.0 - buckets.swept >= MINUTE {
+            // Whoever asked for nothing for a minute has all their uses again: a full bucket says nothing.
+            buckets.of_key.retain(|_, (_, last)| now.0 - *last < MINUTE);
+            buckets.swept = now.0;
         }
-        let (left, last) = buckets.entry(key).or_insert((per_minute, now.0));
-        let refilled = (*left + (now.0 - *last).max(0) as f64 / 60e6 * per_minute).min(per_minute);
+        if buckets.of_key.len() >= KEYS && !buckets.of_key.contains_key(&key) {
+            return Err(Error::TooMany {
+                seconds: ((buckets.swept + MINUTE - now.0).max(0) as u64).div_ceil(1_000_000),
+            });
+        }
+        let (left, last) = buckets.of_key.entry(key).or_insert((per_minute, now.0));
+        let refilled = (*left + (now.0 - *last).max(0) as f64 / MINUTE as f64 * per_minute).min(per_minute);
         *last = now.0;
         if refilled < 1.0 {
             *left = refilled;

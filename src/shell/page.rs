@@ -352,6 +352,13 @@ pub fn fragment(body: &impl Template) -> Result<Response> {
     Ok(axum::response::Html(render(body)?.0).into_response())
 }
 
+/// A place to go back to, as a form or an address named it: only a path of our own, or a link could lead out of the house.
+pub fn own_path(asked: &str) -> Option<&str> {
+    let own = asked.starts_with('/') && !asked.starts_with("//") && !asked.contains('\\');
+    // Anything else cannot stand in a header.
+    Some(asked).filter(|asked| own && asked.bytes().all(|byte| byte.is_ascii_graphic()))
+}
+
 /// After an action: a redirect with the toast on the next page; for scripts a redirect by header.
 pub fn done(asked: &Asked, location: &str, toast: Option<Toast>) -> Response {
     let mut response = if asked.fragment {

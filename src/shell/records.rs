@@ -17,7 +17,7 @@ use super::form::{self, Filled, FormBody, Input};
 use super::format;
 use super::list::{self, Shows, can_edit_in_place};
 use super::list_forms::{add_filter, columns_form, filter_form, filter_input, save_view, set_columns, view_form};
-use super::page::{Asked, Html, Page, Toast, done, render, respond_with, toast_event, trigger};
+use super::page::{Asked, Html, Page, Toast, done, own_path, render, respond_with, toast_event, trigger};
 use super::record::command::{self, Source};
 use super::record::{Draft, Field, Kind, Object, Write, query};
 use super::routes::{Policy, Routes};
@@ -217,11 +217,7 @@ async fn create_record(
     match made {
         Ok(id) => {
             let back = get(&pairs, "back");
-            let to = if back.starts_with('/') && !back.starts_with("//") {
-                back.to_owned()
-            } else {
-                format!("/{}/{id}", object.plural)
-            };
+            let to = own_path(back).map_or_else(|| format!("/{}/{id}", object.plural), str::to_owned);
             let toast = Toast::success(viewer.locale.text(&format!("{}-created", object.name)))
                 .with_undo(format!("/{}/{id}/trash", object.plural));
             Ok(done(&asked, &to, Some(toast)))

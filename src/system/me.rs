@@ -196,16 +196,14 @@ async fn store_password(app: &App, viewer: &Viewer, sent: &Sent) -> Result<()> {
             .await?
             .flatten()
     };
-    // Hashing takes tens of milliseconds of work: off the threads that answer everybody else.
-    let hash = tokio::task::spawn_blocking(move || {
+    let hash = people::beside(move || {
         if people::password_fits(stored.as_deref(), &current) {
             people::hash_password(&password)
         } else {
             Err(Error::field("current", "me-password-wrong"))
         }
     })
-    .await
-    .map_err(|error| Error::Internal(error.to_string()))??;
+    .await??;
     let mut tx = app.db.write().await?;
     tx.execute(sql!("UPDATE person SET password_hash = $2, version = version + 1 WHERE id = $1", viewer.person, hash))
         .await?;

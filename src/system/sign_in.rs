@@ -1,10 +1,12 @@
 //! Signing in and out, accepting an invitation, language and theme. Every sign-in, and every failed one of somebody who exists,
 //! is in the audit log.
 
-use axum::Form;
+use std::net::SocketAddr;
+
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
 use serde::Deserialize;
 use store::{Uuid, sql};
 
@@ -13,7 +15,7 @@ use super::people;
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
 use crate::shell::i18n::Locale;
-use crate::shell::page::{Asked, Page, render, respond, respond_with};
+use crate::shell::page::{self, Asked, Page, render, respond, respond_with};
 use crate::shell::routes::{Policy, Routes};
 use crate::shell::viewer::{SECURE_SESSION_COOKIE, SESSION_COOKIE, Viewer, cookie, hash_token, new_token};
 
@@ -47,10 +49,9 @@ struct Next {
     next: String,
 }
 
-/// Only a path of our own is a place to go back to.
+/// Where to go after signing in: a path of our own, else home.
 fn own_path(next: &str) -> &str {
-    let own = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
-    if own { next } else { "/" }
+    page::own_path(next).unwrap_or("/")
 }
 
 pub(super) fn visitor_locale(headers: &HeaderMap, fallback: Locale) -> Locale {
@@ -88,13 +89,19 @@ struct Credentials {
 
 async fn sign_in(
     State(app): State<App>,
+    peer: Option<Extension<SocketAddr>>,
     headers: HeaderMap,
     asked: Asked,
     Form(given): Form<Credentials>,
 ) -> Result<Response> {
-    let email = given.email.trim().to_lowercase();
+    // Nobody has a longer one (RFC 5321), and the limit below remembers what it was asked.
+    let email = Some(given.email.trim().to_lowercase()).filter(|email| email.len() <= 254).unwrap_or_default();
     let now = app.clock.now();
     app.limits.take(format!("sign-in {email}"), 10.0, now)?;
+    // A proxy on the same machine speaks for everybody.
+    if let Some(Extension(peer)) = peer.filter(|Extension(peer)| !peer.ip().is_loopback()) {
+        app.limits.take(format!("sign-in from {}", peer.ip()), 120.0, now)?;
+    }
     let found: Option<(Uuid, Option<String>, String)> = {
         let mut session = app.db.read().await?;
         session
@@ -105,10 +112,7 @@ async fn sign_in(
             .await?
     };
     let (stored, password) = (found.as_ref().and_then(|(_, hash, _)| hash.clone()), given.password.clone());
-    // Hashing takes tens of milliseconds of work: off the threads that answer everybody else.
-    let fits = tokio::task::spawn_blocking(move || people::password_fits(stored.as_deref(), &password))
-        .await
-        .map_err(|error| Error::Internal(error.to_string()))?;
+    let fits = people::beside(move || people::password_fits(stored.as_deref(), &password)).await?;
     match found {
         Some((person, _, state)) if fits && state == "active" => {
             let mut response = Redirect::to(own_path(&given.next)).into_response();
@@ -243,7 +247,7 @@ async fn accept_invitation(
     Form(given): Form<NewPassword>,
 ) -> Result<Response> {
     let (person, name) = invited(&app, &token).await?;
-    let hash = match people::hash_password(&given.password) {
+    let hash = match people::beside(move || people::hash_password(&given.password)).await? {
         Ok(hash) => hash,
         Err(Error::Invalid(errors)) => {
             let locale = visitor_locale(&headers, app.config(0).await?.locale);

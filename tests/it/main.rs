@@ -5,6 +5,7 @@ mod analysis;
 mod api;
 mod backup;
 mod convert;
+mod doors;
 mod files;
 mod hidden;
 mod house;

@@ -22,7 +22,7 @@ pub mod app;
 pub mod database;
 pub mod postgres;
 
-pub use app::{Answer, Person, PersonBuilder, TestApp};
+pub use app::{Answer, Person, PersonBuilder, TestApp, form};
 pub use database::{Database, Folder};
 pub use store::Engine;
 pub use trivet::shell::access::Role;

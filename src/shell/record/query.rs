@@ -109,8 +109,20 @@ pub struct Page {
 /// So many records are many: nobody is shown a greater number.
 pub const MANY: i64 = 1_000;
 /// A page of more than so many is found soonest by going through all records in the order of the list; fewer are collected and
-/// sorted, which takes the same time wherever in the order they stand. Tests turn it down to see both.
-pub static IN_ORDER: AtomicI64 = AtomicI64::new(4_000);
+/// sorted, which takes the same time wherever in the order they stand. [`RECKONED`] from the size of the table; tests set it to
+/// see both.
+pub static IN_ORDER: AtomicI64 = AtomicI64::new(RECKONED);
+pub const RECKONED: i64 = -1;
+
+/// Going in order meets about `limit · all / seen` records until a page of those that may be seen is full. Collecting meets the
+/// `seen` ones, and each costs about three times as much: it is looked up by another index and sorted. Both cost the same at
+/// `seen = √(limit · all / 3)`.
+async fn in_order_from(session: &mut Session, object: &Object, limit: i64) -> Result<i64> {
+    match IN_ORDER.load(Ordering::Relaxed) {
+        RECKONED => Ok((limit.max(1) * session.rows_about(object.table).await? / 3).isqrt()),
+        set => Ok(set),
+    }
+}
 
 /// One page of records.
 pub async fn list(
@@ -123,13 +135,13 @@ pub async fn list(
 ) -> Result<Page> {
     let mut visible = Sql::default();
     (object.visible)(&mut visible, &viewer.scope, Right::Read, "t");
-    let most = IN_ORDER.load(Ordering::Relaxed);
-    let counted = match visible.text.as_str() {
-        "TRUE" | "FALSE" => None,
-        _ if query.finds_few() => None,
-        _ => Some(count(session, viewer, registry, object, query, today, most.max(MANY)).await?),
-    };
-    let in_order = counted.is_some_and(|counted| counted > most);
+    let sees_some = !matches!(visible.text.as_str(), "TRUE" | "FALSE");
+    let (mut counted, mut in_order) = (None, false);
+    if sees_some && !query.finds_few() {
+        let most = in_order_from(session, object, query.limit).await?;
+        let seen = count(session, viewer, registry, object, query, today, most.max(MANY)).await?;
+        (counted, in_order) = (Some(seen), seen > most);
+    }
     let counted = counted.map(|counted| counted.min(MANY + 1));
     // The page is found first, and only its rows are joined with what their references are called.
     let mut page = Sql::new(format!("SELECT t.id FROM {} t", object.table));

@@ -7,10 +7,13 @@ pub mod hand_over;
 mod page;
 mod token;
 
+use std::sync::LazyLock;
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use futures_util::future::BoxFuture;
 use store::{Arg, Cell, Instant, Tx, Uuid, sql};
+use tokio::sync::Semaphore;
 
 use super::history::By;
 use super::setup;
@@ -31,6 +34,15 @@ pub fn hash_password(password: &str) -> Result<String> {
     let hash =
         Argon2::default().hash_password(password.as_bytes()).map_err(|error| Error::Internal(error.to_string()))?;
     Ok(hash.to_string())
+}
+
+/// Runs the hashing of a password beside the threads that answer everybody else: it takes tens of milliseconds and 19 MB. So
+/// many at once as there are cores; more wait, or somebody who only asks to sign in could use up the memory.
+pub async fn beside<T: Send + 'static>(hashing: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    static PLACES: LazyLock<Semaphore> =
+        LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)));
+    let _place = PLACES.acquire().await.expect("the semaphore is never closed");
+    tokio::task::spawn_blocking(hashing).await.map_err(|error| Error::Internal(error.to_string()))
 }
 
 /// Checks a password. Without a stored hash it does the same work, so that unknown people cannot be told by the time it takes.

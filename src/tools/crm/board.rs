@@ -19,7 +19,7 @@ use crate::shell::records::{get, pairs};
 use crate::shell::viewer::Viewer;
 
 /// Cards shown per column at first, and how many more each time.
-const CARDS: i64 = 25;
+const CARDS: i64 = 15;
 
 struct CardView {
     id: Uuid,

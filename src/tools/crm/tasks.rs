@@ -9,7 +9,7 @@ use super::objects::TASK;
 use crate::shell::app::App;
 use crate::shell::error::Result;
 use crate::shell::layers::url_encode;
-use crate::shell::page::{Asked, Page, Toast, done, fragment, toast_event, trigger};
+use crate::shell::page::{Asked, Page, Toast, done, fragment, own_path, toast_event, trigger};
 use crate::shell::record::{Draft, command};
 use crate::shell::records::{get, id, pairs};
 use crate::shell::routes::{Policy, Routes};
@@ -83,6 +83,5 @@ async fn set_status(app: &App, viewer: &Viewer, task: &str, status: &str) -> Res
 fn back(body: &str, query: &str, task: &str) -> String {
     let (body, query) = (pairs(body), pairs(query));
     let asked = [get(&body, "back"), get(&query, "back")].into_iter().find(|back| !back.is_empty()).unwrap_or("");
-    let own = asked.starts_with('/') && !asked.starts_with("//") && !asked.contains(['\\', '\r', '\n']);
-    if own { asked.to_owned() } else { format!("/tasks/{task}") }
+    own_path(asked).map_or_else(|| format!("/tasks/{task}"), str::to_owned)
 }

@@ -38,13 +38,21 @@ pub async fn statements(app: &App, cookie: &str, asks: &[Ask]) -> Result<Vec<Vec
 }
 
 /// Shows what a page asks and how long each statement takes alone.
-pub async fn show(db: &Db, statements: &[Sql]) -> Result<(), String> {
+pub async fn show(db: &Db, statements: &[Sql], plans: bool) -> Result<(), String> {
     let mut session = db.read().await.map_err(|error| error.to_string())?;
     for statement in statements {
         let began = Instant::now();
         let rows = session.all::<Cells>(statement.clone()).await.map_err(|error| error.to_string())?.len();
         let text = statement.text.split_whitespace().collect::<Vec<_>>().join(" ");
         println!("  {:>7.2} ms {rows:>6} rows  {text}", began.elapsed().as_secs_f64() * 1000.0);
+        if plans {
+            let explain = if db.engine() == store::Engine::Sqlite { "EXPLAIN QUERY PLAN " } else { "EXPLAIN " };
+            let mut explained = Sql::new(explain);
+            explained.append(statement.clone());
+            for Cells(step) in session.all::<Cells>(explained).await.map_err(|error| error.to_string())? {
+                println!("             {}", step.last().and_then(store::Cell::text).unwrap_or(""));
+            }
+        }
     }
     Ok(())
 }

@@ -68,6 +68,13 @@ pub enum Ask {
     Post(String, String),
 }
 
+impl Ask {
+    pub fn path(&self) -> &str {
+        let (Ask::Get(path) | Ask::Post(path, _)) = self;
+        path
+    }
+}
+
 /// Times of answers.
 #[derive(Default)]
 pub struct Measured {

@@ -46,10 +46,13 @@ pub struct Arguments {
     /// Shows the statements of each page instead, with the time each takes alone
     #[arg(long)]
     statements: bool,
+    /// With `--statements`: also how the engine goes about each
+    #[arg(long, requires = "statements")]
+    plans: bool,
     /// A fiftieth of the rows, and a short look at each page: shows that everything runs, in about a minute
     #[arg(long)]
     small: bool,
-    /// Keeps the company in this folder (SQLite), and uses the one that is there
+    /// Keeps the company's files in this folder (with its database, if that is SQLite), and uses the company that is there
     #[arg(long)]
     company: Option<PathBuf>,
     /// Also writes the figures into this file, a line of JSON each
@@ -61,6 +64,9 @@ pub struct Arguments {
     #[command(flatten)]
     place: Place,
 }
+
+/// So many addresses of a page are shown with their statements.
+const SHOWN: usize = 5;
 
 impl Arguments {
     fn size(&self) -> Size {
@@ -91,7 +97,7 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
     std::fs::create_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
     let url = arguments.database_url.clone().unwrap_or_else(|| database_url(&data));
     let mut report = Report::begin(arguments.report.as_deref())?;
-    let stands = arguments.database_url.is_none() && data.join("complete").exists();
+    let stands = data.join("complete").exists();
     if !stands {
         fill(&arguments, &url, &data, &mut report).await?;
     }
@@ -101,9 +107,10 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
     if arguments.statements {
         for page in pages.iter().filter(|page| arguments.asks_for(page)) {
             let Asks::Pages(asks) = &page.asks else { continue };
-            println!("{} {}", page.who, page.name);
-            for statements in bare::statements(&app, &page.cookie, asks).await?.iter().take(1) {
-                bare::show(&app.db, statements).await?;
+            let heard = bare::statements(&app, &page.cookie, asks).await?;
+            for (ask, statements) in asks.iter().zip(&heard).take(SHOWN) {
+                println!("{} {} {}", page.who, page.name, ask.path());
+                bare::show(&app.db, statements, arguments.plans).await?;
             }
         }
         return Ok(());
