@@ -14,3 +14,8 @@ CREATE INDEX opportunity_by_owner_stage ON opportunity (owner_id, stage_id, clos
 -- What somebody last changed (home, command palette).
 CREATE INDEX opportunity_by_owner_updated ON opportunity (owner_id, updated_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX account_by_owner_updated ON account (owner_id, updated_at, id) WHERE deleted_at IS NULL;
+
+-- postgres:
+-- The newest records of a kind, whose words are looked at first.
+CREATE INDEX search_doc_newest ON search_doc (kind, subject_id);
+-- end

@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
+use futures_util::{TryFutureExt, TryStreamExt};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePoolOptions, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, FromRow, PgPool, Postgres, Sqlite, SqlitePool};
+use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Executor, FromRow, PgPool, Postgres, Sqlite, SqlitePool};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
 use crate::kept::{self, Kept};
@@ -123,6 +123,8 @@ impl Db {
                 .max_connections(connections_for_postgres())
                 .acquire_timeout(Duration::from_secs(8))
                 .test_before_acquire(false)
+                // A page's statements are over before machine code for them is made.
+                .after_connect(|connection, _| Box::pin(connection.execute("SET jit = off").map_ok(drop)))
                 .connect_with(options)
                 .await?;
             Pool::Postgres(pool)

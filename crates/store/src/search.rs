@@ -125,6 +125,8 @@ pub fn sort_key(name: &str) -> String {
 
 /// The kinds of record that have an index of their own.
 pub const KINDS: [&str; 6] = ["account", "contact", "lead", "opportunity", "product", "activity"];
+/// Those of them with words that not everybody may find them by.
+const WITH_PRIVATE: [&str; 3] = ["account", "contact", "lead"];
 
 /// Replaces what a record is found by.
 pub async fn put(tx: &mut Tx, kind: &str, subject: Uuid, words: &Words, is_new: bool) -> Result<()> {
@@ -137,6 +139,7 @@ pub async fn put(tx: &mut Tx, kind: &str, subject: Uuid, words: &Words, is_new: 
 /// Many records with few statements. On SQLite they must be new.
 pub async fn put_all(tx: &mut Tx, kind: &str, records: &[(Uuid, &Words)]) -> Result<()> {
     debug_assert!(KINDS.contains(&kind));
+    debug_assert!(WITH_PRIVATE.contains(&kind) || records.iter().all(|(_, words)| words.private.is_empty()));
     if tx.engine() == Engine::Sqlite {
         return put_sqlite(tx, kind, records).await;
     }
@@ -260,19 +263,32 @@ pub fn push_match(
             .bind(expression)
             .push(")"),
         Engine::Postgres => statement
-            .push(&format!("search_doc d WHERE d.kind = '{kind}' AND {} @@ CAST(", column(with_private)))
+            .push(&format!("search_doc d WHERE d.kind = '{kind}' AND {} @@ CAST(", column(kind, with_private)))
             .bind(expression)
             .push(" AS tsquery))"),
     };
     true
 }
 
-fn column(with_private: bool) -> &'static str {
-    if with_private { "d.everything" } else { "d.open" }
+/// Kinds without private words have only one index.
+fn column(kind: &str, with_private: bool) -> &'static str {
+    if with_private && WITH_PRIVATE.contains(&kind) { "d.everything" } else { "d.open" }
 }
 
-/// Appends `FROM the records t that match WHERE they do`, in an order in which the newest come first; returns that order. The
-/// words that were written last come first on SQLite, whose index is read no further than the page needs.
+/// PostgreSQL cannot read its index of words in the order of records. It looks through so many of the newest records of a kind;
+/// what is rarer than a page of them is collected through the index and sorted.
+const RECENT: i64 = 20_000;
+
+/// Which of the records that match are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    Newest,
+    /// Those that [`Age::Newest`] passed over. There are none on SQLite.
+    Older,
+}
+
+/// Appends `FROM the records t that match WHERE they do`, in an order in which the newest come first; returns that order. SQLite
+/// reads its index of words no further than the page needs: what was written last comes first.
 pub fn push_newest(
     statement: &mut Sql,
     engine: Engine,
@@ -280,27 +296,45 @@ pub fn push_newest(
     table: &str,
     query: &str,
     with_private: bool,
+    age: Age,
 ) -> Option<&'static str> {
     debug_assert!(KINDS.contains(&kind));
     let expression = expression(engine, query, with_private)?;
-    Some(match engine {
-        Engine::Sqlite => {
+    let column = column(kind, with_private);
+    match (engine, age) {
+        (Engine::Sqlite, Age::Older) => return None,
+        (Engine::Sqlite, Age::Newest) => {
             statement.push(&format!(
                 " FROM search_{kind} s CROSS JOIN search_doc d ON d.rowid = s.rowid CROSS JOIN {table} t ON t.id = d.subject_id
                  WHERE search_{kind} MATCH "
             ));
             statement.bind(expression);
-            " ORDER BY s.rowid DESC"
+            return Some(" ORDER BY s.rowid DESC");
         }
-        Engine::Postgres => {
-            statement.push(&format!(
-                " FROM search_doc d JOIN {table} t ON t.id = d.subject_id WHERE d.kind = '{kind}' AND {} @@ CAST(",
-                column(with_private)
-            ));
-            statement.bind(expression).push(" AS tsquery)");
-            " ORDER BY t.updated_at DESC, t.id DESC"
-        }
-    })
+        (Engine::Postgres, Age::Newest) => statement
+            .push(&format!(
+                " FROM (SELECT d.subject_id, {column} AS words FROM search_doc d WHERE d.kind = '{kind}'
+                        ORDER BY d.subject_id DESC LIMIT {RECENT}) d
+                 JOIN {table} t ON t.id = d.subject_id WHERE d.words @@ CAST("
+            ))
+            .bind(expression)
+            .push(" AS tsquery)"),
+        // `OFFSET 0`: the words first, whatever the planner guesses of them.
+        (Engine::Postgres, Age::Older) => statement
+            .push(&format!(
+                " FROM (SELECT d.subject_id FROM search_doc d WHERE d.kind = '{kind}' AND {column} @@ CAST("
+            ))
+            .bind(expression)
+            .push(&format!(
+                " AS tsquery) AND d.subject_id < (SELECT r.subject_id FROM search_doc r WHERE r.kind = '{kind}'
+                                                   ORDER BY r.subject_id DESC LIMIT 1 OFFSET {})
+                  OFFSET 0) d
+                 JOIN {table} t ON t.id = d.subject_id WHERE TRUE",
+                RECENT - 1
+            )),
+    };
+    // Ids begin with the time at which they were given.
+    Some(" ORDER BY d.subject_id DESC")
 }
 
 /// Appends "the column contains this text", whatever the case. SQLite lowers ASCII letters only and PostgreSQL what its locale

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value as Json, json};
+use store::search::{self, Age};
 use store::{Cell, Cells, Day, Session, Sql, Uuid};
 
 use super::field::{Field, Found, Kind, Object, plain_target};
@@ -457,17 +458,15 @@ fn push_where(
 /// they could feel for its content word by word.
 pub fn push_words(statement: &mut Sql, engine: store::Engine, viewer: &Viewer, object: &'static Object, words: &str) {
     let private = viewer.sees_private(object);
-    if is_indexed_for(viewer, object)
-        && store::search::push_match(statement, engine, object.name, "t.id", words, private)
-    {
+    if is_indexed_for(viewer, object) && search::push_match(statement, engine, object.name, "t.id", words, private) {
         return;
     }
     // Kinds without an index of their own (tasks, people) are few enough to be looked through; names also by sound.
     let title = object.title_field();
     statement.push("(");
-    store::search::push_contains(statement, &format!("t.{}", title.column), words.trim());
+    search::push_contains(statement, &format!("t.{}", title.column), words.trim());
     if title.sort_column == Some("name_key") {
-        let key = store::search::sort_key(words.trim()).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let key = search::sort_key(words.trim()).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
         statement.push(" OR t.name_key LIKE ").bind(format!("{key}%")).push(" ESCAPE '\\'");
     }
     statement.push(")");
@@ -479,33 +478,44 @@ fn is_indexed_for(viewer: &Viewer, object: &'static Object) -> bool {
     object.searched && object.fields.iter().filter(open).all(|field| viewer.sees(object, field.key))
 }
 
-/// Completes `SELECT …` of the records `t` with those that are found by words, or are the one with this id, and that the viewer may
-/// see: the newest, at most `limit`.
-pub fn push_newest(
-    statement: &mut Sql,
-    engine: store::Engine,
+/// `SELECT …` of the records `t` that are found by words, or are the one with this id, and that the viewer may see: the newest, at
+/// most `limit`.
+pub async fn newest(
+    session: &mut Session,
     viewer: &Viewer,
     object: &'static Object,
+    select: &Sql,
     words: &str,
     limit: i64,
-) {
-    let id = words.parse::<Uuid>().ok();
-    let mut order = None;
-    if id.is_none() && is_indexed_for(viewer, object) {
+) -> Result<Vec<Cells>> {
+    let engine = session.engine();
+    let indexed = words.parse::<Uuid>().is_err() && is_indexed_for(viewer, object);
+    let mut rows = Vec::new();
+    for age in [Age::Newest, Age::Older] {
+        let rest = limit - rows.len() as i64;
+        let mut statement = select.clone();
         let private = viewer.sees_private(object);
-        order = store::search::push_newest(statement, engine, object.name, object.table, words, private);
-    }
-    if order.is_none() {
-        statement.push(&format!(" FROM {} t WHERE ", object.table));
-        if let Some(id) = id {
-            statement.push("t.id = ").bind(id);
-        } else {
-            push_words(statement, engine, viewer, object, words);
+        let order = indexed
+            .then(|| search::push_newest(&mut statement, engine, object.name, object.table, words, private, age))
+            .flatten();
+        if rest == 0 || (order.is_none() && age == Age::Older) {
+            break;
         }
+        if order.is_none() {
+            statement.push(&format!(" FROM {} t WHERE ", object.table));
+            match words.parse::<Uuid>() {
+                Ok(id) => {
+                    statement.push("t.id = ").bind(id);
+                }
+                Err(_) => push_words(&mut statement, engine, viewer, object, words),
+            }
+        }
+        statement.push(" AND t.deleted_at IS NULL AND ");
+        (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
+        statement.push(order.unwrap_or(" ORDER BY t.updated_at DESC, t.id DESC")).push(" LIMIT ").bind(rest);
+        rows.extend(session.all::<Cells>(statement).await?);
     }
-    statement.push(" AND t.deleted_at IS NULL AND ");
-    (object.visible)(statement, &viewer.scope, Right::Read, "t");
-    statement.push(order.unwrap_or(" ORDER BY t.updated_at DESC, t.id DESC")).push(" LIMIT ").bind(limit);
+    Ok(rows)
 }
 
 /// The column shown beside a record's name, as SQL on the row `t`; `NULL` when there is none or it is hidden from the viewer.

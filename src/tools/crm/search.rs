@@ -75,19 +75,14 @@ fn counted(viewer: &Viewer, groups: &[Group]) -> String {
     viewer.locale.counted("search-count", count as i64, &[("count", &count.to_string())])
 }
 
-fn matching(engine: store::Engine, viewer: &Viewer, object: &'static Object, words: &str, limit: i64) -> Sql {
-    let title = object.title_field().column;
-    let mut statement = Sql::new(format!("SELECT t.id, t.{title}, {}", query::hint(viewer, object)));
-    query::push_newest(&mut statement, engine, viewer, object, words, limit);
-    statement
-}
-
 async fn records(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Result<Vec<Group>> {
     let mut session = app.db.read().await?;
     let mut groups = Vec::new();
     for object in REGISTRY.objects.iter().copied().filter(|object| viewer.scope.access(object.name).read > Level::None)
     {
-        let rows = session.all::<Cells>(matching(app.db.engine(), viewer, object, words, limit)).await?;
+        let title = object.title_field().column;
+        let select = Sql::new(format!("SELECT t.id, t.{title}, {}", query::hint(viewer, object)));
+        let rows = query::newest(&mut session, viewer, object, &select, words, limit).await?;
         if rows.is_empty() {
             continue;
         }
