@@ -35,6 +35,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "0008_audit", text: include_str!("../migrations/0008_audit.sql") },
     Migration { name: "0010_speed", text: include_str!("../migrations/0010_speed.sql") },
     Migration { name: "0011_lists", text: include_str!("../migrations/0011_lists.sql") },
+    Migration { name: "0013_timeline", text: include_str!("../migrations/0013_timeline.sql") },
 ];
 
 /// The JSON API: what every kind of record has, then what is particular, a line per slice.

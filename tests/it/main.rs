@@ -20,4 +20,5 @@ mod routes;
 mod sharing;
 mod statements;
 mod store;
+mod timeline;
 mod upgrade;

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use store::{Cell, Day, Session, Sql, Uuid, sql};
 
-use super::objects::{ACCOUNT, CONTACT, OPPORTUNITY, TASK};
+use super::objects::{ACCOUNT, ACTIVITY, CONTACT, OPPORTUNITY, TASK};
 use super::timeline::{self, Timeline};
 use super::{convert_page, evidence, files, items};
 use crate::shell::access::{Level, Right};
@@ -107,6 +107,8 @@ struct RecordBody<'a> {
     edited: String,
     may_change: bool,
     may_log: bool,
+    /// The text of an activity is hidden from some: their notes are one line.
+    notes_have_text: bool,
     tab: &'static str,
     tabs: Vec<(&'static str, String)>,
     path: Vec<StageStep>,
@@ -248,6 +250,7 @@ async fn respond_record(
         edited,
         may_change,
         may_log: viewer.may_create("activity") && matches!(object.name, "account" | "contact" | "opportunity" | "lead"),
+        notes_have_text: viewer.sees(&ACTIVITY, "body"),
         tab,
         tabs,
         path,
