@@ -44,6 +44,7 @@ pub fn api() -> Api {
         .merge(records::operations(&tools::crm::REGISTRY))
         .merge(tools::crm::api::operations())
         .merge(tools::crm::file_api::operations())
+        .merge(tools::crm::team_api::operations())
 }
 
 /// Every route of the house.

@@ -20,5 +20,6 @@ mod routes;
 mod sharing;
 mod statements;
 mod store;
+mod team;
 mod timeline;
 mod upgrade;

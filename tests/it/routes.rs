@@ -374,6 +374,10 @@ impl<'a> Trial<'a> {
             app.execute(sql!("INSERT INTO line_item (id, version, opportunity_id, product_id, quantity, unit_price, discount, amount, position) VALUES ($1, 1, $2, $3, 1000, 900, 0, 900, 0)", item, id, product)).await;
             ids.insert("item", item.to_string());
         }
+        if path.contains("/team/{person}") {
+            app.execute(sql!("INSERT INTO account_team (account_id, person_id) VALUES ($1, $2)", id, self.owner.id))
+                .await;
+        }
         if path.contains("/shares/{person}") {
             app.execute(sql!("INSERT INTO record_share (object, record_id, person_id, may_write, created_at) VALUES ($1, $2, $3, $4, 0)", object.name, id, self.owner.id, true)).await;
         }
@@ -535,6 +539,7 @@ impl<'a> Trial<'a> {
             path if path.ends_with("/stage") => json!({ "stage": ids["stage"], "reason": "because" }),
             path if path.ends_with("/items") => json!({ "product": ids["product"], "quantity": "1" }),
             path if path.contains("/evidence/") => json!({ "note": "It was shown" }),
+            path if path.contains("/team/") => json!({ "duty": "Service" }),
             path if path.contains("/shares/") => json!({ "may_write": false }),
             _ if route.method == Method::PATCH => {
                 let title = self.object_of(&route.path).map_or("name", |object| object.title);

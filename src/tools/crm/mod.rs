@@ -28,6 +28,9 @@ mod search;
 pub mod stage;
 pub mod standing;
 mod tasks;
+pub mod team;
+pub mod team_api;
+mod team_pages;
 mod timeline;
 mod visibility;
 
@@ -47,6 +50,7 @@ pub fn routes() -> Routes {
         .merge(convert_page::routes())
         .merge(home::routes())
         .merge(tasks::routes())
+        .merge(team_pages::routes())
         .merge(calendar::routes())
         .merge(analysis::routes());
     for object in REGISTRY.objects.iter().copied() {

@@ -7,7 +7,7 @@ use store::{Cell, Day, Session, Sql, Uuid, sql};
 
 use super::objects::{ACCOUNT, ACTIVITY, CONTACT, OPPORTUNITY, TASK};
 use super::timeline::{self, Timeline};
-use super::{convert_page, evidence, files, items};
+use super::{convert_page, evidence, files, items, team};
 use crate::shell::access::{Level, Right};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
@@ -127,6 +127,7 @@ struct RecordBody<'a> {
     may_task: bool,
     may_share: bool,
     shares: Vec<ShareView>,
+    team: Vec<team::Member>,
     related: Vec<Related>,
     files: Vec<FileView>,
     /// Why the file that was just sent is not among them.
@@ -208,6 +209,7 @@ async fn respond_record(
         if is_deal && viewer.sees(object, "amount") { items::of_deal(&mut session, record).await? } else { Vec::new() };
     let shares =
         if share::is_shared(object) { share::of_visible(&mut session, object, record).await? } else { Vec::new() };
+    let team = if object.name == "account" { team::of_visible(&mut session, record).await? } else { Vec::new() };
     let editor: Option<String> = session
         .value(sql!(
             format!("SELECT p.name FROM {} t JOIN person p ON p.id = t.updated_by WHERE t.id = $1", object.table),
@@ -277,6 +279,7 @@ async fn respond_record(
                 level: locale.text(if share.may_write { "share-write" } else { "share-read" }),
             })
             .collect(),
+        team,
         related,
         files: attachments.into_iter().map(|file| sight.file(file)).collect(),
         refused_file,

@@ -70,12 +70,7 @@ async fn list(State(app): State<App>, viewer: Viewer, Ids([account]): Ids<1>) ->
 }
 
 /// PUT /api/accounts/{id}/team/{person} · who may share the account
-async fn put(
-    State(app): State<App>,
-    viewer: Viewer,
-    Ids([account, person]): Ids<2>,
-    body: Body,
-) -> Result<Answer> {
+async fn put(State(app): State<App>, viewer: Viewer, Ids([account, person]): Ids<2>, body: Body) -> Result<Answer> {
     let joining: Joining = body.read()?;
     let actor = app.actor(&viewer, "api");
     let mut tx = app.db.write().await?;

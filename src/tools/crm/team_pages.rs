@@ -21,10 +21,11 @@ use crate::shell::viewer::Viewer;
 
 pub fn routes() -> Routes {
     let change = Policy::Change("account");
-    Routes::new()
-        .get("/accounts/{id}/team/new", change, new_form)
-        .post("/accounts/{id}/team", change, put)
-        .post("/accounts/{id}/team/{person}/removal", change, remove)
+    Routes::new().get("/accounts/{id}/team/new", change, new_form).post("/accounts/{id}/team", change, put).post(
+        "/accounts/{id}/team/{person}/removal",
+        change,
+        remove,
+    )
 }
 
 /// GET /accounts/{id}/team/new · who may share the account

@@ -9,7 +9,7 @@ use store::event::Change;
 use store::{Cells, Day, Instant, Session, Sql, Uuid};
 
 use super::objects::{ACTIVITY, REGISTRY};
-use super::{activity, files};
+use super::{activity, files, team};
 use crate::shell::access::Right;
 use crate::shell::error::Result;
 use crate::shell::format;
@@ -295,7 +295,7 @@ async fn events(
     raw(session, statement, true, [0, 1]).await
 }
 
-/// The people of events about sharing. Asked only when there are some.
+/// The people of events about sharing and teams. Asked only when there are some.
 async fn names_shared_with(session: &mut Session, rows: &[Raw]) -> Result<HashMap<String, String>> {
     let mut people = HashSet::new();
     let events = rows.iter().filter(|row| row.is_event).map(|row| &row.cells);
@@ -313,12 +313,12 @@ async fn names_shared_with(session: &mut Session, rows: &[Raw]) -> Result<HashMa
 }
 
 fn is_sharing(kind: &str) -> bool {
-    matches!(kind, "shared" | "unshared")
+    matches!(kind, "shared" | "unshared" | "team_joined" | "team_left")
 }
 
-/// Whom the record was shared with, or no longer is.
+/// Whom the record was shared with, or no longer is; who joined or left its team.
 fn shared_with(change: &Change) -> Option<&str> {
-    let is_share = change.field == share::SHARED_WITH;
+    let is_share = matches!(change.field.as_str(), share::SHARED_WITH | team::TEAM_MEMBER);
     change.new.as_str().or(change.old.as_str()).filter(|_| is_share)
 }
 
@@ -391,7 +391,7 @@ fn event_entry(
         "stage" => ("is-accent", "flag"),
         "deleted" => ("is-warn", "trash"),
         "restored" => ("", "arrow-back-up"),
-        "shared" | "unshared" => ("", "user-plus"),
+        "shared" | "unshared" | "team_joined" | "team_left" => ("", "user-plus"),
         "attached" | "detached" => ("", "paperclip"),
         _ => ("", "arrows-exchange"),
     };
