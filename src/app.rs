@@ -45,6 +45,7 @@ pub fn api() -> Api {
         .merge(tools::crm::api::operations())
         .merge(tools::crm::file_api::operations())
         .merge(tools::crm::team_api::operations())
+        .merge(tools::crm::committee_api::operations())
 }
 
 /// Every route of the house.

@@ -56,7 +56,7 @@ const HOUSE_KINDS: [&str; 13] = [
     "created",
     "exported",
 ];
-const RECORD_KINDS: [&str; 14] = [
+const RECORD_KINDS: [&str; 17] = [
     "updated",
     FOLLOWED,
     "deleted",
@@ -69,6 +69,9 @@ const RECORD_KINDS: [&str; 14] = [
     "unshared",
     "team_joined",
     "team_left",
+    "committee_joined",
+    "committee_role",
+    "committee_left",
     "attached",
     "detached",
 ];

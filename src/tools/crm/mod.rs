@@ -10,6 +10,9 @@ pub mod analysis;
 pub mod api;
 mod board;
 mod calendar;
+pub mod committee;
+pub mod committee_api;
+mod committee_pages;
 pub mod convert;
 mod convert_page;
 mod deal_pages;
@@ -51,6 +54,7 @@ pub fn routes() -> Routes {
         .merge(home::routes())
         .merge(tasks::routes())
         .merge(team_pages::routes())
+        .merge(committee_pages::routes())
         .merge(calendar::routes())
         .merge(analysis::routes());
     for object in REGISTRY.objects.iter().copied() {

@@ -8,8 +8,9 @@ use std::collections::{HashMap, HashSet};
 use store::event::Change;
 use store::{Cells, Day, Instant, Session, Sql, Uuid};
 
-use super::objects::{ACTIVITY, REGISTRY};
-use super::{activity, files, team};
+use super::committee_pages::role_name;
+use super::objects::{ACTIVITY, CONTACT, REGISTRY};
+use super::{activity, committee, files, team};
 use crate::shell::access::Right;
 use crate::shell::error::Result;
 use crate::shell::format;
@@ -86,7 +87,7 @@ pub async fn of_record(
     let more = rows.len() as i64 > PAGE;
     rows.truncate(PAGE as usize);
     let older = rows.last().filter(|_| more).map(|row| row.place);
-    let names = names_shared_with(session, &rows).await?;
+    let names = names_in(session, viewer, &rows).await?;
     let mut currencies = HashMap::new();
     let entries = rows.iter().filter_map(|Raw { is_event, cells: Cells(cells), .. }| {
         if !is_event {
@@ -186,7 +187,7 @@ async fn activities(
         shown("contact", "c.name"),
         shown("opportunity", "o.name"),
     ));
-    (super::objects::CONTACT.visible)(&mut statement, &viewer.scope, Right::Read, "c");
+    (CONTACT.visible)(&mut statement, &viewer.scope, Right::Read, "c");
     statement.push(" LEFT JOIN opportunity o ON o.id = t.opportunity_id AND ");
     (super::objects::OPPORTUNITY.visible)(&mut statement, &viewer.scope, Right::Read, "o");
     statement.push(&format!(" WHERE t.{column} = ")).bind(id).push(" AND t.deleted_at IS NULL AND ");
@@ -295,31 +296,48 @@ async fn events(
     raw(session, statement, true, [0, 1]).await
 }
 
-/// The people of events about sharing and teams. Asked only when there are some.
-async fn names_shared_with(session: &mut Session, rows: &[Raw]) -> Result<HashMap<String, String>> {
-    let mut people = HashSet::new();
-    let events = rows.iter().filter(|row| row.is_event).map(|row| &row.cells);
-    for Cells(cells) in events.filter(|Cells(cells)| is_sharing(cells[4].text().unwrap_or(""))) {
+/// Whom events about sharing, teams and committees name: people, and contacts as far as the viewer sees them. Asked only when
+/// there are some, in one statement.
+async fn names_in(session: &mut Session, viewer: &Viewer, rows: &[Raw]) -> Result<HashMap<String, String>> {
+    let (mut people, mut contacts) = (HashSet::new(), HashSet::new());
+    for Raw { cells: Cells(cells), .. } in rows.iter().filter(|row| row.is_event) {
+        let kind = cells[4].text().unwrap_or("");
+        if !names_somebody(kind) {
+            continue;
+        }
         let changes: Vec<Change> = serde_json::from_str(cells[7].text().unwrap_or("")).unwrap_or_default();
-        people.extend(changes.iter().filter_map(shared_with).filter_map(|id| id.parse::<Uuid>().ok()));
+        let named = changes.iter().filter_map(named).filter_map(|id| id.parse::<Uuid>().ok());
+        if kind.starts_with("committee") { contacts.extend(named) } else { people.extend(named) }
     }
-    if people.is_empty() {
+    if people.is_empty() && contacts.is_empty() {
         return Ok(HashMap::new());
     }
     let mut statement = Sql::new("SELECT p.id, p.name FROM person p WHERE p.id IN (");
-    statement.bind_list(people).push(")");
+    push_ids(&mut statement, people);
+    statement.push(") UNION ALL SELECT c.id, c.name FROM contact c WHERE c.id IN (");
+    push_ids(&mut statement, contacts);
+    statement.push(") AND c.deleted_at IS NULL AND ");
+    (CONTACT.visible)(&mut statement, &viewer.scope, Right::Read, "c");
     let names: Vec<(Uuid, String)> = session.all(statement).await?;
     Ok(names.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
 }
 
-fn is_sharing(kind: &str) -> bool {
-    matches!(kind, "shared" | "unshared" | "team_joined" | "team_left")
+fn push_ids(statement: &mut Sql, ids: HashSet<Uuid>) {
+    if ids.is_empty() {
+        statement.push("NULL");
+    } else {
+        statement.bind_list(ids);
+    }
 }
 
-/// Whom the record was shared with, or no longer is; who joined or left its team.
-fn shared_with(change: &Change) -> Option<&str> {
-    let is_share = matches!(change.field.as_str(), share::SHARED_WITH | team::TEAM_MEMBER);
-    change.new.as_str().or(change.old.as_str()).filter(|_| is_share)
+fn names_somebody(kind: &str) -> bool {
+    matches!(kind, "shared" | "unshared" | "team_joined" | "team_left") || kind.starts_with("committee_")
+}
+
+/// Whom the record was shared with, or no longer is; who joined or left its team or committee.
+fn named(change: &Change) -> Option<&str> {
+    let names = matches!(change.field.as_str(), share::SHARED_WITH | team::TEAM_MEMBER | committee::MEMBER);
+    change.new.as_str().or(change.old.as_str()).filter(|_| names)
 }
 
 /// `currency`: what the record's amounts were in after the event; before it, when the event is that they turned.
@@ -351,11 +369,19 @@ fn event_entry(
     if kind == FOLLOWED && subject.name == "task" && page_of.name != "task" {
         return None;
     }
+    if kind.starts_with("committee_") && !committee::is_shown(viewer) {
+        return None;
+    }
     let did = locale.text(&format!("timeline-event-{}", kind.replace('_', "-")));
     let mut line = format!("<b>{}</b> {did}", escape(&who));
-    if is_sharing(kind) {
-        let name = changes.iter().find_map(shared_with).and_then(|id| names.get(id));
+    if names_somebody(kind) {
+        let name = changes.iter().find_map(named).and_then(|id| names.get(id));
         line.push_str(&format!(" {}", escape(name.map_or("—", String::as_str))));
+        // The role of somebody whom the viewer does not know is not told.
+        let role = changes.iter().find(|change| change.field == committee::ROLE).and_then(|change| change.new.as_str());
+        if let Some(role) = role.filter(|_| name.is_some() && viewer.sees(&CONTACT, "buying_role")) {
+            line.push_str(&format!(" <span class=\"change\"><ins>{}</ins></span>", role_name(locale, Some(role))));
+        }
     }
     if let Some(file) = changes.iter().find(|change| change.field == files::FILE) {
         let name = file.new.as_str().or(file.old.as_str()).unwrap_or("—");
@@ -392,6 +418,7 @@ fn event_entry(
         "deleted" => ("is-warn", "trash"),
         "restored" => ("", "arrow-back-up"),
         "shared" | "unshared" | "team_joined" | "team_left" => ("", "user-plus"),
+        "committee_joined" | "committee_role" | "committee_left" => ("", "users"),
         "attached" | "detached" => ("", "paperclip"),
         _ => ("", "arrows-exchange"),
     };
