@@ -4,6 +4,7 @@ mod administration;
 mod analysis;
 mod api;
 mod backup;
+mod bulk;
 mod committee;
 mod convert;
 mod files;

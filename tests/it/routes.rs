@@ -492,6 +492,7 @@ impl<'a> Trial<'a> {
             ("base_currency", "CNY"),
             ("scopes", "read"),
             ("days", "30"),
+            ("at", "0"),
         ]
         .map(|(key, text)| (key.to_owned(), text.to_owned()))
         .to_vec();
