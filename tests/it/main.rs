@@ -16,6 +16,7 @@ mod kit;
 mod lifecycle;
 mod lost_update;
 mod money;
+mod palette;
 mod permission;
 mod record;
 mod routes;
