@@ -35,6 +35,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "0010_speed", text: include_str!("../migrations/0010_speed.sql") },
     Migration { name: "0011_lists", text: include_str!("../migrations/0011_lists.sql") },
     Migration { name: "0012_owners", text: include_str!("../migrations/0012_owners.sql") },
+    Migration { name: "0013_timeline", text: include_str!("../migrations/0013_timeline.sql") },
 ];
 
 /// The JSON API: what every kind of record has, then what is particular, a line per slice.
@@ -43,6 +44,8 @@ pub fn api() -> Api {
         .merge(records::operations(&tools::crm::REGISTRY))
         .merge(tools::crm::api::operations())
         .merge(tools::crm::file_api::operations())
+        .merge(tools::crm::team_api::operations())
+        .merge(tools::crm::committee_api::operations())
 }
 
 /// Every route of the house.

@@ -31,6 +31,7 @@ list-selected = selected
 list-select-matching = Select all { $total } matching
 list-select-none = Clear selection
 list-restore = Restore
+list-restore-row = Restore { $name }
 list-bulk-edit = Edit
 list-bulk-assign = Assign
 list-bulk-export = Export

@@ -40,6 +40,7 @@ nav-imports = Imports
 nav-audit = Audit
 nav-settings = Settings
 nav-help = Help
+palette-api = API reference
 search-or-jump = Search or jump to…
 palette-title = Search and commands
 palette-input = Search records, pages, actions…

@@ -31,6 +31,7 @@ list-selected = 条已选
 list-select-matching = 选择全部 { $total } 条
 list-select-none = 取消选择
 list-restore = 恢复
+list-restore-row = 恢复{ $name }
 list-bulk-edit = 编辑
 list-bulk-assign = 分配
 list-bulk-export = 导出

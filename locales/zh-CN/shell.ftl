@@ -40,6 +40,7 @@ nav-imports = 导入
 nav-audit = 审计
 nav-settings = 设置
 nav-help = 帮助
+palette-api = API 参考
 search-or-jump = 搜索或跳转…
 palette-title = 搜索与命令
 palette-input = 搜索记录、页面、操作，支持拼音…

@@ -7,11 +7,13 @@ use std::collections::HashMap;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use store::{Cell, Uuid};
+use store::{Cell, Sql, Uuid};
 
+use super::access::{Level, Right};
 use super::app::App;
 use super::error::{Error, FieldError, Result};
 use super::form::{self, Filled, Input};
+use super::layers::url_encode;
 use super::list::{self, Asks};
 use super::page::{Asked, Page, Toast, done, render, respond_with};
 use super::record::command::{self, Source};
@@ -80,6 +82,11 @@ pub async fn preview(
     body: String,
 ) -> Result<Response> {
     let pairs = pairs(&body);
+    let access = viewer.scope.access(object.name);
+    let may = if get(&pairs, "action") == "export" { access.export } else { access.write > Level::None };
+    if !may {
+        return Err(Error::NotFound);
+    }
     let ids = chosen(object, &app, &viewer, &pairs).await?;
     if ids.is_empty() {
         return Err(Error::field("id", "invalid-bulk-none"));
@@ -106,7 +113,7 @@ async fn respond_preview(
         HashMap::new()
     } else {
         let mut session = app.db.read().await?;
-        query::versions_allowed(&mut session, viewer, object, &ids, super::access::Right::Write).await?
+        query::versions_allowed(&mut session, viewer, object, &ids, Right::Write).await?
     };
     let changeable = if action == "export" { ids.len() } else { versions.len() };
     let carried = |(id, seen): &Chosen| match seen.or(versions.get(id).copied()) {
@@ -211,7 +218,46 @@ pub async fn apply(
     if stale > 0 {
         text.push_str(&viewer.locale.text_with("bulk-stale", &[("count", &stale.to_string())]));
     }
-    Ok(done(&asked, &format!("/{}?{}", object.plural, get(&pairs, "query")), Some(Toast::success(text))))
+    let mut toast = Toast::success(text);
+    if action == "trash" && changed != "0" {
+        let query = url_encode(get(&pairs, "query"));
+        toast = toast.with_undo(format!("/{}/bulk/undo?at={}&query={query}", object.plural, actor.now.0));
+    }
+    Ok(done(&asked, &format!("/{}?{}", object.plural, get(&pairs, "query")), Some(toast)))
+}
+
+/// POST /{plural}/bulk/undo?at=: takes out of the trash what the person put there at once at that instant, and what still lies
+/// there since.
+pub async fn undo_trash(
+    object: &'static Object,
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    body: String,
+) -> Result<Response> {
+    let mut given = pairs(&body);
+    given.extend(pairs(&asked.query));
+    let at = get(&given, "at").parse::<i64>().ok().filter(|at| *at >= 0);
+    let at = at.ok_or(Error::Refused { status: 400, key: "error-bad-request" })?;
+    let actor = app.actor(&viewer, "page");
+    let mut tx = app.db.write().await?;
+    // Events are found by who made them and from when: their ids begin with the time.
+    let since = Uuid::from_u128(u128::from(at.unsigned_abs() / 1000) << 80);
+    let mut statement = Sql::new(format!("SELECT t.id FROM {} t WHERE t.deleted_at = ", object.table));
+    statement.bind(at).push(" AND t.id IN (SELECT e.subject_id FROM event e WHERE e.actor_id = ").bind(viewer.person);
+    statement.push(" AND e.id >= ").bind(since).push(" AND e.at = ").bind(at);
+    statement.push(&format!(" AND e.kind = 'deleted' AND e.subject_type = '{}') ORDER BY t.id", object.name));
+    let (mut back, mut left) = (0usize, 0usize);
+    for (id,) in tx.all::<(Uuid,)>(statement).await? {
+        match command::set_deleted(&mut tx, &actor, object, id, false).await {
+            Ok(()) => back += 1,
+            Err(Error::NotFound | Error::Forbidden) => left += 1,
+            Err(error) => return Err(error),
+        }
+    }
+    tx.commit().await?;
+    let text = viewer.locale.text_with("bulk-done", &[("changed", &back.to_string()), ("left", &left.to_string())]);
+    Ok(done(&asked, &format!("/{}?{}", object.plural, get(&given, "query")), Some(Toast::success(text))))
 }
 
 async fn set_field(

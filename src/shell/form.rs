@@ -29,6 +29,26 @@ pub struct Input {
     pub prefix: String,
 }
 
+impl Input {
+    /// One that belongs to no field of a record: `team-duty`, with the key `duty`.
+    pub fn plain(form: &str, key: &str, label: String, kind: &'static str) -> Input {
+        Input {
+            id: format!("{form}-{}", key.replace('_', "-")),
+            key: key.into(),
+            label,
+            kind,
+            value: String::new(),
+            required: false,
+            hint: String::new(),
+            error: None,
+            options: Vec::new(),
+            picker: String::new(),
+            wide: true,
+            prefix: String::new(),
+        }
+    }
+}
+
 pub struct Choice {
     pub value: String,
     pub text: String,

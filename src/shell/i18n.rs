@@ -66,6 +66,14 @@ pub fn keys(locale: Locale) -> Vec<String> {
 }
 
 impl Locale {
+    /// The language one may switch to.
+    pub fn other(self) -> Locale {
+        match self {
+            Locale::En => Locale::Zh,
+            Locale::Zh => Locale::En,
+        }
+    }
+
     pub const ALL: [Locale; 2] = [Locale::En, Locale::Zh];
 
     pub fn tag(self) -> &'static str {

@@ -238,6 +238,8 @@ struct ListBody<'a> {
     next_page: Option<String>,
     may_create: bool,
     may_change: bool,
+    /// There is something to be done with records that are ticked.
+    may_pick: bool,
     may_export: bool,
     trash: bool,
     trash_href: String,
@@ -262,6 +264,7 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
     let title = locale.text(&format!("{}-plural", object.name));
     let page = Page::new(&viewer, &asked, title.clone());
     let access = viewer.scope.access(object.name);
+    let may_change = access.write > super::access::Level::None && object.name != "person";
     let shows = Shows { viewer: &viewer, registry: app.registry, object, today };
     let total = if count > COUNT_CAP { format!("{}+", format::grouped(COUNT_CAP)) } else { format::grouped(count) };
     let body = ListBody {
@@ -272,7 +275,14 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         tabs: tabs(&viewer, object, &asks, &saved),
         chips: query.filters.iter().map(|filter| chip(&shows, &asks, filter)).collect(),
         columns: query.fields.iter().map(|field| column(&viewer, object, &asks, &query, field)).collect(),
-        rows: found.rows.iter().map(|row| shows.row(&query.fields, row, true)).collect(),
+        rows: found
+            .rows
+            .iter()
+            .map(|row| match query.trash {
+                true => shows.trashed_row(&query.fields, row),
+                false => shows.row(&query.fields, row, true),
+            })
+            .collect(),
         sums: query.fields.iter().any(|field| field.key == "amount") && !found.rows.is_empty(),
         query: asks.to_query(),
         words: asks.words.clone(),
@@ -281,7 +291,8 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         first_page: query.after.is_some().then(|| asks.with(|_| {})),
         next_page: found.next.map(|cursor| format!("?{}&after={}", asks.to_query(), cursor.to_text())),
         may_create: access.create,
-        may_change: access.write > super::access::Level::None && object.name != "person",
+        may_change,
+        may_pick: may_change || (access.export && !query.trash),
         may_export: access.export,
         trash: query.trash,
         trash_href: asks.with(|asks| asks.trash = !asks.trash),
@@ -417,6 +428,16 @@ impl Shows<'_> {
             .map(|(index, field)| self.cell(fields, row, index, field, &href, may_change))
             .collect();
         RowView { id: row.id, version: row.version, name, href, cells }
+    }
+
+    /// What lies in the trash has no page and is not changed there.
+    fn trashed_row(&self, fields: &[&'static Field], row: &Row) -> RowView {
+        let mut view = self.row(fields, row, false);
+        if let Some(first) = view.cells.first_mut() {
+            let name = row.cells[0].text().unwrap_or("—");
+            first.html = Html(format!("<span class=\"who\">{}{}</span>", square(name, ""), escape(name)));
+        }
+        view
     }
 
     fn cell(

@@ -216,10 +216,7 @@ impl Page {
     }
 
     pub fn other_locale(&self) -> Locale {
-        match self.locale {
-            Locale::En => Locale::Zh,
-            Locale::Zh => Locale::En,
-        }
+        self.locale.other()
     }
 
     fn is_here(&self, href: &str) -> bool {
@@ -235,54 +232,8 @@ impl Page {
         self.viewer.as_ref().map_or(0, |viewer| avatar_colour(&viewer.name))
     }
 
-    /// Only what the viewer may use is in the menu.
     fn navigation(&self) -> Vec<NavGroup> {
-        let Some(viewer) = &self.viewer else { return Vec::new() };
-        let reads = |object: &str| viewer.scope.access(object).read > Level::None;
-        let link = |icon, href, key, go, shown: bool| shown.then_some(NavLink { icon, href, key, go });
-        let sees_audit = viewer.has(Role::Auditor) || viewer.has(Role::Admin);
-        let groups = [
-            (
-                "",
-                vec![
-                    link("home", "/", "nav-home", "h", true),
-                    link("checkbox", "/tasks", "nav-tasks", "t", reads("task")),
-                ],
-            ),
-            (
-                "nav-sell",
-                vec![
-                    link("user-search", "/leads", "nav-leads", "l", reads("lead")),
-                    link("building", "/accounts", "nav-accounts", "a", reads("account")),
-                    link("address-book", "/contacts", "nav-contacts", "n", reads("contact")),
-                    link("layout-kanban", "/board", "nav-board", "b", reads("opportunity")),
-                    link("list", "/opportunities", "nav-opportunities", "o", reads("opportunity")),
-                    link("activity", "/activities", "nav-activities", "v", reads("activity")),
-                    link("calendar", "/calendar", "nav-calendar", "c", reads("task")),
-                    link("package", "/products", "nav-products", "p", reads("product")),
-                ],
-            ),
-            ("nav-analysis-group", vec![link("chart-bar", "/analysis", "nav-analysis", "r", reads("opportunity"))]),
-            (
-                "nav-manage",
-                vec![
-                    link("users-group", "/people", "nav-people", "e", reads("person")),
-                    link(
-                        "upload",
-                        "/imports",
-                        "nav-imports",
-                        "i",
-                        viewer.registry.objects.iter().any(|object| viewer.may_create(object.name)),
-                    ),
-                    link("history", "/audit", "nav-audit", "", sees_audit),
-                ],
-            ),
-        ];
-        groups
-            .into_iter()
-            .map(|(key, links)| NavGroup { key, links: links.into_iter().flatten().collect() })
-            .filter(|group| !group.links.is_empty())
-            .collect()
+        self.viewer.as_ref().map(navigation).unwrap_or_default()
     }
 
     /// What "+ New" offers: icon, URL, message key, letter.
@@ -312,6 +263,61 @@ impl Page {
         })
     }
 }
+
+/// Only what the viewer may use is in the menu.
+pub fn navigation(viewer: &Viewer) -> Vec<NavGroup> {
+    let reads = |object: &str| viewer.scope.access(object).read > Level::None;
+    let link = |icon, href, key, go, shown: bool| shown.then_some(NavLink { icon, href, key, go });
+    let sees_audit = viewer.has(Role::Auditor) || viewer.has(Role::Admin);
+    let groups = [
+        (
+            "",
+            vec![link("home", "/", "nav-home", "h", true), link("checkbox", "/tasks", "nav-tasks", "t", reads("task"))],
+        ),
+        (
+            "nav-sell",
+            vec![
+                link("user-search", "/leads", "nav-leads", "l", reads("lead")),
+                link("building", "/accounts", "nav-accounts", "a", reads("account")),
+                link("address-book", "/contacts", "nav-contacts", "n", reads("contact")),
+                link("layout-kanban", "/board", "nav-board", "b", reads("opportunity")),
+                link("list", "/opportunities", "nav-opportunities", "o", reads("opportunity")),
+                link("activity", "/activities", "nav-activities", "v", reads("activity")),
+                link("calendar", "/calendar", "nav-calendar", "c", reads("task")),
+                link("package", "/products", "nav-products", "p", reads("product")),
+            ],
+        ),
+        ("nav-analysis-group", vec![link("chart-bar", "/analysis", "nav-analysis", "r", reads("opportunity"))]),
+        (
+            "nav-manage",
+            vec![
+                link("users-group", "/people", "nav-people", "e", reads("person")),
+                link(
+                    "upload",
+                    "/imports",
+                    "nav-imports",
+                    "i",
+                    viewer.registry.objects.iter().any(|object| viewer.may_create(object.name)),
+                ),
+                link("history", "/audit", "nav-audit", "", sees_audit),
+            ],
+        ),
+    ];
+    groups
+        .into_iter()
+        .map(|(key, links)| NavGroup { key, links: links.into_iter().flatten().collect() })
+        .filter(|group| !group.links.is_empty())
+        .collect()
+}
+
+/// The sections of the settings, for administrators.
+pub const SETTINGS: [NavLink; 5] = [
+    NavLink { key: "settings-organization", href: "/settings/organization", icon: "building", go: "" },
+    NavLink { key: "settings-access", href: "/settings/access", icon: "shield", go: "" },
+    NavLink { key: "settings-pipelines", href: "/settings/pipelines", icon: "layout-kanban", go: "" },
+    NavLink { key: "settings-rates", href: "/settings/rates", icon: "coins", go: "" },
+    NavLink { key: "settings-prices", href: "/settings/prices", icon: "tag", go: "" },
+];
 
 #[derive(Template)]
 #[template(path = "shell/frame.html")]

@@ -57,11 +57,15 @@ pub fn routes(object: &'static Object) -> Routes {
         .post(&at("/columns"), read, move |viewer, asked, body| set_columns(object, viewer, asked, body))
         .get(&at("/view"), read, move |viewer, asked| view_form(object, viewer, asked))
         .post(&at("/view"), read, move |app, viewer, asked, body| save_view(object, app, viewer, asked, body))
-        .post(&at("/bulk"), change, move |app, viewer, asked, body| {
+        // Who may only export chooses records too: what an action asks for is its own affair.
+        .post(&at("/bulk"), read, move |app, viewer, asked, body| {
             super::bulk::preview(object, app, viewer, asked, body)
         })
         .post(&at("/bulk/apply"), change, move |app, viewer, asked, body| {
             super::bulk::apply(object, app, viewer, asked, body)
+        })
+        .post(&at("/bulk/undo"), change, move |app, viewer, asked, body| {
+            super::bulk::undo_trash(object, app, viewer, asked, body)
         })
         .get(&file("csv"), export, move |app, viewer, asked| {
             export::download(object, FileFormat::Csv, app, viewer, asked)

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use store::{Uuid, sql};
+use store::{Session, Uuid, sql};
 
 use super::app::App;
 use super::error::{Error, FieldError, Result};
@@ -46,6 +46,30 @@ const PEOPLE: &str = "
     SELECT p.id, p.name FROM person p
      WHERE p.deleted_at IS NULL AND p.state <> 'disabled' AND p.id <> $1 ORDER BY p.name_key, p.id LIMIT $2";
 
+/// The input in which a colleague is chosen.
+pub async fn person_input(
+    session: &mut Session,
+    viewer: &Viewer,
+    form: &str,
+    chosen: &str,
+    errors: &[FieldError],
+) -> Result<Input> {
+    let people: Vec<(Uuid, String)> = session.all(sql!(PEOPLE, viewer.person, NAMED)).await?;
+    let options = people.into_iter().map(|(id, text)| {
+        let value = id.to_string();
+        Choice { chosen: value == chosen, value, text }
+    });
+    let error = errors.iter().find(|error| error.field == "person");
+    Ok(Input {
+        value: chosen.to_owned(),
+        required: true,
+        error: error.map(|error| error.text(viewer.locale)),
+        options: options.collect(),
+        picker: "/pick/person".into(),
+        ..Input::plain(form, "person", viewer.locale.text("person"), "picker")
+    })
+}
+
 async fn respond(
     object: &'static Object,
     app: &App,
@@ -60,45 +84,29 @@ async fn respond(
     if !share::rights(&mut session, viewer, object, record).await?.share {
         return Err(Error::Forbidden);
     }
-    let people: Vec<(Uuid, String)> = session.all(sql!(PEOPLE, viewer.person, NAMED)).await?;
+    let text = |key: &str| given.get(key).map_or("", String::as_str);
+    let person = person_input(&mut session, viewer, "share", text("person"), errors).await?;
     drop(session);
     let locale = viewer.locale;
     let at = fields.iter().position(|field| field.key == object.title);
     let name = at.and_then(|at| row.cells[at].text()).unwrap_or("—");
     let title = locale.text_with("share-title", &[("name", name)]);
     let page = Page::new(viewer, asked, title.clone());
-    let text = |key: &str| given.get(key).cloned().unwrap_or_default();
-    let input = |key: &str, label: &str, kind: &'static str, options: Vec<Choice>| Input {
-        id: format!("share-{}", key.replace('_', "-")),
-        key: key.into(),
-        label: locale.text(label),
-        kind,
-        value: text(key),
-        required: true,
-        hint: String::new(),
-        error: errors.iter().find(|error| error.field == key).map(|error| error.text(locale)),
-        options,
-        picker: String::new(),
-        wide: true,
-        prefix: String::new(),
-    };
-    let chosen = text("person");
-    let people = people.into_iter().map(|(id, text)| {
-        let value = id.to_string();
-        Choice { chosen: value == chosen, value, text }
-    });
-    let mut person = input("person", "person", "picker", people.collect());
-    person.picker = "/pick/person".into();
     let may_write = text("may_write") == "true";
     let levels = [("false", "share-read", !may_write), ("true", "share-write", may_write)];
     let levels = levels.map(|(value, key, chosen)| Choice { value: value.into(), text: locale.text(key), chosen });
+    let level = Input {
+        required: true,
+        options: levels.into(),
+        ..Input::plain("share", "may_write", locale.text("share-level"), "select")
+    };
     let body = FormBody {
         page: &page,
         title,
         action: format!("/{}/{record}/shares", object.plural),
         submit: locale.text("record-share"),
         back: format!("/{}/{record}", object.plural),
-        inputs: vec![person, input("may_write", "share-level", "select", levels.into())],
+        inputs: vec![person, level],
         hidden: Vec::new(),
         general: Vec::new(),
         note: locale.text(&format!("share-{}-note", object.name)),

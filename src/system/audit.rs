@@ -56,7 +56,7 @@ const HOUSE_KINDS: [&str; 13] = [
     "created",
     "exported",
 ];
-const RECORD_KINDS: [&str; 12] = [
+const RECORD_KINDS: [&str; 17] = [
     "updated",
     FOLLOWED,
     "deleted",
@@ -67,6 +67,11 @@ const RECORD_KINDS: [&str; 12] = [
     "handed_over",
     "shared",
     "unshared",
+    "team_joined",
+    "team_left",
+    "committee_joined",
+    "committee_role",
+    "committee_left",
     "attached",
     "detached",
 ];

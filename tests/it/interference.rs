@@ -178,7 +178,7 @@ impl Looking<'_> {
             let of = |rest: &str| (format!("{record}{rest}"), format!("{path}{rest}"));
             named.extend(["", "?tab=details", "?tab=related", "/edit", "/field/description"].map(of));
             let of = |rest: &str| (format!("api {record}{rest}"), format!("/api{path}{rest}"));
-            named.extend(["", "/events", "/shares", "/items", "/evidence"].map(of));
+            named.extend(["", "/events", "/shares", "/team", "/committee", "/items", "/evidence"].map(of));
         }
         named
     }

@@ -244,7 +244,7 @@ impl<'a> Eyes<'a> {
             let world = self.world();
             let trash = world.of(name).filter(|record| world.records[*record].in_trash);
             let trash: BTreeSet<usize> = trash.filter(|record| self.house.may_name(self.person, *record)).collect();
-            self.expect(&format!("trash of {plural}"), self.records(&ids_after(&page.body, &open)), trash);
+            self.expect(&format!("trash of {plural}"), self.records(&ids_after(&page.body, "data-row=\"")), trash);
         }
         self.get(&format!("/{plural}"), reads).await;
         if let Some(page) = self.get(&format!("/{plural}.csv?{all}"), rule.export).await {

@@ -374,6 +374,22 @@ impl<'a> Trial<'a> {
             app.execute(sql!("INSERT INTO line_item (id, version, opportunity_id, product_id, quantity, unit_price, discount, amount, position) VALUES ($1, 1, $2, $3, 1000, 900, 0, 900, 0)", item, id, product)).await;
             ids.insert("item", item.to_string());
         }
+        if path.contains("/committee") {
+            let contact = app.create("contact", &self.maker, &[("name", "Target"), ("owner", &owner)]).await;
+            ids.insert("contact", contact.to_string());
+            if path.contains("/{contact}") {
+                app.execute(sql!(
+                    "INSERT INTO opportunity_contact (opportunity_id, contact_id) VALUES ($1, $2)",
+                    id,
+                    contact
+                ))
+                .await;
+            }
+        }
+        if path.contains("/team/{person}") {
+            app.execute(sql!("INSERT INTO account_team (account_id, person_id) VALUES ($1, $2)", id, self.owner.id))
+                .await;
+        }
         if path.contains("/shares/{person}") {
             app.execute(sql!("INSERT INTO record_share (object, record_id, person_id, may_write, created_at) VALUES ($1, $2, $3, $4, 0)", object.name, id, self.owner.id, true)).await;
         }
@@ -476,6 +492,7 @@ impl<'a> Trial<'a> {
             ("base_currency", "CNY"),
             ("scopes", "read"),
             ("days", "30"),
+            ("at", "0"),
         ]
         .map(|(key, text)| (key.to_owned(), text.to_owned()))
         .to_vec();
@@ -491,6 +508,9 @@ impl<'a> Trial<'a> {
                 fields.push(("field".into(), usable.map_or("", |field| field.key).into()));
                 fields.push(("value".into(), String::new()));
             }
+        }
+        if let (Some(contact), true) = (ids.get("contact"), path.ends_with("/committee")) {
+            fields.push(("contact".into(), contact.clone()));
         }
         if path == "/opportunities/{id}" {
             // Its form moves no deal; a move asks for evidence.
@@ -535,6 +555,8 @@ impl<'a> Trial<'a> {
             path if path.ends_with("/stage") => json!({ "stage": ids["stage"], "reason": "because" }),
             path if path.ends_with("/items") => json!({ "product": ids["product"], "quantity": "1" }),
             path if path.contains("/evidence/") => json!({ "note": "It was shown" }),
+            path if path.contains("/committee/") => json!({ "buying_role": "champion" }),
+            path if path.contains("/team/") => json!({ "duty": "Service" }),
             path if path.contains("/shares/") => json!({ "may_write": false }),
             _ if route.method == Method::PATCH => {
                 let title = self.object_of(&route.path).map_or("name", |object| object.title);

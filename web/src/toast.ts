@@ -41,7 +41,8 @@ export function startToasts() {
   on('click', '[data-toast-close]', (_, button) => button.closest('.toast-item')?.remove())
   on('click', '[data-toast-undo]', (_, button) => {
     const url = button.dataset.toastUndo
+    if (!url) return                                 // rendered with the page: its form goes off, and must stay until it has
     button.closest('.toast-item')?.remove()
-    if (url) void send('post', url, { source: document.body, swap: 'none' })
+    void send('post', url, { source: document.body, swap: 'none' })
   })
 }

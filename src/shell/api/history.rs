@@ -27,7 +27,7 @@ const EVENTS: &str = "
      ORDER BY e.id DESC LIMIT $4";
 
 /// Facts in a history that are no field of the record; nobody hides them.
-const FACTS: [&str; 3] = [SHARED_WITH, "evidence", "file"];
+const FACTS: [&str; 4] = [SHARED_WITH, "team_member", "evidence", "file"];
 
 /// Where a page ends: the event's id, and the currency that amounts before it are in.
 struct Place {

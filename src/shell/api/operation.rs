@@ -280,7 +280,7 @@ impl Operation {
 
 /// `/api/a/{id}/b/{other}` → `id`, `other`.
 fn path_names(path: &str) -> impl Iterator<Item = &'static str> + '_ {
-    const NAMES: [&str; 5] = ["id", "item", "person", "criterion", "file"];
+    const NAMES: [&str; 6] = ["id", "item", "person", "contact", "criterion", "file"];
     path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).map(|name| {
         NAMES
             .into_iter()

@@ -483,6 +483,18 @@ pub async fn note(
     kind: &str,
     change: Change,
 ) -> Result<()> {
+    note_all(tx, actor, object, record, kind, &[change]).await
+}
+
+/// As [`note`], with more than one thing to say about it.
+pub async fn note_all(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    record: &Loaded,
+    kind: &str,
+    changes: &[Change],
+) -> Result<()> {
     let event = Event {
         id: new_id(&actor.clock),
         at: actor.now,
@@ -493,7 +505,7 @@ pub async fn note(
         subject_id: record.id,
         account_id: account_of(object, record.id, &Draft::default(), Some(record)),
         version: record.version,
-        changes: &[change],
+        changes,
         reason: None,
     };
     Ok(event::record(tx, event).await?)

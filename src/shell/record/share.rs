@@ -75,7 +75,7 @@ pub async fn rights(session: &mut Session, viewer: &Viewer, object: &'static Obj
 }
 
 /// The record, if the actor may share it.
-async fn load_to_share(tx: &mut Tx, actor: &Actor, object: &'static Object, id: Uuid) -> Result<Loaded> {
+pub async fn load_to_share(tx: &mut Tx, actor: &Actor, object: &'static Object, id: Uuid) -> Result<Loaded> {
     let record = command::load_for_write(tx, actor, object, id).await?;
     let scope = &actor.viewer.scope;
     let mut statement = Sql::new(format!("SELECT t.id FROM {} t WHERE t.id = ", object.table));
@@ -85,6 +85,16 @@ async fn load_to_share(tx: &mut Tx, actor: &Actor, object: &'static Object, id: 
         Some(_) => Ok(record),
         None => Err(Error::Forbidden),
     }
+}
+
+/// Only who works here is given anything.
+pub async fn check_colleague(tx: &mut Tx, person: Uuid) -> Result<()> {
+    let state: Option<String> =
+        tx.value(sql!("SELECT state FROM person WHERE id = $1 AND deleted_at IS NULL", person)).await?;
+    if state.is_none_or(|state| state == "disabled") {
+        return Err(Error::Invalid(vec![FieldError::new("person", "invalid-reference").with("value", person)]));
+    }
+    Ok(())
 }
 
 /// Shares a record with a person, or changes how far.
@@ -97,11 +107,7 @@ pub async fn put(
     may_write: bool,
 ) -> Result<Share> {
     let record = load_to_share(tx, actor, object, id).await?;
-    let state: Option<String> =
-        tx.value(sql!("SELECT state FROM person WHERE id = $1 AND deleted_at IS NULL", person)).await?;
-    if state.is_none_or(|state| state == "disabled") {
-        return Err(Error::Invalid(vec![FieldError::new("person", "invalid-reference").with("value", person)]));
-    }
+    check_colleague(tx, person).await?;
     let before = find(tx, object, id, person).await?;
     if let Some(before) = before.filter(|share| share.may_write == may_write) {
         return Ok(before);

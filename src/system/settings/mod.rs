@@ -38,20 +38,6 @@ pub fn routes() -> Routes {
         .merge(prices::routes())
 }
 
-pub struct Section {
-    key: &'static str,
-    href: &'static str,
-    icon: &'static str,
-}
-
-const SECTIONS: [Section; 5] = [
-    Section { key: "settings-organization", href: "/settings/organization", icon: "building" },
-    Section { key: "settings-access", href: "/settings/access", icon: "shield" },
-    Section { key: "settings-pipelines", href: "/settings/pipelines", icon: "layout-kanban" },
-    Section { key: "settings-rates", href: "/settings/rates", icon: "coins" },
-    Section { key: "settings-prices", href: "/settings/prices", icon: "tag" },
-];
-
 #[derive(askama::Template)]
 #[template(path = "system/settings/tabs.html")]
 struct Tabs<'a> {

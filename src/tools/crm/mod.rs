@@ -10,6 +10,9 @@ pub mod analysis;
 pub mod api;
 mod board;
 mod calendar;
+pub mod committee;
+pub mod committee_api;
+mod committee_pages;
 pub mod convert;
 mod convert_page;
 mod deal_pages;
@@ -28,6 +31,9 @@ mod search;
 pub mod stage;
 pub mod standing;
 mod tasks;
+pub mod team;
+pub mod team_api;
+mod team_pages;
 mod timeline;
 mod visibility;
 
@@ -47,6 +53,8 @@ pub fn routes() -> Routes {
         .merge(convert_page::routes())
         .merge(home::routes())
         .merge(tasks::routes())
+        .merge(team_pages::routes())
+        .merge(committee_pages::routes())
         .merge(calendar::routes())
         .merge(analysis::routes());
     for object in REGISTRY.objects.iter().copied() {

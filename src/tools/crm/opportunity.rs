@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use store::{Arg, Cell, Day, Instant, Sql, Tx, Uuid, new_id, sql};
 
 use super::account::{fill_currency, fill_owner};
-use super::lifecycle;
+use super::{activity, lifecycle};
 use crate::shell::config::{Config, Criterion, Stage, StageKind};
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::{Actor, Draft, Loaded, Saved};
@@ -266,6 +266,10 @@ async fn follow(tx: &mut Tx, actor: &Actor, draft: &Draft, before: &Loaded) -> R
             began
         ))
         .await?;
+    }
+    let account = draft.after(Some(before), "account").id();
+    if account != before.id_of("account") {
+        activity::follow_deal(tx, actor, before.id, account).await?;
     }
     follow_account(tx, actor, draft, before).await
 }

@@ -5,9 +5,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use store::{Cell, Day, Session, Sql, Uuid, sql};
 
-use super::objects::{ACCOUNT, CONTACT, OPPORTUNITY, TASK};
+use super::committee_pages::role_name;
+use super::objects::{ACCOUNT, ACTIVITY, CONTACT, OPPORTUNITY, TASK};
 use super::timeline::{self, Timeline};
-use super::{convert_page, evidence, files, items};
+use super::{committee, convert_page, evidence, files, items, team};
 use crate::shell::access::{Level, Right};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
@@ -52,6 +53,14 @@ struct ShareView {
     person: Uuid,
     name: String,
     level: String,
+}
+
+struct TiedView {
+    id: Uuid,
+    name: String,
+    /// The state of a deal, the job title of a contact.
+    hint: String,
+    role: String,
 }
 
 struct FileView {
@@ -107,6 +116,8 @@ struct RecordBody<'a> {
     edited: String,
     may_change: bool,
     may_log: bool,
+    /// The text of an activity is hidden from some: their notes are one line.
+    notes_have_text: bool,
     tab: &'static str,
     tabs: Vec<(&'static str, String)>,
     path: Vec<StageStep>,
@@ -125,6 +136,10 @@ struct RecordBody<'a> {
     may_task: bool,
     may_share: bool,
     shares: Vec<ShareView>,
+    team: Vec<team::Member>,
+    /// The contacts who decide on a deal; the deals on which a contact decides.
+    tied: Vec<TiedView>,
+    may_tie: bool,
     related: Vec<Related>,
     files: Vec<FileView>,
     /// Why the file that was just sent is not among them.
@@ -206,6 +221,12 @@ async fn respond_record(
         if is_deal && viewer.sees(object, "amount") { items::of_deal(&mut session, record).await? } else { Vec::new() };
     let shares =
         if share::is_shared(object) { share::of_visible(&mut session, object, record).await? } else { Vec::new() };
+    let team = if object.name == "account" { team::of_visible(&mut session, record).await? } else { Vec::new() };
+    let tied = match object.name {
+        "opportunity" => committee::of_deal(&mut session, viewer, record).await?,
+        "contact" => committee::of_contact(&mut session, viewer, record).await?,
+        _ => Vec::new(),
+    };
     let editor: Option<String> = session
         .value(sql!(
             format!("SELECT p.name FROM {} t JOIN person p ON p.id = t.updated_by WHERE t.id = $1", object.table),
@@ -248,6 +269,7 @@ async fn respond_record(
         edited,
         may_change,
         may_log: viewer.may_create("activity") && matches!(object.name, "account" | "contact" | "opportunity" | "lead"),
+        notes_have_text: viewer.sees(&ACTIVITY, "body"),
         tab,
         tabs,
         path,
@@ -274,6 +296,9 @@ async fn respond_record(
                 level: locale.text(if share.may_write { "share-write" } else { "share-read" }),
             })
             .collect(),
+        team,
+        tied: tied.into_iter().map(|tied| sight.tied(tied)).collect(),
+        may_tie: is_deal && may_change && committee::is_shown(viewer),
         related,
         files: attachments.into_iter().map(|file| sight.file(file)).collect(),
         refused_file,
@@ -356,6 +381,20 @@ impl Sight<'_> {
             by: who(file.by_name.as_deref().unwrap_or("")),
             at: format::instant(self.viewer.locale, file.at, &self.viewer.config.zone),
             name: file.name,
+        }
+    }
+
+    fn tied(&self, tied: committee::Tied) -> TiedView {
+        let hint = tied.hint.unwrap_or_default();
+        TiedView {
+            id: tied.id,
+            name: tied.name,
+            role: role_name(self.viewer.locale, tied.buying_role.as_deref()),
+            hint: if self.shows.object.name == "contact" {
+                self.viewer.locale.text(&format!("opportunity-state-{hint}"))
+            } else {
+                hint
+            },
         }
     }
 

@@ -9,7 +9,7 @@ use super::objects::REGISTRY;
 use crate::shell::access::{Level, Right, Role};
 use crate::shell::app::App;
 use crate::shell::error::Result;
-use crate::shell::page::{Asked, Html, Page, fragment, icon, respond};
+use crate::shell::page::{Asked, Html, Page, SETTINGS, fragment, icon, navigation, respond};
 use crate::shell::record::{Object, query};
 use crate::shell::records::{get, pairs};
 use crate::shell::viewer::Viewer;
@@ -19,6 +19,14 @@ pub struct Hit {
     icon: Html,
     text: String,
     hint: String,
+    /// An action rather than a page: what is sent, name and value.
+    given: Option<(&'static str, &'static str)>,
+}
+
+impl Hit {
+    fn page(name: &str, href: String, text: String) -> Hit {
+        Hit { href, icon: icon(name, ""), text, hint: String::new(), given: None }
+    }
 }
 
 pub struct Group {
@@ -103,6 +111,7 @@ fn hit(object: &'static Object, Cells(cells): &Cells) -> Hit {
         icon: icon(object.icon, ""),
         text: cells[1].text().unwrap_or("—").to_owned(),
         hint: cells.get(2).and_then(|cell| cell.text()).unwrap_or("").to_owned(),
+        given: None,
     }
 }
 
@@ -136,50 +145,49 @@ fn fits(text: &str, words: &str) -> bool {
         || store::search::sort_key(text).contains(&store::search::sort_key(words))
 }
 
+/// Pages by name: the menu's own list, and what stands beside it.
 fn pages(viewer: &Viewer, words: &str) -> Option<Group> {
-    let reads = |object: &str| viewer.scope.access(object).read > Level::None;
-    let all = [
-        ("home", "/", "nav-home", true),
-        ("layout-kanban", "/board", "nav-board", reads("opportunity")),
-        ("list", "/opportunities", "nav-opportunities", reads("opportunity")),
-        ("building", "/accounts", "nav-accounts", reads("account")),
-        ("address-book", "/contacts", "nav-contacts", reads("contact")),
-        ("user-search", "/leads", "nav-leads", reads("lead")),
-        ("activity", "/activities", "nav-activities", reads("activity")),
-        ("checkbox", "/tasks", "nav-tasks", reads("task")),
-        ("chart-bar", "/analysis", "nav-analysis", reads("opportunity")),
-        ("users-group", "/people", "nav-people", reads("person")),
-        ("settings", "/settings", "nav-settings", viewer.has(Role::Admin)),
-        ("user-circle", "/me", "me-title", true),
-    ];
-    let hits: Vec<Hit> = all
+    let mut all: Vec<(&str, &str, &str)> = navigation(viewer)
         .into_iter()
-        .filter(|(.., shown)| *shown)
-        .map(|(name, href, key, _)| Hit {
-            href: href.into(),
-            icon: icon(name, ""),
-            text: viewer.locale.text(key),
-            hint: String::new(),
-        })
-        .filter(|hit| fits(&hit.text, words))
-        .take(if words.is_empty() { 4 } else { 6 })
+        .flat_map(|group| group.links)
+        .map(|link| (link.icon, link.href, link.key))
         .collect();
-    (!hits.is_empty()).then(|| Group { title: viewer.locale.text("palette-pages"), hits, all: None })
+    if viewer.has(Role::Admin) {
+        all.push(("settings", "/settings", "nav-settings"));
+        all.extend(SETTINGS.iter().map(|section| (section.icon, section.href, section.key)));
+    }
+    all.extend([
+        ("user-circle", "/me", "me-title"),
+        ("help-circle", "/help", "nav-help"),
+        ("file-text", "/api", "palette-api"),
+    ]);
+    let hits = all.into_iter().map(|(name, href, key)| Hit::page(name, href.into(), viewer.locale.text(key)));
+    group(viewer, "palette-pages", words, hits)
 }
 
+/// What can be done from anywhere: making a record, importing, and what the frame's own buttons do.
 fn actions(viewer: &Viewer, words: &str) -> Option<Group> {
-    let hits: Vec<Hit> = REGISTRY
-        .objects
-        .iter()
-        .filter(|object| viewer.may_create(object.name))
-        .map(|object| Hit {
-            href: format!("/{}/new", object.plural),
-            icon: icon("plus", ""),
-            text: viewer.locale.text(&format!("{}-new", object.name)),
-            hint: String::new(),
-        })
-        .filter(|hit| fits(&hit.text, words))
-        .take(if words.is_empty() { 4 } else { 6 })
-        .collect();
-    (!hits.is_empty()).then(|| Group { title: viewer.locale.text("palette-actions"), hits, all: None })
+    let text = |key: &str| viewer.locale.text(key);
+    let makes = REGISTRY.objects.iter().filter(|object| viewer.may_create(object.name));
+    let makes =
+        makes.map(|object| Hit::page("plus", format!("/{}/new", object.plural), text(&format!("{}-new", object.name))));
+    let import = viewer.may_create_any().then(|| Hit::page("upload", "/imports/new".into(), text("list-import")));
+    let other = viewer.locale.other().tag();
+    let frame = [
+        ("language", "/me/locale", ("locale", other), "switch-language"),
+        ("moon", "/me/theme", ("theme", "dark"), "theme-dark"),
+        ("sun", "/me/theme", ("theme", "light"), "theme-light"),
+        ("logout", "/sign-out", ("", ""), "sign-out"),
+    ];
+    let frame = frame
+        .into_iter()
+        .map(|(name, href, given, key)| Hit { given: Some(given), ..Hit::page(name, href.into(), text(key)) });
+    group(viewer, "palette-actions", words, makes.chain(import).chain(frame))
+}
+
+/// A few of the hits that fit the words.
+fn group(viewer: &Viewer, title: &str, words: &str, hits: impl Iterator<Item = Hit>) -> Option<Group> {
+    let most = if words.is_empty() { 4 } else { 6 };
+    let hits: Vec<Hit> = hits.filter(|hit| fits(&hit.text, words)).take(most).collect();
+    (!hits.is_empty()).then(|| Group { title: viewer.locale.text(title), hits, all: None })
 }

@@ -1,13 +1,16 @@
-//! One timeline of everything (S22): what people did (calls, meetings, visits, mails, notes), and what changed (fields, stages,
-//! owners), newest first. Visibility comes from the subject of each entry; hidden fields are left out.
+//! One timeline of everything (S22): what people did (calls, meetings, visits, mails, notes), what is to be done (tasks), and what
+//! changed (fields, stages, owners), newest first. Whose events stand on it is asked of the records as they hang together now: a
+//! deal brings its whole history along to the account it is given. Visibility comes from the subject of each entry; hidden fields
+//! are left out.
 
 use std::collections::{HashMap, HashSet};
 
 use store::event::Change;
 use store::{Cells, Day, Instant, Session, Sql, Uuid};
 
-use super::files;
-use super::objects::{ACTIVITY, LEAD, REGISTRY};
+use super::committee_pages::role_name;
+use super::objects::{ACTIVITY, CONTACT, REGISTRY};
+use super::{activity, committee, files, team};
 use crate::shell::access::Right;
 use crate::shell::error::Result;
 use crate::shell::format;
@@ -34,8 +37,37 @@ pub struct Entry {
 
 pub struct Timeline {
     pub entries: Vec<Entry>,
-    /// Show what lies before this instant.
-    pub older: Option<i64>,
+    /// Show what lies before this place.
+    pub older: Option<Place>,
+}
+
+/// A place in a timeline. Many entries share an instant (an import writes hundreds at once), so the id belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    at: Instant,
+    id: Uuid,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(to, "{}.{}", self.at.0, self.id)
+    }
+}
+
+impl std::str::FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> std::result::Result<Place, ()> {
+        let (at, id) = text.split_once('.').ok_or(())?;
+        Ok(Place { at: Instant(at.parse().map_err(drop)?), id: id.parse().map_err(drop)? })
+    }
+}
+
+/// A row that an entry may be made of.
+struct Raw {
+    place: Place,
+    is_event: bool,
+    cells: Cells,
 }
 
 /// The timeline of a record that the caller has shown to be visible; its amounts are in this currency today.
@@ -45,17 +77,46 @@ pub async fn of_record(
     object: &'static Object,
     id: Uuid,
     currency: &str,
-    before: Option<i64>,
+    before: Option<Place>,
     today: Day,
 ) -> Result<Timeline> {
-    let mut entries = activities(session, viewer, object, id, before).await?;
-    entries.extend(events(session, viewer, object, id, currency, before).await?);
-    entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
-    let more = entries.len() as i64 > PAGE;
-    entries.truncate(PAGE as usize);
-    let older = entries.last().filter(|_| more).map(|entry| entry.at.0);
+    let mut rows = activities(session, viewer, object, id, before).await?;
+    rows.extend(events(session, viewer, object, id, before).await?);
+    rows.sort_by_key(|row| std::cmp::Reverse(row.place));
+    // Counted before anything is left out for this viewer: an entry that shows nothing does not end the timeline.
+    let more = rows.len() as i64 > PAGE;
+    rows.truncate(PAGE as usize);
+    let older = rows.last().filter(|_| more).map(|row| row.place);
+    let names = names_in(session, viewer, &rows).await?;
+    let mut currencies = HashMap::new();
+    let entries = rows.iter().filter_map(|Raw { is_event, cells: Cells(cells), .. }| {
+        if !is_event {
+            return Some(activity_entry(viewer, object, cells));
+        }
+        let of_deal = cells[10].text().unwrap_or(currency);
+        let in_force = currencies.entry(cells[6].id()).or_insert_with(|| of_deal.to_owned());
+        event_entry(viewer, object, cells, &names, in_force)
+    });
+    let mut entries: Vec<Entry> = entries.collect();
     head_days(viewer, &mut entries, today);
     Ok(Timeline { entries, older })
+}
+
+/// Ends a statement: only what lies before the place, newest first, one more than a page shows.
+fn push_page(statement: &mut Sql, at: &str, id: &str, before: Option<Place>) {
+    if let Some(before) = before {
+        statement.push(&format!(" AND ({at}, {id}) < (")).bind(before.at).push(", ").bind(before.id).push(")");
+    }
+    statement.push(&format!(" ORDER BY {at} DESC, {id} DESC LIMIT ")).bind(PAGE + 1);
+}
+
+async fn raw(session: &mut Session, statement: Sql, is_event: bool, [id, at]: [usize; 2]) -> Result<Vec<Raw>> {
+    let rows = session.all::<Cells>(statement).await?;
+    let place = |Cells(cells): &Cells| Place {
+        at: Instant(cells[at].int().unwrap_or(0)),
+        id: cells[id].id().unwrap_or_default(),
+    };
+    Ok(rows.into_iter().map(|cells| Raw { place: place(&cells), is_event, cells }).collect())
 }
 
 fn head_days(viewer: &Viewer, entries: &mut [Entry], today: Day) {
@@ -92,7 +153,7 @@ fn entry(viewer: &Viewer, at: Instant, mark: &'static str, icon_name: &str, line
     }
 }
 
-/// The column by which activities hang on a kind of record.
+/// The column by which activities and tasks hang on a kind of record.
 fn link_column(object: &Object) -> Option<&'static str> {
     match object.name {
         "account" => Some("account_id"),
@@ -108,8 +169,8 @@ async fn activities(
     viewer: &Viewer,
     object: &'static Object,
     id: Uuid,
-    before: Option<i64>,
-) -> Result<Vec<Entry>> {
+    before: Option<Place>,
+) -> Result<Vec<Raw>> {
     let Some(column) = link_column(object).filter(|_| viewer.sees(&ACTIVITY, object.name)) else {
         return Ok(Vec::new());
     };
@@ -126,149 +187,157 @@ async fn activities(
         shown("contact", "c.name"),
         shown("opportunity", "o.name"),
     ));
-    (super::objects::CONTACT.visible)(&mut statement, &viewer.scope, Right::Read, "c");
+    (CONTACT.visible)(&mut statement, &viewer.scope, Right::Read, "c");
     statement.push(" LEFT JOIN opportunity o ON o.id = t.opportunity_id AND ");
     (super::objects::OPPORTUNITY.visible)(&mut statement, &viewer.scope, Right::Read, "o");
     statement.push(&format!(" WHERE t.{column} = ")).bind(id).push(" AND t.deleted_at IS NULL AND ");
     (ACTIVITY.visible)(&mut statement, &viewer.scope, Right::Read, "t");
-    if let Some(before) = before {
-        statement.push(" AND t.happened_at < ").bind(before);
-    }
-    statement.push(" ORDER BY t.happened_at DESC, t.id DESC LIMIT ").bind(PAGE + 1);
-    let locale = viewer.locale;
-    let rows = session.all::<Cells>(statement).await?;
-    Ok(rows
-        .into_iter()
-        .map(|Cells(cells)| {
-            let text = |at: usize| cells[at].text().unwrap_or("");
-            let kind = text(1).to_owned();
-            let said = locale.text(&format!("timeline-{kind}"));
-            let mut line = format!("<b>{}</b> {said}", escape(text(7)));
-            if !text(8).is_empty() {
-                line.push_str(&format!(
-                    " <a href=\"/contacts/{}\">{}</a>",
-                    cells[10].id().unwrap_or_default(),
-                    escape(text(8))
-                ));
-            }
-            if object.name != "opportunity" && !text(9).is_empty() {
-                line.push_str(&format!(
-                    " · <a href=\"/opportunities/{}\">{}</a>",
-                    cells[11].id().unwrap_or_default(),
-                    escape(text(9))
-                ));
-            }
-            if let Some(minutes) = cells[5].int() {
-                line.push_str(&format!(
-                    " · {}",
-                    locale.text_with("timeline-minutes", &[("count", &minutes.to_string())])
-                ));
-            }
-            let mut body = format!(
-                "<p><a class=\"event-title\" href=\"/activities/{}\">{}</a></p>",
-                cells[0].id().unwrap_or_default(),
-                escape(text(2))
-            );
-            if !text(3).is_empty() {
-                body.push_str(&format!("<p>{}</p>", escape(text(3)).replace('\n', "<br>")));
-            }
-            if !text(6).is_empty() {
-                body.push_str(&format!(
-                    "<p class=\"dim small\">{}: {}</p>",
-                    locale.text("activity-outcome"),
-                    escape(text(6))
-                ));
-            }
-            let icon_name = match kind.as_str() {
-                "call" => "phone",
-                "meeting" => "users",
-                "visit" => "map-pin",
-                "mail" => "mail",
-                _ => "note",
-            };
-            let mark = if kind == "note" { "" } else { "is-good" };
-            entry(viewer, Instant(cells[4].int().unwrap_or(0)), mark, icon_name, line, body)
-        })
-        .collect())
+    push_page(&mut statement, "t.happened_at", "t.id", before);
+    raw(session, statement, false, [0, 4]).await
 }
 
-/// Events of the record itself; for an account also those of what hangs on it, each seen with its own scope.
+fn activity_entry(viewer: &Viewer, object: &'static Object, cells: &[store::Cell]) -> Entry {
+    let locale = viewer.locale;
+    let text = |at: usize| cells[at].text().unwrap_or("");
+    let kind = text(1).to_owned();
+    let said = locale.text(&format!("timeline-{kind}"));
+    let mut line = format!("<b>{}</b> {said}", escape(text(7)));
+    if !text(8).is_empty() {
+        line.push_str(&format!(
+            " <a href=\"/contacts/{}\">{}</a>",
+            cells[10].id().unwrap_or_default(),
+            escape(text(8))
+        ));
+    }
+    if object.name != "opportunity" && !text(9).is_empty() {
+        line.push_str(&format!(
+            " · <a href=\"/opportunities/{}\">{}</a>",
+            cells[11].id().unwrap_or_default(),
+            escape(text(9))
+        ));
+    }
+    if let Some(minutes) = cells[5].int() {
+        line.push_str(&format!(" · {}", locale.text_with("timeline-minutes", &[("count", &minutes.to_string())])));
+    }
+    let mut body = format!(
+        "<p><a class=\"event-title\" href=\"/activities/{}\">{}</a></p>",
+        cells[0].id().unwrap_or_default(),
+        escape(text(2))
+    );
+    let more = activity::beyond_subject(text(2), text(3));
+    if !more.is_empty() {
+        body.push_str(&format!("<p>{}</p>", escape(more).replace('\n', "<br>")));
+    }
+    if !text(6).is_empty() {
+        body.push_str(&format!("<p class=\"dim small\">{}: {}</p>", locale.text("activity-outcome"), escape(text(6))));
+    }
+    let icon_name = match kind.as_str() {
+        "call" => "phone",
+        "meeting" => "users",
+        "visit" => "map-pin",
+        "mail" => "mail",
+        _ => "note",
+    };
+    let mark = if kind == "note" { "" } else { "is-good" };
+    entry(viewer, Instant(cells[4].int().unwrap_or(0)), mark, icon_name, line, body)
+}
+
+/// Kinds whose events also stand on the page of a record they hang on, and the fields by which they do.
+const HANGING: &[(&str, &str, &str)] = &[
+    ("account", "contact", "account"),
+    ("account", "opportunity", "account"),
+    // A lead counts with the account it became.
+    ("account", "lead", "converted_account"),
+    ("account", "task", "account"),
+    ("contact", "task", "contact"),
+    ("opportunity", "task", "opportunity"),
+    ("lead", "task", "lead"),
+];
+
+/// Events of the record itself and of what hangs on it now, each seen with its own scope. Every subject's events are looked up by
+/// its id; their order is that of no index, so that no engine walks through the whole history to find the newest.
 async fn events(
     session: &mut Session,
     viewer: &Viewer,
     object: &'static Object,
     id: Uuid,
-    currency: &str,
-    before: Option<i64>,
-) -> Result<Vec<Entry>> {
+    before: Option<Place>,
+) -> Result<Vec<Raw>> {
     let mut statement = Sql::new(
-        "SELECT e.id, e.at, p.name, e.via, e.kind, e.subject_type, e.subject_id, e.changes, e.reason,
-                COALESCE(o.name, c.name, l.name), COALESCE(o.currency, l.currency)
-           FROM event e LEFT JOIN person p ON p.id = e.actor_id
-           LEFT JOIN opportunity o ON o.id = e.subject_id AND e.subject_type = 'opportunity'
-           LEFT JOIN contact c ON c.id = e.subject_id AND e.subject_type = 'contact'
-           LEFT JOIN lead l ON l.id = e.subject_id AND e.subject_type = 'lead' WHERE ",
+        "SELECT e.id, e.at, p.name, e.via, e.kind, e.subject_type, e.subject_id, e.changes, e.reason, s.name, s.currency
+           FROM (",
     );
-    if object.name == "account" {
-        statement.push("e.account_id = ").bind(id).push(
-            " AND e.subject_type IN ('account', 'contact', 'opportunity', 'lead') AND (e.subject_type = 'account'",
+    let own = format!(
+        "SELECT '{}' AS kind, t.id AS id, t.{} AS name, CAST(NULL AS TEXT) AS currency FROM {} t WHERE t.id = ",
+        object.name,
+        object.title_field().column,
+        object.table
+    );
+    statement.push(&own).bind(id);
+    for (index, (_, kind, key)) in HANGING.iter().filter(|(of, ..)| *of == object.name).enumerate() {
+        let Some(other) = REGISTRY.get(kind).filter(|other| viewer.sees(other, key)) else { continue };
+        let Some(link) = other.field(key) else { continue };
+        let alias = format!("s{index}");
+        let currency = if other.field("currency").is_some() { format!("{alias}.currency") } else { "NULL".into() };
+        let select = format!(
+            " UNION ALL SELECT '{kind}', {alias}.id, {alias}.{}, {currency} FROM {} {alias} WHERE {alias}.{} = ",
+            other.title_field().column,
+            other.table,
+            link.column
         );
-        for (kind, alias) in [("contact", "vc"), ("opportunity", "vo")] {
-            let Some(other) = REGISTRY.get(kind).filter(|other| viewer.sees(other, "account")) else { continue };
-            statement.push(&format!(" OR (e.subject_type = '{kind}' AND e.subject_id IN (SELECT {alias}.id FROM {kind} {alias} WHERE {alias}.account_id = ")).bind(id);
-            statement.push(" AND ");
-            (other.visible)(&mut statement, &viewer.scope, Right::Read, alias);
-            statement.push("))");
-        }
-        // A lead counts with the account it became.
-        if viewer.sees(&LEAD, "converted_account") {
-            statement.push(" OR (e.subject_type = 'lead' AND e.subject_id IN (SELECT vl.id FROM lead vl WHERE vl.id = e.subject_id AND ");
-            (LEAD.visible)(&mut statement, &viewer.scope, Right::Read, "vl");
-            statement.push("))");
-        }
-        statement.push(")");
-    } else {
-        statement.push("e.subject_id = ").bind(id).push(&format!(" AND e.subject_type = '{}'", object.name));
+        statement.push(&select).bind(id).push(" AND ");
+        (other.visible)(&mut statement, &viewer.scope, Right::Read, &alias);
     }
-    if let Some(before) = before {
-        statement.push(" AND e.at < ").bind(before);
-    }
-    statement.push(" ORDER BY e.id DESC LIMIT ").bind(PAGE + 1);
-    let rows = session.all::<Cells>(statement).await?;
-    let names = names_shared_with(session, &rows).await?;
-    let mut currencies = HashMap::new();
-    let entries = rows.into_iter().filter_map(|Cells(cells)| {
-        let of_deal = cells[10].text().unwrap_or(currency);
-        let in_force = currencies.entry(cells[6].id()).or_insert_with(|| of_deal.to_owned());
-        event_entry(viewer, object, &cells, &names, in_force)
-    });
-    Ok(entries.collect())
+    statement.push(
+        ") s CROSS JOIN event e LEFT JOIN person p ON p.id = e.actor_id
+          WHERE e.subject_id = s.id AND e.subject_type = s.kind",
+    );
+    push_page(&mut statement, "e.at", "e.id", before);
+    raw(session, statement, true, [0, 1]).await
 }
 
-/// The people of events about sharing. Asked only when there are some.
-async fn names_shared_with(session: &mut Session, rows: &[Cells]) -> Result<HashMap<String, String>> {
-    let mut people = HashSet::new();
-    for Cells(cells) in rows.iter().filter(|Cells(cells)| is_sharing(cells[4].text().unwrap_or(""))) {
+/// Whom events about sharing, teams and committees name: people, and contacts as far as the viewer sees them. Asked only when
+/// there are some, in one statement.
+async fn names_in(session: &mut Session, viewer: &Viewer, rows: &[Raw]) -> Result<HashMap<String, String>> {
+    let (mut people, mut contacts) = (HashSet::new(), HashSet::new());
+    for Raw { cells: Cells(cells), .. } in rows.iter().filter(|row| row.is_event) {
+        let kind = cells[4].text().unwrap_or("");
+        if !names_somebody(kind) {
+            continue;
+        }
         let changes: Vec<Change> = serde_json::from_str(cells[7].text().unwrap_or("")).unwrap_or_default();
-        people.extend(changes.iter().filter_map(shared_with).filter_map(|id| id.parse::<Uuid>().ok()));
+        let named = changes.iter().filter_map(named).filter_map(|id| id.parse::<Uuid>().ok());
+        if kind.starts_with("committee") { contacts.extend(named) } else { people.extend(named) }
     }
-    if people.is_empty() {
+    if people.is_empty() && contacts.is_empty() {
         return Ok(HashMap::new());
     }
     let mut statement = Sql::new("SELECT p.id, p.name FROM person p WHERE p.id IN (");
-    statement.bind_list(people).push(")");
+    push_ids(&mut statement, people);
+    statement.push(") UNION ALL SELECT c.id, c.name FROM contact c WHERE c.id IN (");
+    push_ids(&mut statement, contacts);
+    statement.push(") AND c.deleted_at IS NULL AND ");
+    (CONTACT.visible)(&mut statement, &viewer.scope, Right::Read, "c");
     let names: Vec<(Uuid, String)> = session.all(statement).await?;
     Ok(names.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
 }
 
-fn is_sharing(kind: &str) -> bool {
-    matches!(kind, "shared" | "unshared")
+fn push_ids(statement: &mut Sql, ids: HashSet<Uuid>) {
+    if ids.is_empty() {
+        statement.push("NULL");
+    } else {
+        statement.bind_list(ids);
+    }
 }
 
-/// Whom the record was shared with, or no longer is.
-fn shared_with(change: &Change) -> Option<&str> {
-    let is_share = change.field == share::SHARED_WITH;
-    change.new.as_str().or(change.old.as_str()).filter(|_| is_share)
+fn names_somebody(kind: &str) -> bool {
+    matches!(kind, "shared" | "unshared" | "team_joined" | "team_left") || kind.starts_with("committee_")
+}
+
+/// Whom the record was shared with, or no longer is; who joined or left its team or committee.
+fn named(change: &Change) -> Option<&str> {
+    let names = matches!(change.field.as_str(), share::SHARED_WITH | team::TEAM_MEMBER | committee::MEMBER);
+    change.new.as_str().or(change.old.as_str()).filter(|_| names)
 }
 
 /// `currency`: what the record's amounts were in after the event; before it, when the event is that they turned.
@@ -296,11 +365,23 @@ fn event_entry(
     if matches!(kind, "updated" | FOLLOWED) && shown.is_empty() {
         return None;
     }
+    // That its tasks came along is told by the deal that moved.
+    if kind == FOLLOWED && subject.name == "task" && page_of.name != "task" {
+        return None;
+    }
+    if kind.starts_with("committee_") && !committee::is_shown(viewer) {
+        return None;
+    }
     let did = locale.text(&format!("timeline-event-{}", kind.replace('_', "-")));
     let mut line = format!("<b>{}</b> {did}", escape(&who));
-    if is_sharing(kind) {
-        let name = changes.iter().find_map(shared_with).and_then(|id| names.get(id));
+    if names_somebody(kind) {
+        let name = changes.iter().find_map(named).and_then(|id| names.get(id));
         line.push_str(&format!(" {}", escape(name.map_or("—", String::as_str))));
+        // The role of somebody whom the viewer does not know is not told.
+        let role = changes.iter().find(|change| change.field == committee::ROLE).and_then(|change| change.new.as_str());
+        if let Some(role) = role.filter(|_| name.is_some() && viewer.sees(&CONTACT, "buying_role")) {
+            line.push_str(&format!(" <span class=\"change\"><ins>{}</ins></span>", role_name(locale, Some(role))));
+        }
     }
     if let Some(file) = changes.iter().find(|change| change.field == files::FILE) {
         let name = file.new.as_str().or(file.old.as_str()).unwrap_or("—");
@@ -308,7 +389,12 @@ fn event_entry(
     }
     if subject.name != page_of.name {
         let id = cells[6].id().unwrap_or_default();
-        line.push_str(&format!(" <a href=\"/{}/{id}\">{}</a>", subject.plural, escape(text(9))));
+        let kind = locale.text(subject.name);
+        line.push_str(&format!(
+            " <a href=\"/{}/{id}\">{}</a> <span class=\"dim\">{kind}</span>",
+            subject.plural,
+            escape(text(9))
+        ));
     }
     if matches!(text(3), "import" | "api" | "job") {
         line.push_str(&format!(" <span class=\"dim\">{}</span>", locale.text(&format!("timeline-via-{}", text(3)))));
@@ -326,11 +412,13 @@ fn event_entry(
         body.push_str(&format!("<p>{}: {}</p>", locale.text("timeline-reason"), escape(text(8))));
     }
     let (mark, icon_name) = match kind {
+        "created" if subject.name == "task" => ("", "checkbox"),
         "created" | "converted" => ("is-accent", "sparkles"),
         "stage" => ("is-accent", "flag"),
         "deleted" => ("is-warn", "trash"),
         "restored" => ("", "arrow-back-up"),
-        "shared" | "unshared" => ("", "user-plus"),
+        "shared" | "unshared" | "team_joined" | "team_left" => ("", "user-plus"),
+        "committee_joined" | "committee_role" | "committee_left" => ("", "users"),
         "attached" | "detached" => ("", "paperclip"),
         _ => ("", "arrows-exchange"),
     };

@@ -1,0 +1,105 @@
+//! The buying committee of a deal in the API.
+
+use axum::extract::State;
+use axum::http::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use store::Uuid;
+
+use super::committee::{self, Tied};
+use super::objects::{BUYING_ROLES, OPPORTUNITY};
+use crate::shell::access::Right;
+use crate::shell::api::{Answer, Api, Body, Ids, Operation, schema_of};
+use crate::shell::app::App;
+use crate::shell::error::{Error, Result};
+use crate::shell::record::query;
+use crate::shell::routes::Policy;
+use crate::shell::viewer::Viewer;
+
+/// The role is left out for somebody from whom the buying roles of contacts are hidden.
+#[derive(Serialize, schemars::JsonSchema)]
+struct CommitteeMember {
+    contact: Uuid,
+    contact_label: String,
+    buying_role: Option<String>,
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Committee {
+    data: Vec<CommitteeMember>,
+}
+
+/// The roles there are, or none.
+fn roles() -> Json {
+    BUYING_ROLES.iter().map(|role| json!(role)).chain([Json::Null]).collect()
+}
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Playing {
+    #[serde(default)]
+    #[schemars(extend("enum" = roles(), "examples" = ["champion"]))]
+    buying_role: Option<String>,
+}
+
+pub fn operations() -> Api {
+    const OF: &str = "opportunity";
+    let one = "/api/opportunities/{id}/committee/{contact}";
+    Api::new()
+        .operation(
+            Operation::get("/api/opportunities/{id}/committee", "listOpportunityCommittee", OF, "api-committee")
+                .policy(Policy::Read(OF))
+                .gives(200, schema_of::<Committee>()),
+            list,
+        )
+        .operation(
+            Operation::new(Method::PUT, one, "joinOpportunityCommittee", OF, "api-committee-join")
+                .policy(Policy::Change(OF))
+                .takes(schema_of::<Playing>())
+                .gives(200, schema_of::<CommitteeMember>()),
+            put,
+        )
+        .operation(
+            Operation::new(Method::DELETE, one, "leaveOpportunityCommittee", OF, "api-committee-leave")
+                .policy(Policy::Change(OF))
+                .gives_nothing(204),
+            delete,
+        )
+}
+
+fn shown(tied: Tied) -> CommitteeMember {
+    CommitteeMember { contact: tied.id, contact_label: tied.name, buying_role: tied.buying_role }
+}
+
+/// GET /api/opportunities/{id}/committee · who reads the deal; only contacts whom they may see
+async fn list(State(app): State<App>, viewer: Viewer, Ids([deal]): Ids<1>) -> Result<Answer> {
+    let mut session = app.db.read().await?;
+    if !query::allowed(&mut session, &viewer, &OPPORTUNITY, deal, Right::Read).await? {
+        return Err(Error::NotFound);
+    }
+    let committee = committee::of_deal(&mut session, &viewer, deal).await?;
+    Ok(Answer::ok(json!(Committee { data: committee.into_iter().map(shown).collect() })))
+}
+
+/// PUT /api/opportunities/{id}/committee/{contact} · who may change the deal and sees the contact
+async fn put(State(app): State<App>, viewer: Viewer, Ids([deal, contact]): Ids<2>, body: Body) -> Result<Answer> {
+    let playing: Playing = body.read()?;
+    let role = playing.buying_role.as_deref();
+    if role.is_some_and(|role| !BUYING_ROLES.contains(&role)) {
+        return Err(Error::malformed("buying_role", "invalid-json-type"));
+    }
+    let actor = app.actor(&viewer, "api");
+    let mut tx = app.db.write().await?;
+    let tied = committee::put(&mut tx, &actor, deal, contact, role).await?;
+    tx.commit().await?;
+    Ok(Answer::ok(json!(shown(tied))))
+}
+
+/// DELETE /api/opportunities/{id}/committee/{contact} · who may change the deal and sees the contact
+async fn delete(State(app): State<App>, viewer: Viewer, Ids([deal, contact]): Ids<2>) -> Result<Answer> {
+    let actor = app.actor(&viewer, "api");
+    let mut tx = app.db.write().await?;
+    committee::remove(&mut tx, &actor, deal, contact).await?;
+    tx.commit().await?;
+    Ok(Answer::nothing())
+}

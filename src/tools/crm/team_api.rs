@@ -1,0 +1,89 @@
+//! The team of an account in the API.
+
+use axum::extract::State;
+use axum::http::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::Uuid;
+
+use super::team;
+use crate::shell::api::{Answer, Api, Body, Ids, Operation, schema_of, shape};
+use crate::shell::app::App;
+use crate::shell::error::Result;
+use crate::shell::routes::Policy;
+use crate::shell::viewer::Viewer;
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct TeamMember {
+    person: Uuid,
+    person_label: String,
+    duty: Option<String>,
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Team {
+    data: Vec<TeamMember>,
+}
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Joining {
+    #[serde(default)]
+    #[schemars(length(max = 60), extend("pattern" = shape::Lexis::Line.pattern()))]
+    duty: Option<String>,
+}
+
+pub fn operations() -> Api {
+    const OF: &str = "account";
+    let one = "/api/accounts/{id}/team/{person}";
+    Api::new()
+        .operation(
+            Operation::get("/api/accounts/{id}/team", "listAccountTeam", OF, "api-team")
+                .policy(Policy::Read(OF))
+                .gives(200, schema_of::<Team>()),
+            list,
+        )
+        .operation(
+            Operation::new(Method::PUT, one, "joinAccountTeam", OF, "api-team-join")
+                .policy(Policy::Change(OF))
+                .takes(schema_of::<Joining>())
+                .gives(200, schema_of::<TeamMember>()),
+            put,
+        )
+        .operation(
+            Operation::new(Method::DELETE, one, "leaveAccountTeam", OF, "api-team-leave")
+                .policy(Policy::Change(OF))
+                .gives_nothing(204),
+            delete,
+        )
+}
+
+fn shown(member: team::Member) -> TeamMember {
+    TeamMember { person: member.person_id, person_label: member.person_name, duty: member.duty }
+}
+
+/// GET /api/accounts/{id}/team · who reads the account
+async fn list(State(app): State<App>, viewer: Viewer, Ids([account]): Ids<1>) -> Result<Answer> {
+    let mut session = app.db.read().await?;
+    let members = team::of_account(&mut session, &viewer, account).await?;
+    Ok(Answer::ok(json!(Team { data: members.into_iter().map(shown).collect() })))
+}
+
+/// PUT /api/accounts/{id}/team/{person} · who may share the account
+async fn put(State(app): State<App>, viewer: Viewer, Ids([account, person]): Ids<2>, body: Body) -> Result<Answer> {
+    let joining: Joining = body.read()?;
+    let actor = app.actor(&viewer, "api");
+    let mut tx = app.db.write().await?;
+    let member = team::put(&mut tx, &actor, account, person, joining.duty.as_deref()).await?;
+    tx.commit().await?;
+    Ok(Answer::ok(json!(shown(member))))
+}
+
+/// DELETE /api/accounts/{id}/team/{person} · who may share the account
+async fn delete(State(app): State<App>, viewer: Viewer, Ids([account, person]): Ids<2>) -> Result<Answer> {
+    let actor = app.actor(&viewer, "api");
+    let mut tx = app.db.write().await?;
+    team::remove(&mut tx, &actor, account, person).await?;
+    tx.commit().await?;
+    Ok(Answer::nothing())
+}

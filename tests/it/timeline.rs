@@ -1,0 +1,212 @@
+//! The timeline: everything of an account, wherever it hung at the time; each entry once, however many share an instant. On both
+//! engines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use store::{Uuid, sql};
+use testkit::{Person, Role, TestApp, on_both};
+use trivet::shell::record::command;
+
+use crate::hidden::hide;
+
+async fn seller(app: &TestApp) -> Person {
+    app.person("Lin Yan").role(Role::Seller).create().await
+}
+
+/// The entries of a page of the timeline, as markup.
+fn entries(page: &str) -> Vec<String> {
+    let list = page.split("<ol class=\"timeline\"").nth(1).unwrap_or("").split("</ol>").next().unwrap_or("");
+    list.split("<li class=\"event\">").skip(1).map(str::to_owned).collect()
+}
+
+/// Every entry of a timeline, page by page, and how many pages it took.
+async fn whole(app: &TestApp, person: &Person, path: &str) -> (Vec<String>, usize) {
+    let (mut all, mut next, mut pages) = (Vec::new(), Some(path.to_owned()), 0);
+    while let Some(path) = next {
+        let page = app.get(person, &path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert!(page.statements <= 12, "{path}: {} statements", page.statements);
+        all.extend(entries(&page.body));
+        pages += 1;
+        assert!(pages < 50, "the timeline has an end");
+        let older = page.body.split("?before=").nth(1).and_then(|rest| rest.split('"').next());
+        next = older.map(|before| format!("{}?before={before}", path.split('?').next().unwrap_or_default()));
+    }
+    (all, pages)
+}
+
+fn on(entries: &[String], text: &str) -> usize {
+    entries.iter().filter(|entry| entry.contains(text)).count()
+}
+
+#[test]
+fn entries_of_one_instant_are_each_found_once() {
+    on_both(async |app| {
+        let lin = seller(app).await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        // As an import writes them: the clock stands still between the rows.
+        let object = app.object("activity");
+        let actor = app.actor(&lin).await;
+        let mut tx = app.db.write().await.expect("a transaction");
+        let mut drafts = Vec::new();
+        for number in 0..95 {
+            let inputs = BTreeMap::from([
+                ("kind".to_owned(), "call".to_owned()),
+                ("subject".to_owned(), format!("Call {number:03}")),
+                ("account".to_owned(), account.to_string()),
+            ]);
+            let draft =
+                command::read_inputs(object, &actor.viewer, &inputs, None, command::Source::Strict).expect("inputs");
+            let known = &mut command::Known::default();
+            drafts.push(command::prepare_new(&mut tx, &actor, object, draft, known).await.expect("they may be made"));
+        }
+        command::write_new(&mut tx, &actor, object, &drafts).await.expect("they are made");
+        tx.commit().await.expect("it is stored");
+        for number in 0..40 {
+            app.contact(&lin, &format!("Contact {number:03}"), account).await;
+        }
+        app.execute(sql!("UPDATE activity SET happened_at = (SELECT MAX(happened_at) FROM activity)")).await;
+        app.execute(sql!("UPDATE event SET at = (SELECT MAX(happened_at) FROM activity)")).await;
+        let (all, pages) = whole(app, &lin, &format!("/accounts/{account}")).await;
+        let different: BTreeSet<&String> = all.iter().collect();
+        assert_eq!((all.len(), different.len(), pages), (95 + 40 + 1, 95 + 40 + 1, 5));
+        for number in 0..95 {
+            assert_eq!(on(&all, &format!(">Call {number:03}<")), 1, "call {number}");
+        }
+    });
+}
+
+#[test]
+fn what_a_viewer_may_not_see_does_not_end_the_timeline() {
+    on_both(async |app| {
+        let lin = seller(app).await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        app.activity(&lin, "The first call", account).await;
+        for number in 0..40 {
+            app.clock.advance(60);
+            let text = format!("+86 21 5566 {number:04}");
+            app.try_update("account", &lin, account, None, &[("phone", &text)]).await.expect("it is theirs");
+        }
+        hide(app, "account", &["phone"], "seller").await;
+        // The first request after a change of settings reads them anew.
+        app.get(&lin, "/me").await;
+        let (all, _) = whole(app, &lin, &format!("/accounts/{account}")).await;
+        assert_eq!(on(&all, "The first call"), 1);
+        assert_eq!(on(&all, "5566"), 0);
+        // A place that nobody gave is the newest.
+        let page = app.get(&lin, &format!("/accounts/{account}?before=yesterday")).await;
+        assert_eq!(page.status, 200);
+    });
+}
+
+#[test]
+fn a_deal_brings_its_history_along_to_its_account() {
+    on_both(async |app| {
+        let lin = seller(app).await;
+        let (first, second) = (app.account(&lin, "Harbour").await, app.account(&lin, "Lighthouse").await);
+        let deal = app
+            .create("opportunity", &lin, &[("name", "Forty seats"), ("amount", "100"), ("close_date", "2026-12-24")])
+            .await;
+        let hangs = deal.to_string();
+        let call =
+            app.create("activity", &lin, &[("kind", "call"), ("subject", "Early call"), ("opportunity", &hangs)]).await;
+        let task = app.create("task", &lin, &[("subject", "Send the offer"), ("opportunity", &hangs)]).await;
+        app.clock.advance(60);
+        app.try_update("opportunity", &lin, deal, None, &[("next_step", "Call again")]).await.expect("it is theirs");
+        let account_of = async |table: &str, id: Uuid| {
+            app.value::<Option<Uuid>>(sql!(format!("SELECT account_id FROM {table} WHERE id = $1"), id)).await.flatten()
+        };
+        let shows = async |account: Uuid| {
+            let (all, _) = whole(app, &lin, &format!("/accounts/{account}")).await;
+            ["Early call", ">Send the offer<", "Call again"].map(|text| on(&all, text))
+        };
+        assert_eq!((shows(first).await, shows(second).await), ([0, 0, 0], [0, 0, 0]));
+        for (here, there) in [(first, second), (second, first)] {
+            app.clock.advance(60);
+            let account = here.to_string();
+            app.try_update("opportunity", &lin, deal, None, &[("account", &account)]).await.expect("it is theirs");
+            assert_eq!((shows(here).await, shows(there).await), ([1, 1, 1], [0, 0, 0]));
+            assert_eq!((account_of("activity", call).await, account_of("task", task).await), (Some(here), Some(here)));
+        }
+        let told = "SELECT COUNT(*) FROM event WHERE kind = 'followed' AND subject_type IN ('activity', 'task')";
+        assert_eq!(app.value::<i64>(told).await, Some(4), "each has its event");
+        assert_eq!(app.value::<i64>(sql!("SELECT version FROM task WHERE id = $1", task)).await, Some(3));
+        app.try_update("opportunity", &lin, deal, None, &[("account", "")]).await.expect("it is theirs");
+        assert_eq!((account_of("activity", call).await, account_of("task", task).await), (None, None));
+    });
+}
+
+#[test]
+fn tasks_stand_on_the_timelines_of_what_they_belong_to_for_those_who_see_them() {
+    on_both(async |app| {
+        let lin = seller(app).await;
+        let wu = app.person("Wu Di").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Harbour").await;
+        let contact = app.contact(&lin, "Wang Fang", account).await;
+        let lead = app.lead(&lin, "Zhao Min").await;
+        let deal = app.opportunity(&lin, "Forty seats", account).await;
+        let of = async |field: &str, id: Uuid| {
+            app.create("task", &lin, &[("subject", "Ask the board"), (field, &id.to_string())]).await
+        };
+        for (field, plural, id) in [
+            ("contact", "contacts", contact),
+            ("lead", "leads", lead),
+            ("opportunity", "opportunities", deal),
+            ("account", "accounts", account),
+        ] {
+            let task = of(field, id).await;
+            let answer = app.post_form(&lin, &format!("/tasks/{task}/done"), &[]).await;
+            assert_eq!(answer.status, 303);
+            let (all, _) = whole(app, &lin, &format!("/{plural}/{id}")).await;
+            let about = on(&all, &format!("href=\"/tasks/{task}\""));
+            assert_eq!(about, 2, "made and ticked off: {plural}");
+        }
+        // A colleague with whom the account is shared does not see whose tasks they are not.
+        let share = [("person", wu.id.to_string())];
+        let share: Vec<(&str, &str)> = share.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        app.post_form(&lin, &format!("/accounts/{account}/shares"), &share).await;
+        let (all, _) = whole(app, &wu, &format!("/accounts/{account}")).await;
+        assert!(!all.is_empty());
+        assert_eq!((on(&all, "Ask the board"), on(&all, "/tasks/"), on(&all, "Forty seats")), (0, 0, 0));
+    });
+}
+
+#[test]
+fn a_quick_note_keeps_every_line() {
+    on_both(async |app| {
+        let lin = seller(app).await;
+        let account = app.account(&lin, "Harbour").await;
+        let path = format!("/accounts/{account}");
+        assert!(app.get(&lin, &path).await.has("<textarea id=\"note\" name=\"body\""));
+        let note = async |text: &str| {
+            let id = account.to_string();
+            let fields = [("kind", "note"), ("account", id.as_str()), ("back", path.as_str()), ("body", text)];
+            app.post_form(&lin, "/activities", &fields).await
+        };
+        let newest = async |column: &str| {
+            let select = format!("SELECT {column} FROM activity ORDER BY id DESC LIMIT 1");
+            app.value::<Option<String>>(select.as_str()).await.flatten().unwrap_or_default()
+        };
+        let text = "They will decide in spring.\r\nThe budget is there.\r\n\r\nAsk Wang Fang.";
+        let answer = note(text).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (303, path.as_str()), "{}", answer.body);
+        assert_eq!(
+            (newest("subject").await, newest("body").await),
+            ("They will decide in spring.".into(), text.into())
+        );
+        let (all, _) = whole(app, &lin, &path).await;
+        assert_eq!((on(&all, "They will decide in spring."), on(&all, "Ask Wang Fang.")), (1, 1));
+        assert_eq!(all[0].matches("They will decide in spring.").count(), 1, "not said twice: {}", all[0]);
+        // A long line is shortened in the subject only.
+        let long = "长".repeat(450);
+        assert_eq!(note(&format!("\n  {long}\nand more")).await.status, 303);
+        let subject = newest("subject").await;
+        assert_eq!((subject.chars().count(), subject.ends_with('…')), (200, true));
+        assert!(newest("body").await.contains(&long));
+        // Nothing was said.
+        assert_eq!(note(" \n ").await.status, 422);
+        // From whom the text is hidden they write one line.
+        hide(app, "activity", &["body"], "seller").await;
+        assert!(app.get(&lin, &path).await.has("<input id=\"note\" name=\"subject\""));
+    });
+}
