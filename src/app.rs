@@ -43,6 +43,8 @@ pub fn api() -> Api {
         .merge(records::operations(&tools::crm::REGISTRY))
         .merge(tools::crm::api::operations())
         .merge(tools::crm::file_api::operations())
+        .merge(tools::crm::overview_api::operations())
+        .merge(system::people::api::operations())
 }
 
 /// Every route of the house.
