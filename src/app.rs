@@ -46,6 +46,8 @@ pub fn api() -> Api {
         .merge(tools::crm::file_api::operations())
         .merge(tools::crm::team_api::operations())
         .merge(tools::crm::committee_api::operations())
+        .merge(tools::crm::overview_api::operations())
+        .merge(system::people::api::operations())
 }
 
 /// Every route of the house.

@@ -88,7 +88,7 @@ pub async fn download(
     viewer: Viewer,
     asked: Asked,
 ) -> Result<Response> {
-    answer(object, format, app, viewer, &asked.query, Vec::new()).await
+    answer_page(object, format, app, viewer, &asked.query, Vec::new()).await
 }
 
 /// POST /{plural}.csv and /{plural}.xlsx: the records that were ticked.
@@ -104,10 +104,10 @@ pub async fn download_chosen(
     if only.is_empty() {
         return Err(Error::field("id", "invalid-bulk-none"));
     }
-    answer(object, format, app, viewer, get(&pairs, "query"), only).await
+    answer_page(object, format, app, viewer, get(&pairs, "query"), only).await
 }
 
-async fn answer(
+async fn answer_page(
     object: &'static Object,
     format: FileFormat,
     app: App,
@@ -115,17 +115,20 @@ async fn answer(
     asked: &str,
     only: Vec<Uuid>,
 ) -> Result<Response> {
-    app.limits.take(format!("export {}", viewer.person), PER_MINUTE, app.clock.now())?;
     let query = {
         let mut session = app.db.read().await?;
         let saved = list::saved_views(&mut session, &viewer, object).await?;
         list::settle(&viewer, object, Asks::parse(asked), &saved)?.query
     };
-    let today = viewer.config.today(app.clock.now());
-    let name = format!("{}-{today}.{}", object.plural, format.extension());
-    let export = Export { object, viewer, query, only, format, via: "page", asked: asked.to_owned() };
-    let body = export.body(&app).await?;
-    let mut response = body.into_response();
+    answer(&app, Export { object, viewer, query, only, format, via: "page", asked: asked.to_owned() }).await
+}
+
+/// The file as a download, for pages and programs.
+pub async fn answer(app: &App, export: Export) -> Result<Response> {
+    app.limits.take(format!("export {}", export.viewer.person), PER_MINUTE, app.clock.now())?;
+    let today = export.viewer.config.today(app.clock.now());
+    let (format, name) = (export.format, format!("{}-{today}.{}", export.object.plural, export.format.extension()));
+    let mut response = export.body(app).await?.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

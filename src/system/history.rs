@@ -27,6 +27,10 @@ impl By {
     pub fn page(viewer: &Viewer) -> By {
         By { person: Some(viewer.person), via: "page" }
     }
+
+    pub fn api(viewer: &Viewer) -> By {
+        By { person: Some(viewer.person), via: "api" }
+    }
 }
 
 /// What changed; a value that stayed the same is no change.

@@ -4,11 +4,12 @@ use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use store::{Day, Instant, Session, Uuid, new_id, sql};
+use store::{Day, Instant, Session, Uuid, sql};
 
 use super::form::{Input, Reader, Sent, Typed, inputs};
 use super::history::{By, Changes, note};
 use super::people::command::{self, Which};
+use super::people::token::{self, Wanted};
 use super::people::{self, PASSWORD_LENGTH, SessionView, session_by_key, sessions_of};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
@@ -16,7 +17,7 @@ use crate::shell::format;
 use crate::shell::page::{Asked, Html, Page, Toast, done, render, respond_with};
 use crate::shell::records::id as parse_id;
 use crate::shell::routes::{Policy, Routes};
-use crate::shell::viewer::{Viewer, hash_token, new_token};
+use crate::shell::viewer::Viewer;
 
 pub fn routes() -> Routes {
     Routes::new()
@@ -259,24 +260,10 @@ async fn store_token(app: &App, viewer: &Viewer, sent: &Sent) -> Result<String> 
         form.wrong("expires", "refused-token-in-the-past");
     }
     form.finish()?;
-    // The prefix lets scanners for leaked secrets know what they found.
-    let token = format!("trivet_{}", new_token());
+    let expires_at = last_day.map(|day| Instant::start_of(day.plus(1), &viewer.config.zone));
     let mut tx = app.db.write().await?;
-    tx.execute(sql!(
-        "INSERT INTO api_token (id, person_id, name, token_hash, scopes, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        new_id(&app.clock),
-        viewer.person,
-        &name,
-        hash_token(&token),
-        scopes,
-        now,
-        last_day.map(|day| Instant::start_of(day.plus(1), &viewer.config.zone))
-    ))
-    .await?;
-    let mut changes = Changes::default();
-    changes.add("token", serde_json::Value::Null, name);
-    let person = ("person", viewer.person);
-    note(&mut tx, &app.clock, By::page(viewer), "token_created", person, 0, &changes.0).await?;
+    let wanted = Wanted { name: &name, scopes, expires_at };
+    let token = token::issue(&mut tx, &app.clock, By::page(viewer), viewer.person, wanted).await?;
     tx.commit().await?;
     Ok(token)
 }

@@ -97,31 +97,31 @@ fn gather_keys(value: &Json, into: &mut Vec<String>) {
 // ---- a company to try it on
 
 /// One person per role, named by it, each with a token; the seller reports to the manager.
-struct Company<'a> {
-    app: &'a TestApp,
-    tokens: BTreeMap<&'static str, String>,
+pub struct Company<'a> {
+    pub app: &'a TestApp,
+    pub tokens: BTreeMap<&'static str, String>,
 }
 
-struct Reply {
-    answer: Answer,
-    status: u16,
-    body: Json,
+pub struct Reply {
+    pub answer: Answer,
+    pub status: u16,
+    pub body: Json,
 }
 
 impl Reply {
     fn of(answer: Answer) -> Reply {
         Reply { status: answer.status.as_u16(), body: serde_json::from_str(&answer.body).unwrap_or(Json::Null), answer }
     }
-    fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         self.answer.header(name).unwrap_or("")
     }
-    fn id(&self) -> String {
+    pub fn id(&self) -> String {
         self.body["id"].as_str().unwrap_or_else(|| panic!("an id: {}", self.body)).to_owned()
     }
 }
 
 impl<'a> Company<'a> {
-    async fn new(app: &'a TestApp) -> Company<'a> {
+    pub async fn new(app: &'a TestApp) -> Company<'a> {
         let mut tokens = BTreeMap::new();
         let manager = app.person("manager").role(Role::Manager).create().await;
         tokens.insert("manager", app.api_token(&manager).await);
@@ -135,7 +135,7 @@ impl<'a> Company<'a> {
         Company { app, tokens }
     }
 
-    async fn call(&self, who: &str, method: &str, path: &str, body: Json, headers: &[(&str, &str)]) -> Reply {
+    pub async fn call(&self, who: &str, method: &str, path: &str, body: Json, headers: &[(&str, &str)]) -> Reply {
         let bearer = format!("Bearer {}", self.tokens.get(who).map(String::as_str).unwrap_or_default());
         let mut all = headers.to_vec();
         if self.tokens.contains_key(who) {
@@ -156,15 +156,15 @@ impl<'a> Company<'a> {
         Reply::of(self.app.request(Method::POST, "/api/accounts", &headers, Body::from(text)).await)
     }
 
-    async fn get(&self, who: &str, path: &str) -> Reply {
+    pub async fn get(&self, who: &str, path: &str) -> Reply {
         self.call(who, "GET", path, Json::Null, &[]).await
     }
 
-    async fn post(&self, who: &str, path: &str, body: Json) -> Reply {
+    pub async fn post(&self, who: &str, path: &str, body: Json) -> Reply {
         self.call(who, "POST", path, body, &[]).await
     }
 
-    async fn count(&self, table: &str) -> i64 {
+    pub async fn count(&self, table: &str) -> i64 {
         self.app.value(format!("SELECT COUNT(*) FROM {table}").as_str()).await.unwrap_or(0)
     }
 }

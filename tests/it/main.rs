@@ -3,6 +3,8 @@
 mod administration;
 mod analysis;
 mod api;
+mod api_overview;
+mod api_people;
 mod backup;
 mod bulk;
 mod committee;

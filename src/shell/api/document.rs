@@ -33,7 +33,7 @@ impl Description {
             },
             "servers": [{ "url": "/" }],
             "security": [{ "bearer": [] }, { "session": [] }],
-            "tags": self.objects.iter().map(|object| json!({ "name": object.name, "description": things(locale, object.name) })).collect::<Vec<_>>(),
+            "tags": self.groups().map(|group| json!({ "name": group, "description": things(locale, group) })).collect::<Vec<_>>(),
             "paths": self.paths(locale),
             "components": {
                 "schemas": self.schemas(locale),
@@ -45,6 +45,17 @@ impl Description {
                 },
             },
         })
+    }
+
+    /// The kinds of record, then what is about none of them.
+    fn groups(&self) -> impl Iterator<Item = &'static str> {
+        let mut groups: Vec<&'static str> = self.objects.iter().map(|object| object.name).collect();
+        for operation in &self.operations {
+            if !groups.contains(&operation.group) {
+                groups.push(operation.group);
+            }
+        }
+        groups.into_iter()
     }
 
     fn paths(&self, locale: Locale) -> Json {

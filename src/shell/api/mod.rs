@@ -9,6 +9,7 @@
 pub mod answer;
 pub mod call;
 pub mod document;
+mod export;
 mod history;
 pub mod operation;
 pub mod records;

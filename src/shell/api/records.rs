@@ -12,7 +12,7 @@ use store::{Session, Uuid};
 use super::answer::{Answer, etag};
 use super::call::{Asking, Body, Had, Ids, IfMatch, Post};
 use super::operation::{Api, Operation, page_of, pascal, reference};
-use super::{history, shape, shares};
+use super::{export, history, shape, shares};
 use crate::shell::access::Right;
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
@@ -91,6 +91,7 @@ fn of_object(api: Api, object: &'static Object) -> Api {
                 history::list(object, &app, &viewer, id, &asking).await
             },
         );
+    let api = export::operations(api, object);
     let api = if has_trash(object) { with_trash(api, object, &one, &name) } else { api };
     if share::is_shared(object) { shares::operations(api, object) } else { api }
 }
@@ -136,34 +137,45 @@ fn sortable(object: &'static Object) -> impl Iterator<Item = &'static Field> {
 }
 
 fn list_operation(object: &'static Object, path: &str) -> Operation {
-    let readable: Vec<&str> = object.fields.iter().filter(|f| shape::is_read(f)).map(|f| f.key).collect();
-    let filtered = |field: &&Field| field.filtered && shape::is_read(field);
-    let filterable: Vec<&str> = object.fields.iter().filter(filtered).map(|f| f.key).collect();
-    let operators: Vec<&str> = Op::ALL.iter().map(|op| op.key()).collect();
-    let sorts: Vec<String> =
-        sortable(object).flat_map(|field| [field.key.to_owned(), format!("-{}", field.key)]).collect();
-    let filter = format!(r"^({}):({}):[^\u0000-\u001f\u007f-\u009f]*$", filterable.join("|"), operators.join("|"));
     let mut page = page_of(reference(&pascal(object.name)));
     page["properties"]["count"] = json!({ "type": "integer", "minimum": 0, "maximum": COUNT });
     page["properties"]["count_is_capped"] = json!({ "type": "boolean" });
-    Operation::get(path, format!("list{}", pascal(object.plural)), object.name, "api-list")
-        .policy(Policy::Read(object.name))
+    let operation = Operation::get(path, format!("list{}", pascal(object.plural)), object.name, "api-list")
+        .policy(Policy::Read(object.name));
+    with_fields(with_filters(operation, object), object)
+        .query("count", json!({ "type": "boolean", "default": false }), "api-parameter-count")
+        .query("trash", json!({ "type": "boolean", "default": false }), "api-parameter-trash")
+        .paged()
+        .gives(200, page)
+}
+
+/// `f` and `q`: which records.
+pub fn with_filters(operation: Operation, object: &'static Object) -> Operation {
+    let filtered = |field: &&Field| field.filtered && shape::is_read(field);
+    let filterable: Vec<&str> = object.fields.iter().filter(filtered).map(|f| f.key).collect();
+    let operators: Vec<&str> = Op::ALL.iter().map(|op| op.key()).collect();
+    let filter = format!(r"^({}):({}):[^\u0000-\u001f\u007f-\u009f]*$", filterable.join("|"), operators.join("|"));
+    operation
         .query(
             "f",
             json!({ "type": "array", "maxItems": FILTERS, "items": { "type": "string", "maxLength": 2000, "pattern": filter } }),
             "api-parameter-f",
         )
         .query("q", json!({ "type": "string", "maxLength": 200, "pattern": shape::Lexis::Line.pattern() }), "api-parameter-q")
+}
+
+/// `sort` and `fields`: in which order, and what of them.
+pub fn with_fields(operation: Operation, object: &'static Object) -> Operation {
+    let readable: Vec<&str> = object.fields.iter().filter(|f| shape::is_read(f)).map(|f| f.key).collect();
+    let sorts: Vec<String> =
+        sortable(object).flat_map(|field| [field.key.to_owned(), format!("-{}", field.key)]).collect();
+    operation
         .query("sort", json!({ "type": "string", "enum": sorts, "default": object.default_sort }), "api-parameter-sort")
         .query_list(
             "fields",
             json!({ "type": "array", "minItems": 1, "items": { "type": "string", "enum": readable } }),
             "api-parameter-fields",
         )
-        .query("count", json!({ "type": "boolean", "default": false }), "api-parameter-count")
-        .query("trash", json!({ "type": "boolean", "default": false }), "api-parameter-trash")
-        .paged()
-        .gives(200, page)
 }
 
 /// At most so many filters in one call.
@@ -198,7 +210,8 @@ fn next_query(asking: &Asking, cursor: &str) -> String {
     pairs.join("&")
 }
 
-fn list_query(object: &'static Object, viewer: &Viewer, asking: &Asking) -> Result<ListQuery> {
+/// Which records a call asks for, in which order and with which fields.
+pub fn list_query(object: &'static Object, viewer: &Viewer, asking: &Asking) -> Result<ListQuery> {
     let (sort, descending) = sort_of(object, viewer, asking.one("sort")?)?;
     let after = asking.one("after")?;
     if after.is_some_and(|text| text.is_empty() || text.len() > 1000) {

@@ -1,11 +1,12 @@
 //! People: making one, roles, reporting lines, passwords, invitations. A person is listed and imported like any record;
 //! rights and passwords change only here.
 
+pub mod api;
 pub mod command;
 pub mod command_line;
 pub mod hand_over;
 mod page;
-mod token;
+pub mod token;
 
 use std::sync::LazyLock;
 

@@ -197,13 +197,13 @@ fn strip(query: &str, key: &str) -> String {
 }
 
 /// Whether the viewer may see totals, and weighted totals.
-fn sees_sums(viewer: &Viewer) -> (bool, bool) {
+pub fn sees_sums(viewer: &Viewer) -> (bool, bool) {
     let total = ["amount", "amount_base"].iter().all(|key| viewer.sees(&OPPORTUNITY, key));
     (total, total && viewer.sees(&OPPORTUNITY, "probability"))
 }
 
 /// stage, count, total and weighted total in the base currency; rounded once, at the end. Hidden sums are not added up.
-async fn sums(
+pub async fn sums(
     session: &mut store::Session,
     app: &App,
     viewer: &Viewer,

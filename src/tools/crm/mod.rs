@@ -26,6 +26,7 @@ mod lead;
 mod lifecycle;
 pub mod objects;
 mod opportunity;
+pub mod overview_api;
 mod record_page;
 mod search;
 pub mod stage;

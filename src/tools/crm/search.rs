@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use store::{Cells, Sql};
+use store::{Cells, Sql, Uuid};
 
 use super::objects::REGISTRY;
 use crate::shell::access::{Level, Right, Role};
@@ -83,7 +83,22 @@ fn counted(viewer: &Viewer, groups: &[Group]) -> String {
     viewer.locale.counted("search-count", count as i64, &[("count", &count.to_string())])
 }
 
-async fn records(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Result<Vec<Group>> {
+/// A record that was found: its kind, its title, and what tells it from others of that title.
+pub struct Found {
+    pub id: Uuid,
+    pub title: String,
+    pub hint: String,
+}
+
+impl Found {
+    fn of(Cells(cells): &Cells) -> Found {
+        let text = |at: usize| cells.get(at).and_then(|cell| cell.text()).unwrap_or("").to_owned();
+        Found { id: cells[0].id().unwrap_or_default(), title: text(1), hint: text(2) }
+    }
+}
+
+/// What the viewer may read and the words find, at most `limit` of each kind of record.
+pub async fn found(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Result<Vec<(&'static Object, Vec<Found>)>> {
     let mut session = app.db.read().await?;
     let mut groups = Vec::new();
     for object in REGISTRY.objects.iter().copied().filter(|object| viewer.scope.access(object.name).read > Level::None)
@@ -91,26 +106,32 @@ async fn records(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Result<
         let title = object.title_field().column;
         let select = Sql::new(format!("SELECT t.id, t.{title}, {}", query::hint(viewer, object)));
         let rows = query::newest(&mut session, viewer, object, &select, words, limit).await?;
-        if rows.is_empty() {
-            continue;
+        if !rows.is_empty() {
+            groups.push((object, rows.iter().map(Found::of).collect()));
         }
-        let all = (rows.len() as i64 == limit && object.searched)
-            .then(|| format!("/{}?view=none&q={}", object.plural, crate::shell::layers::url_encode(words)));
-        groups.push(Group {
-            title: viewer.locale.text(&format!("{}-plural", object.name)),
-            hits: rows.iter().map(|row| hit(object, row)).collect(),
-            all,
-        });
     }
     Ok(groups)
 }
 
-fn hit(object: &'static Object, Cells(cells): &Cells) -> Hit {
+async fn records(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Result<Vec<Group>> {
+    let groups = found(app, viewer, words, limit).await?;
+    Ok(groups
+        .into_iter()
+        .map(|(object, found)| Group {
+            title: viewer.locale.text(&format!("{}-plural", object.name)),
+            all: (found.len() as i64 == limit && object.searched)
+                .then(|| format!("/{}?view=none&q={}", object.plural, crate::shell::layers::url_encode(words))),
+            hits: found.into_iter().map(|found| hit(object, found)).collect(),
+        })
+        .collect())
+}
+
+fn hit(object: &'static Object, found: Found) -> Hit {
     Hit {
-        href: format!("/{}/{}", object.plural, cells[0].id().unwrap_or_default()),
+        href: format!("/{}/{}", object.plural, found.id),
         icon: icon(object.icon, ""),
-        text: cells[1].text().unwrap_or("—").to_owned(),
-        hint: cells.get(2).and_then(|cell| cell.text()).unwrap_or("").to_owned(),
+        text: if found.title.is_empty() { "—".to_owned() } else { found.title },
+        hint: found.hint,
         given: None,
     }
 }
@@ -131,7 +152,7 @@ async fn recent(app: &App, viewer: &Viewer) -> Result<Vec<Group>> {
         statement.bind(viewer.person).push(" AND ");
         (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
         statement.push(" ORDER BY t.updated_at DESC LIMIT 3");
-        hits.extend(session.all::<Cells>(statement).await?.iter().map(|row| hit(object, row)));
+        hits.extend(session.all::<Cells>(statement).await?.iter().map(|row| hit(object, Found::of(row))));
     }
     if hits.is_empty() {
         return Ok(Vec::new());

@@ -1,0 +1,97 @@
+//! Roles, reporting line, invitation and disabling of people through the API: the rules of the page. On both engines.
+
+use clap::Parser;
+use serde_json::{Value as Json, json};
+use store::sql;
+use testkit::{Role, TestApp, on_both};
+use trivet::system::people::command_line::{UserCommand, run};
+
+use crate::api::Company;
+
+#[test]
+fn administrators_change_roles_and_lines_on_the_version_they_saw() {
+    on_both(async |app: &TestApp| {
+        let company = Company::new(app).await;
+        let boss = app.person("Chen Wei").role(Role::Manager).create().await;
+        let lin = app.person("Lin Yan").create().await;
+        let at = |what: &str| format!("/api/people/{}/{what}", lin.id);
+        let roles = json!({ "roles": ["manager", "seller"] });
+        assert_eq!(company.call("partner", "PUT", &at("roles"), roles.clone(), &[("if-match", "*")]).await.status, 404);
+        assert_eq!(company.call("admin", "PUT", &at("roles"), roles.clone(), &[]).await.status, 428);
+        let unknown = json!({ "roles": ["seller"], "state": "disabled" });
+        assert_eq!(company.call("admin", "PUT", &at("roles"), unknown, &[("if-match", "*")]).await.status, 400);
+        let wrong =
+            company.call("admin", "PUT", &at("roles"), json!({ "roles": ["king"] }), &[("if-match", "*")]).await;
+        assert_eq!((wrong.status, &wrong.body["errors"][0]["field"]), (400, &json!("roles")));
+        let tag = company.get("admin", &format!("/api/people/{}", lin.id)).await.header("etag").to_owned();
+        let done = company.call("admin", "PUT", &at("roles"), roles, &[("if-match", &tag)]).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+        // The same part again on the version from before: somebody was quicker.
+        let stale = company.call("admin", "PUT", &at("roles"), json!({ "roles": ["hr"] }), &[("if-match", &tag)]).await;
+        assert_eq!(stale.status, 409, "{}", stale.body);
+        let line = json!({ "manager": boss.id, "from": "2026-11-01" });
+        let done = company.call("admin", "PUT", &at("manager"), line, &[("if-match", "*")]).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+        let line = json!({ "manager": null, "from": "tomorrow" });
+        let wrong = company.call("admin", "PUT", &at("manager"), line, &[("if-match", "*")]).await;
+        assert_eq!((wrong.status, &wrong.body["errors"][0]["field"]), (400, &json!("from")));
+        let held =
+            sql!("SELECT COUNT(*) FROM reporting_line WHERE person_id = $1 AND manager_id = $2", lin.id, boss.id);
+        assert_eq!(app.value::<i64>(held).await, Some(1));
+        // The last administrator stays one.
+        let me = format!("/api/people/{}/roles", app.administrator.id);
+        let last = company.call("admin", "PUT", &me, json!({ "roles": ["seller"] }), &[("if-match", "*")]).await;
+        assert_eq!(last.status, 422, "{}", last.body);
+        let me = format!("/api/people/{}/disabling", app.administrator.id);
+        assert_eq!(company.post("admin", &me, json!({})).await.status, 422);
+    });
+}
+
+#[test]
+fn who_is_disabled_is_out_at_once_and_an_invitation_is_told_once() {
+    on_both(async |app: &TestApp| {
+        let company = Company::new(app).await;
+        let lin = app.person("Lin Yan").create().await;
+        let token = app.api_token(&lin).await;
+        let at = |what: &str| format!("/api/people/{}/{what}", lin.id);
+        let key = [("idempotency-key", "out-1")];
+        let out = company.call("admin", "POST", &at("disabling"), json!({}), &key).await;
+        assert_eq!(out.status, 200, "{}", out.body);
+        let again = company.call("admin", "POST", &at("disabling"), json!({}), &key).await;
+        assert_eq!((again.status, again.header("idempotency-replayed")), (200, "true"));
+        let refused = app.api(&token, axum::http::Method::GET, "/api/accounts", &[], None).await;
+        assert_eq!(refused.status, 401);
+        assert_eq!(company.post("admin", &at("invitation"), Json::Null).await.status, 422);
+        assert_eq!(company.post("admin", &at("enabling"), Json::Null).await.status, 200);
+        let key = [("idempotency-key", "in-1")];
+        let link = company.call("admin", "POST", &at("invitation"), Json::Null, &key).await;
+        assert!(link.body["path"].as_str().is_some_and(|path| path.starts_with("/invitations/")), "{}", link.body);
+        let again = company.call("admin", "POST", &at("invitation"), Json::Null, &key).await;
+        assert_eq!((again.status, &again.body["path"]), (200, &Json::Null));
+        assert_eq!(company.post("seller", &at("disabling"), json!({})).await.status, 404);
+        let told =
+            sql!("SELECT COUNT(*) FROM event WHERE subject_id = $1 AND kind = 'disabled' AND via = 'api'", lin.id);
+        assert_eq!(app.value::<i64>(told).await, Some(1));
+    });
+}
+
+#[derive(Parser)]
+struct Line {
+    #[command(subcommand)]
+    command: UserCommand,
+}
+
+#[test]
+fn a_token_from_the_command_line_is_known_by_its_prefix_and_written_down() {
+    on_both(async |app: &TestApp| {
+        let lin = app.person("Lin Yan").create().await;
+        let line = Line::parse_from(["user", "token", lin.email.as_str()]);
+        let token = run(app, line.command).await.expect("a token");
+        assert!(token.starts_with("trivet_"), "{token}");
+        let answer = app.api(&token, axum::http::Method::GET, "/api/accounts", &[], None).await;
+        assert_eq!(answer.status, 200);
+        let told =
+            sql!("SELECT COUNT(*) FROM event WHERE subject_id = $1 AND kind = 'token_created' AND via = 'cli'", lin.id);
+        assert_eq!(app.value::<i64>(told).await, Some(1));
+    });
+}
