@@ -118,8 +118,10 @@ pub const RECKONED: i64 = -1;
 /// Going in order meets about `limit · all / seen` records until a page of those that may be seen is full. Collecting meets the
 /// `seen` ones, and each costs about three times as much: it is looked up by another index and sorted. Both cost the same at
 /// `seen = √(limit · all / 3)`.
-async fn in_order_from(session: &mut Session, object: &Object, limit: i64) -> Result<i64> {
+async fn in_order_from(session: &mut Session, object: &Object, limit: i64, seen: i64) -> Result<i64> {
     match IN_ORDER.load(Ordering::Relaxed) {
+        // There are at least as many as are seen: the table need not be asked.
+        RECKONED if 3 * seen <= limit => Ok(seen),
         RECKONED => Ok((limit.max(1) * session.rows_about(object.table).await? / 3).isqrt()),
         set => Ok(set),
     }
@@ -139,11 +141,15 @@ pub async fn list(
     let sees_some = !matches!(visible.text.as_str(), "TRUE" | "FALSE");
     let (mut counted, mut in_order) = (None, false);
     if sees_some && !query.finds_few() {
-        let most = in_order_from(session, object, query.limit).await?;
-        let seen = count(session, viewer, registry, object, query, today, most.max(MANY)).await?;
-        (counted, in_order) = (Some(seen), seen > most);
+        let seen = count(session, viewer, registry, object, query, today, MANY).await?;
+        let most = in_order_from(session, object, query.limit, seen).await?;
+        in_order = if seen <= MANY || most <= MANY {
+            seen > most
+        } else {
+            count(session, viewer, registry, object, query, today, most).await? > most
+        };
+        counted = Some(seen);
     }
-    let counted = counted.map(|counted| counted.min(MANY + 1));
     // The page is found first, and only its rows are joined with what their references are called.
     let mut page = Sql::new(format!("SELECT t.id FROM {} t", object.table));
     push_where(&mut page, session.engine(), viewer, registry, object, query, today, in_order)?;
