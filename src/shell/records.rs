@@ -592,5 +592,8 @@ pub fn one(field: &'static Field, cell: store::Cell) -> Draft {
 pub fn for_many(field: &Field) -> bool {
     field.write == Write::Always
         && !field.is_virtual()
-        && !matches!(field.key, "name" | "stage" | "external_id" | "credit_code" | "code" | "email" | "subject")
+        && !matches!(
+            field.key,
+            "name" | "stage" | "currency" | "external_id" | "credit_code" | "code" | "email" | "subject"
+        )
 }

@@ -11,6 +11,7 @@ mod committee;
 mod convert;
 mod doors;
 mod files;
+mod gate;
 mod hidden;
 mod house;
 mod import;

@@ -12,6 +12,7 @@ use super::value::{self, Reading};
 use super::{Actor, Draft, Loaded, argument, query};
 use crate::shell::access::Right;
 use crate::shell::error::{Collision, Error, FieldError, Result};
+use crate::shell::format::decimals;
 use crate::shell::viewer::Viewer;
 
 /// How much a source of typed texts may contain.
@@ -235,6 +236,7 @@ pub async fn prepare_change(
     if let Some(version) = version.filter(|version| *version != before.version) {
         merge(tx, actor, object, before, version, &mut draft).await?;
     }
+    keep_amounts(object, before, &mut draft)?;
     for key in draft.keys().collect::<Vec<_>>() {
         if draft.get(key) == Some(before.get(key)) && object.field(key).is_some_and(|field| !field.is_virtual()) {
             draft.remove(key);
@@ -247,6 +249,25 @@ pub async fn prepare_change(
     (object.prepare)(tx, actor, &mut draft, Some(before)).await?;
     check_required(object, &draft, Some(before))?;
     Ok(Some(draft))
+}
+
+/// Where only the currency changes, $1,000.00 becomes ¥1,000: the amount that people read stays, not the number of minor units.
+fn keep_amounts(object: &'static Object, before: &Loaded, draft: &mut Draft) -> Result<()> {
+    let currencies = (before.get("currency").text(), draft.get("currency").and_then(Cell::text));
+    let (Some(from), Some(to)) = currencies else { return Ok(()) };
+    let (from, to) = (decimals(from), decimals(to));
+    for field in object.fields.iter().filter(|field| field.kind == Kind::Money && from != to) {
+        let Some(minor) = before.get(field.key).int().filter(|_| !draft.has(field.key)) else { continue };
+        let scale = |by: u32| 10_i64.pow(by);
+        let kept = if to > from {
+            minor.checked_mul(scale(to - from))
+        } else {
+            Some(minor / scale(from - to)).filter(|kept| kept * scale(from - to) == minor)
+        };
+        let kept = kept.ok_or_else(|| Error::field(field.key, "invalid-amount-currency"))?;
+        draft.set(field.key, Cell::Int(kept));
+    }
+    Ok(())
 }
 
 /// A form shows a reference to a record that its reader may not see as empty. Sent back empty, it is left as it stands.

@@ -81,7 +81,7 @@ async fn list(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Re
 async fn lists_page(app: &App, viewer: &Viewer, asked: &Asked, status: StatusCode, typed: &Typed) -> Result<Response> {
     let mut session = app.db.read().await?;
     let rows: Vec<ListRow> =
-        session.all(format!("{LISTS} ORDER BY l.currency, l.from_day DESC, l.id").as_str()).await?;
+        session.all(format!("{LISTS} ORDER BY l.currency, l.from_day DESC NULLS LAST, l.id").as_str()).await?;
     drop(session);
     let locale = viewer.locale;
     let today = viewer.config.today(app.clock.now());

@@ -142,7 +142,7 @@ async fn price_in(tx: &mut Tx, actor: &Actor, product: Uuid, currency: &str) -> 
         SELECT p.amount FROM price p JOIN price_list l ON l.id = p.price_list_id
          WHERE p.product_id = $1 AND l.currency = $2 AND l.deleted_at IS NULL
            AND (l.from_day IS NULL OR l.from_day <= $3) AND (l.to_day IS NULL OR l.to_day >= $3)
-         ORDER BY l.from_day DESC, l.id DESC LIMIT 1";
+         ORDER BY l.from_day DESC NULLS LAST, l.id DESC LIMIT 1";
     Ok(tx.value(sql!(PRICE, product, currency, actor.today)).await?)
 }
 

@@ -163,6 +163,13 @@ async fn settle_amount(
     if draft.get("amount").is_some_and(Cell::is_null) {
         draft.set("amount", Cell::Int(0));
     }
+    if let (Some(deal), true) = (before, draft.has("currency")) {
+        let lines: i64 =
+            tx.value(sql!("SELECT COUNT(*) FROM line_item WHERE opportunity_id = $1", deal.id)).await?.unwrap_or(0);
+        if lines > 0 {
+            return Err(Error::field("currency", "refused-currency-items"));
+        }
+    }
     let amount = draft.after(before, "amount").int().unwrap_or(0);
     if amount < 0 {
         return Err(Error::field("amount", "invalid-negative"));
@@ -191,14 +198,16 @@ pub async fn missing_evidence<'c>(
     target: &Stage,
 ) -> Result<Vec<&'c Criterion>> {
     let Some(from) = deal.id_of("stage").and_then(|id| config.stage(id)) else { return Ok(Vec::new()) };
-    let forward = target.kind == StageKind::Won || (target.kind == StageKind::Open && target.position > from.position);
-    if from.kind != StageKind::Open || !forward {
+    // Who opens a closed deal again begins at the front: otherwise losing a deal first would be a way around every question.
+    let begin = if from.kind == StageKind::Open { from.position } else { i64::MIN };
+    let forward = target.kind == StageKind::Won || (target.kind == StageKind::Open && target.position > begin);
+    if !forward || target.kind == from.kind && target.kind != StageKind::Open {
         return Ok(Vec::new());
     }
     let left = config.pipeline(from.pipeline).map_or(&[][..], |pipeline| &pipeline.stages);
     let left = left.iter().filter(|stage| {
         stage.kind == StageKind::Open
-            && stage.position >= from.position
+            && stage.position >= begin
             && (target.kind == StageKind::Won || stage.position < target.position)
     });
     let given: Vec<(Uuid,)> =
