@@ -480,6 +480,7 @@ board-weighted = weighted
 board-move = Move: { $name }
 board-move-to = Move to…
 board-empty = Nothing here. Drag a card or use its menu.
+board-all = All { $count } in the list
 board-more = More cards
 board-hint = Drag a card, open its menu, or focus it and press Alt + ← / →.
 card-task-late = Task overdue

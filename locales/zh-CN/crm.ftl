@@ -480,6 +480,7 @@ board-weighted = 加权
 board-move = 移动：{ $name }
 board-move-to = 移动到…
 board-empty = 暂无商机，可拖入卡片或用卡片菜单。
+board-all = 在列表中查看全部 { $count } 个
 board-more = 更多卡片
 board-hint = 可拖动卡片、用卡片菜单，或选中后按 Alt + ← / →。
 card-task-late = 任务逾期

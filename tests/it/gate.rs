@@ -34,6 +34,25 @@ fn losing_a_deal_first_is_no_way_around_what_the_stages_ask_for() {
 }
 
 #[test]
+fn undo_only_goes_back_to_where_the_deal_came_from() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        let deal = app.opportunity(&lin, "Rollout", account).await;
+        let go = async |name: &str, more: (&str, &str)| {
+            app.clock.advance(1);
+            let stage = app.stage(name).await.to_string();
+            app.post_form(&lin, &format!("/opportunities/{deal}/stage"), &[("stage", &stage), more]).await.status
+        };
+        assert_eq!(go("Won", ("undo", "1")).await, 422, "nothing was done that could be undone");
+        assert_eq!(go("Won", ("reason", "They signed.")).await, 303);
+        assert_eq!(go("Negotiation", ("undo", "1")).await, 422, "it did not come from there");
+        assert_eq!(go("Prospecting", ("undo", "1")).await, 303);
+        assert_eq!(go("Won", ("undo", "1")).await, 303, "an undone move can be undone too");
+    });
+}
+
+#[test]
 fn an_amount_is_still_the_same_amount_in_another_currency() {
     on_both(async |app| {
         let lin = app.person("Lin Yan").role(Role::Seller).create().await;

@@ -18,8 +18,10 @@ use crate::shell::record::query::{self, ListQuery};
 use crate::shell::records::{get, pairs};
 use crate::shell::viewer::Viewer;
 
-/// Cards shown per column at first, and how many more each time.
+/// Cards shown per column at first; each time, twice as many more.
 const CARDS: i64 = 15;
+/// Nobody looks through more cards than this: there is the list.
+const MOST_CARDS: i64 = CARDS + 12 * 2 * CARDS;
 
 struct CardView {
     id: Uuid,
@@ -48,7 +50,8 @@ struct ColumnView {
     total: String,
     weighted: String,
     cards: Vec<CardView>,
-    more: Option<String>,
+    /// Where the cards are that are not shown, and in words.
+    more: Option<(String, String)>,
 }
 
 struct Tab {
@@ -86,7 +89,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
     let today = config.today(app.clock.now());
     let chosen = get(&given, "pipeline").parse().ok().and_then(|id| config.pipeline(id)).or(config.pipelines.first());
     let pipeline = chosen.ok_or(Error::NotFound)?;
-    let shown: i64 = get(&given, "cards").parse().unwrap_or(CARDS).clamp(CARDS, 400);
+    let shown: i64 = get(&given, "cards").parse().unwrap_or(CARDS).clamp(CARDS, MOST_CARDS);
     let mut asks = Asks::parse(&asked.query);
     asks.view = "none".into();
     let settled = list::settle(&viewer, &OPPORTUNITY, asks, &[])?;
@@ -114,8 +117,15 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
                 .find(|(id, ..)| *id == stage.id)
                 .map_or((0, 0, Weighted::default()), |(_, count, total, weighted)| (*count, *total, *weighted));
             let cards = by_stage.remove(&stage.id).unwrap_or_default();
-            let more = (count > cards.len() as i64)
-                .then(|| format!("?{}&cards={}", strip(&asked.query, "cards"), shown + 2 * CARDS));
+            let more = (count > cards.len() as i64).then(|| {
+                let rest = strip(&asked.query, "cards");
+                if shown < MOST_CARDS {
+                    (format!("?{rest}&cards={}", shown + 2 * CARDS), locale.text("board-more"))
+                } else {
+                    let href = format!("/opportunities?view=none&{rest}&f=stage%3Ais%3A{}&sort=close_date", stage.id);
+                    (href, locale.text_with("board-all", &[("count", &format::grouped(count))]))
+                }
+            });
             ColumnView {
                 stage: stage.id,
                 name: stage.name.clone(),

@@ -11,7 +11,7 @@ use store::Uuid;
 use super::evidence;
 use super::items::{self, Ask};
 use super::objects::OPPORTUNITY;
-use super::stage::{Move, move_to};
+use super::stage::{Move, came_from, move_to};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, FieldError, Result};
@@ -70,12 +70,14 @@ async fn move_stage(
     given.extend(pairs(&asked.query));
     let stage: Uuid = get(&given, "stage").parse().map_err(|_| Error::field("stage", "invalid-stage"))?;
     let target = viewer.config.stage(stage).ok_or_else(|| Error::field("stage", "invalid-stage"))?.clone();
+    let actor = app.actor(&viewer, "page");
+    let mut tx = app.db.write().await?;
+    let was = command::load_for_write(&mut tx, &actor, &OPPORTUNITY, deal).await?.id_of("stage");
+    // To undo is to go back to where the deal just came from, and needs no other reason.
+    let undone = get(&given, "undo") == "1" && came_from(&mut tx, deal).await? == Some(stage);
     let wish = Move {
         stage,
-        reason: match get(&given, "undo") {
-            "1" => Some(viewer.locale.text("stage-undo-reason")),
-            _ => Some(get(&given, "reason").to_owned()),
-        },
+        reason: Some(if undone { viewer.locale.text("stage-undo-reason") } else { get(&given, "reason").to_owned() }),
         evidence: given
             .iter()
             .filter_map(|(key, value)| Some((key.strip_prefix("evidence.")?.parse().ok()?, value.clone())))
@@ -91,9 +93,6 @@ async fn move_stage(
             .cloned()
             .collect(),
     };
-    let actor = app.actor(&viewer, "page");
-    let mut tx = app.db.write().await?;
-    let was = command::load_for_write(&mut tx, &actor, &OPPORTUNITY, deal).await?.id_of("stage");
     let version = get(&given, "version").parse().ok();
     match move_to(&mut tx, &actor, deal, version, wish).await {
         Ok(version) => {

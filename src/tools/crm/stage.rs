@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use store::{Cell, Tx, Uuid};
+use store::{Cell, Tx, Uuid, sql};
 
 use super::evidence;
 use super::objects::OPPORTUNITY;
@@ -20,6 +20,13 @@ pub struct Move {
     pub evidence: BTreeMap<Uuid, String>,
     /// Fields the move asked for: lost reason, next step, account, …
     pub inputs: BTreeMap<String, String>,
+}
+
+/// The stage that the deal's last move left.
+pub async fn came_from(tx: &mut Tx, deal: Uuid) -> Result<Option<Uuid>> {
+    const LAST: &str =
+        "SELECT from_stage_id FROM stage_change WHERE opportunity_id = $1 ORDER BY at DESC, id DESC LIMIT 1";
+    Ok(tx.value::<Option<Uuid>>(sql!(LAST, deal)).await?.flatten())
 }
 
 /// Moves the deal and returns its new version.
