@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::Method;
-use store::Uuid;
+use store::{Uuid, sql};
 use testkit::{Person, Role, TestApp, on_both};
 use trivet::app::routes;
 use trivet::shell::record::{Kind, command};
@@ -114,6 +114,19 @@ async fn fill(app: &TestApp, owner: &Person, count: usize) -> BTreeMap<&'static 
     first
 }
 
+/// That a token was used is written down beside the first answer of a minute; it must not be counted with any screen.
+async fn token_is_noted(app: &TestApp, token: &str) {
+    let before = app.clock.now();
+    app.api(token, Method::GET, "/api/tasks", &[], None).await;
+    for _ in 0..500 {
+        if app.value::<i64>(sql!("SELECT COUNT(*) FROM api_token WHERE used_at >= $1", before)).await == Some(1) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("the use of the token was not noted");
+}
+
 /// Every page and answer that can be read, with what it asked of the database.
 async fn counted(
     app: &TestApp,
@@ -121,6 +134,7 @@ async fn counted(
     token: &str,
     ids: &BTreeMap<&'static str, Uuid>,
 ) -> BTreeMap<String, u64> {
+    token_is_noted(app, token).await;
     let mut counts = BTreeMap::new();
     for route in routes().infos.iter().filter(|route| route.method == Method::GET) {
         if OTHERS.contains(&route.path.as_str()) {
