@@ -71,8 +71,6 @@ pub struct Export {
 /// Some bytes of the file, or why it breaks off.
 type Portion = Result<Bytes, std::io::Error>;
 
-/// Exports a person may begin in a minute.
-const PER_MINUTE: f64 = 20.0;
 /// Rows are handed on in portions of this many.
 const PORTION: usize = 500;
 /// A running export looks again after this many seconds whether the person may still do it.
@@ -125,7 +123,7 @@ async fn answer_page(
 
 /// The file as a download, for pages and programs.
 pub async fn answer(app: &App, export: Export) -> Result<Response> {
-    app.limits.take(format!("export {}", export.viewer.person), PER_MINUTE, app.clock.now())?;
+    app.limits.take(format!("export {}", export.viewer.person), app.limits.exports_per_minute(), app.clock.now())?;
     let today = export.viewer.config.today(app.clock.now());
     let (format, name) = (export.format, format!("{}-{today}.{}", export.object.plural, export.format.extension()));
     let mut response = export.body(app).await?.into_response();

@@ -40,6 +40,11 @@ impl Limits {
         self.api_per_minute.load(Ordering::Relaxed)
     }
 
+    /// Whole lists that one person may take along in a minute: one call in thirty, and never fewer than twenty.
+    pub fn exports_per_minute(&self) -> f64 {
+        f64::from((self.api_per_minute() / 30).max(20))
+    }
+
     pub fn set_api_per_minute(&self, allowed: u32) {
         self.api_per_minute.store(allowed.max(1), Ordering::Relaxed);
     }
