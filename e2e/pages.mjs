@@ -49,6 +49,7 @@ export const PAGES = [
   page('/accounts/{id}', { name: 'account-read-only', as: 'seller', at: world => `/accounts/${world.shared}` }),
   page('/accounts/{id}/shares/new', { name: 'refused', as: 'seller', at: world => `/accounts/${world.shared}/shares/new`, status: 403 }),
   page('/opportunities/{id}/committee/new', { name: 'deal-committee', at: world => `/opportunities/${world.opportunities}/committee/new` }),
+  page('/opportunities/{id}/pipeline', { name: 'deal-pipeline', at: world => `/opportunities/${world.opportunities}/pipeline` }),
   page('/accounts/{id}/team/new', { name: 'account-team', at: world => `/accounts/${world.accounts}/team/new` }),
   page('/accounts/{id}', { name: 'not-found', at: () => '/accounts/00000000-0000-7000-8000-000000000000', status: 404 }),
   page('/accounts/{id}', { name: 'no-such-page', as: 'nobody', at: () => '/no-such-page', status: 404 }),

@@ -89,6 +89,8 @@ export async function makeWorld(browser) {
 
   const prices = await post(admin, '/settings/prices', { name: `Partners ${Date.now() % 10000}`, currency: 'EUR', from: '', to: '' })
   world.prices = prices.headers().location
+  // Where a deal may go.
+  await post(admin, '/settings/pipelines', { name: `Partners ${Date.now() % 10000}` })
   const invited = idIn((await post(admin, '/people', { name: 'Robin Fielding', email: `robin.${Date.now()}@trivet.example` })).headers().location)
   world.invitation = (await (await post(admin, `/people/${invited}/invitation`, {})).text()).match(/\/invitations\/[\w-]+/)[0]
   world.invited = invited

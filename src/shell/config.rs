@@ -35,6 +35,34 @@ pub struct Pipeline {
     pub stages: Vec<Stage>,
 }
 
+impl Pipeline {
+    /// Where deals begin.
+    pub fn first_stage(&self) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.kind == StageKind::Open)
+    }
+
+    /// The open stages that a deal leaves behind when it goes to `target` from this position; from the front without one.
+    /// Nothing has to be shown for a deal that is lost.
+    pub fn left_behind(&self, from: Option<i64>, target: &Stage) -> impl Iterator<Item = &Stage> {
+        let (kind, position) = (target.kind, target.position);
+        let is_left = move |stage: &&Stage| {
+            stage.kind == StageKind::Open
+                && from.is_none_or(|from| stage.position >= from)
+                && match kind {
+                    StageKind::Open => stage.position < position,
+                    StageKind::Won => true,
+                    StageKind::Lost => false,
+                }
+        };
+        self.stages.iter().filter(is_left)
+    }
+
+    /// Whether a deal that begins in this stage has to show something, or say why it begins there.
+    pub fn asks_before(&self, stage: &Stage) -> bool {
+        self.left_behind(None, stage).flat_map(|stage| &stage.criteria).any(|criterion| criterion.required)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StageKind {
     Open,

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use store::Uuid;
 
+use super::config::Pipeline;
 use super::error::{FieldError, Result};
 use super::page::{Page, render, respond_with};
 use super::record::query::Row;
@@ -13,6 +14,7 @@ use super::record::{Field, Kind, Object, value};
 use super::viewer::Viewer;
 
 /// One input as the template draws it.
+#[derive(Default)]
 pub struct Input {
     pub id: String,
     pub key: String,
@@ -24,6 +26,12 @@ pub struct Input {
     pub hint: String,
     pub error: Option<String>,
     pub options: Vec<Choice>,
+    /// More options, under a heading each.
+    pub groups: Vec<(String, Vec<Choice>)>,
+    /// Values among the options that ask for an input that waits.
+    pub asking: Vec<String>,
+    /// Shows only when an option that asks for it is chosen.
+    pub waits: bool,
     pub picker: String,
     pub wide: bool,
     pub prefix: String,
@@ -37,15 +45,14 @@ impl Input {
             key: key.into(),
             label,
             kind,
-            value: String::new(),
-            required: false,
-            hint: String::new(),
-            error: None,
-            options: Vec::new(),
-            picker: String::new(),
             wide: true,
-            prefix: String::new(),
+            ..Input::default()
         }
+    }
+
+    /// Whether an input waits for this option.
+    pub fn asks(&self, option: &Choice) -> bool {
+        self.asking.contains(&option.value)
     }
 }
 
@@ -114,10 +121,11 @@ pub fn input(
         required: field.required,
         hint: if field.hinted { locale.text(&format!("{}-hint", object.label_key(field))) } else { String::new() },
         error: errors.iter().find(|error| error.field == field.key).map(|error| error.text(locale)),
-        options: Vec::new(),
-        picker: String::new(),
-        wide: field.key == object.title,
-        prefix: String::new(),
+        waits: field.when_asked
+            && text.is_empty()
+            && !errors.iter().any(|error| error.field == field.key || error.key == "refused-evidence-missing"),
+        wide: field.key == object.title || field.when_asked,
+        ..Input::default()
     };
     match field.kind {
         Kind::LongText => {
@@ -163,22 +171,10 @@ pub fn input(
         }
         Kind::Ref("stage") => {
             input.kind = "select";
-            let chosen: Option<Uuid> = text.parse().ok();
-            let pipeline = chosen
-                .and_then(|id| config.stage(id))
-                .map(|stage| stage.pipeline)
-                .or(filled.text("pipeline").parse().ok());
-            let pipeline = pipeline.and_then(|id| config.pipeline(id)).or(config.pipelines.first());
-            input.options = pipeline
-                .map_or(&[][..], |pipeline| &pipeline.stages)
-                .iter()
-                .map(|stage| Choice {
-                    value: stage.id.to_string(),
-                    text: stage.name.clone(),
-                    chosen: Some(stage.id) == chosen,
-                })
-                .collect();
             input.required = true;
+            let pipeline = filled.text("pipeline").parse().ok().and_then(|id| config.pipeline(id));
+            let first = pipeline.and_then(Pipeline::first_stage).map(|stage| stage.id);
+            set_stages(&mut input, &config.pipelines, text.parse().ok().or(first));
         }
         Kind::Ref("pipeline") => {
             input.kind = "select";
@@ -203,6 +199,28 @@ pub fn input(
         _ => {}
     }
     input
+}
+
+/// The stages of every pipeline to choose from; a stage implies its pipeline.
+pub fn set_stages(input: &mut Input, pipelines: &[Pipeline], chosen: Option<Uuid>) {
+    set_stage_groups(input, pipelines, chosen);
+    if let [_] = pipelines {
+        input.options = input.groups.remove(0).1;
+    }
+}
+
+/// The stages of pipelines to choose from, each under the name of its pipeline.
+pub fn set_stage_groups(input: &mut Input, pipelines: &[Pipeline], chosen: Option<Uuid>) {
+    for pipeline in pipelines {
+        let choices = pipeline.stages.iter().map(|stage| Choice {
+            value: stage.id.to_string(),
+            text: stage.name.clone(),
+            chosen: Some(stage.id) == chosen,
+        });
+        input.groups.push((pipeline.name.clone(), choices.collect()));
+        let asking = pipeline.stages.iter().filter(|stage| pipeline.asks_before(stage));
+        input.asking.extend(asking.map(|stage| stage.id.to_string()));
+    }
 }
 
 /// The fields of the form that makes a record: what is asked for first; the rest is filled in later.

@@ -120,6 +120,10 @@ async fn fill_labels(app: &App, viewer: &Viewer, object: &'static Object, filled
         else {
             continue;
         };
+        // Settings are named by the form itself.
+        if matches!(target, "stage" | "pipeline") {
+            continue;
+        }
         let session = match &mut session {
             Some(session) => session,
             empty => empty.insert(app.db.read().await?),
@@ -174,7 +178,9 @@ fn respond_new(
         .texts
         .iter()
         .filter(|(key, value)| {
-            !value.is_empty() && object.field(key).is_some() && !fields.iter().any(|field| field.key == key.as_str())
+            !value.is_empty()
+                && object.field(key).is_some()
+                && !fields.iter().any(|field| field.key == key.as_str() || implies(field, key))
         })
         .map(|(key, value)| (key.clone(), value.clone()))
         .chain(filled.texts.get("back").map(|back| ("back".to_owned(), back.clone())))
@@ -192,6 +198,11 @@ fn respond_new(
         title,
     };
     form::respond_form(status, &page, &body)
+}
+
+/// Whoever chooses a stage has chosen its pipeline.
+fn implies(field: &Field, key: &str) -> bool {
+    field.kind == Kind::Ref("stage") && key == "pipeline"
 }
 
 fn currency_of(viewer: &Viewer, filled: &Filled) -> String {

@@ -18,7 +18,7 @@ use crate::shell::error::{Error, Result};
 use crate::shell::format;
 use crate::shell::layers::url_encode;
 use crate::shell::page::{Asked, Html, Page, respond, who};
-use crate::shell::record::{FOLLOWED, Registry};
+use crate::shell::record::{FOLLOWED, Registry, told};
 use crate::shell::records::{get, pairs};
 use crate::shell::routes::{Policy, Routes};
 use crate::shell::viewer::Viewer;
@@ -274,7 +274,9 @@ fn event_view(viewer: &Viewer, registry: &Registry, wording: &Wording, event: &R
             })
             .collect(),
         is_warning: matches!(event.kind.as_str(), "sign_in_failed" | "disabled"),
-        reason: event.reason.clone().filter(|_| is_named).unwrap_or_default(),
+        reason: event.reason.as_deref().filter(|_| is_named).map_or_else(String::new, |reason| {
+            told::import_of(&event.via, reason).map_or_else(|| reason.to_owned(), |_| told::in_words(locale, None))
+        }),
     }
 }
 

@@ -371,3 +371,28 @@ fn a_hidden_amount_of_the_lead_does_not_show_in_the_deal() {
         assert_eq!(app.value::<i64>("SELECT amount FROM opportunity").await, Some(0));
     });
 }
+
+#[test]
+fn what_comes_of_a_lead_begins_at_the_front_of_its_pipeline() {
+    on_both(async |app| {
+        let World { lin, lead, .. } = world(app).await;
+        app.post_form(&app.administrator, "/settings/pipelines", &[("name", "Partners")]).await;
+        let pipeline: Uuid = app.value("SELECT id FROM pipeline WHERE name = 'Partners'").await.expect("a pipeline");
+        let token = app.api_token(&lin).await;
+        let call = async |body: Json| {
+            let path = format!("/api/leads/{lead}/convert");
+            app.api(&token, Method::POST, &path, &[("if-match", "*")], Some(&body)).await
+        };
+        // There is no way to begin further on without being asked.
+        let stage = app.stage("Won").await;
+        assert_eq!(call(json!({ "opportunity_name": "Robots", "opportunity_stage": stage })).await.status, 400);
+        let made = call(json!({ "opportunity_name": "Robots", "opportunity_pipeline": pipeline })).await;
+        assert_eq!(made.status, 200, "{}", made.body);
+        let place: (Uuid, String) = {
+            let mut session = app.db.read().await.expect("readable");
+            let of = "SELECT o.pipeline_id, s.name FROM opportunity o JOIN stage s ON s.id = o.stage_id";
+            session.one(of).await.expect("the deal")
+        };
+        assert_eq!(place, (pipeline, "Prospecting".into()));
+    });
+}

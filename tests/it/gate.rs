@@ -1,9 +1,13 @@
 //! What a deal must not do unnoticed: go around what its stages ask for, or change its amount with its currency.
 
+use axum::http::Method;
+use serde_json::{Value as Json, json};
 use store::{Uuid, new_id, sql};
 use testkit::{Role, on_both};
 use trivet::shell::error::Error;
 use trivet::tools::crm::stage::{self, Move};
+
+use crate::hidden::hide;
 
 #[test]
 fn losing_a_deal_first_is_no_way_around_what_the_stages_ask_for() {
@@ -30,6 +34,141 @@ fn losing_a_deal_first_is_no_way_around_what_the_stages_ask_for() {
         go("Lost", None, true).await.expect("a deal can be lost");
         assert!(matches!(go("Won", None, false).await, Err(Error::Invalid(_))), "they still do");
         go("Won", Some("They called back and signed."), false).await.expect("a reason is enough");
+    });
+}
+
+#[test]
+fn a_deal_that_begins_further_on_is_asked_as_one_that_comes_from_the_front() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Harbour Optics").await.to_string();
+        let asked = async |stage: &str, more: &[(&str, &str)]| -> Vec<String> {
+            let stage = app.stage(stage).await.to_string();
+            let deal = [("name", "Rollout"), ("close_date", "2026-12-24"), ("stage", stage.as_str())];
+            match app.try_create("opportunity", &lin, &[&deal[..], more].concat()).await {
+                Ok(_) => Vec::new(),
+                Err(Error::Invalid(errors)) => {
+                    assert!(errors.iter().all(|error| error.key == "refused-evidence-missing"), "{errors:?}");
+                    errors.into_iter().map(|error| error.field).collect()
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+        };
+        let with_account = [("account", account.as_str())];
+        assert_eq!(asked("Prospecting", &[]).await, [""; 0], "the front asks for nothing");
+        assert_eq!(asked("Engaging", &[]).await, ["account"]);
+        assert_eq!(asked("Engaging", &with_account).await, [""; 0], "a field that is filled speaks for itself");
+        assert_eq!(asked("Proposal", &with_account).await.len(), 1);
+        assert_eq!(asked("Won", &[]).await.len(), 5, "one for each criterion");
+        assert_eq!(asked("Won", &[("next_step", "Ship"), ("account", &account)]).await.len(), 3);
+        assert_eq!(asked("Won", &[("reason", "  ")]).await.len(), 5, "blanks are no reason");
+        assert_eq!(asked("Lost", &[("lost_reason", "price")]).await, [""; 0], "what is lost needs no evidence");
+        let before: i64 = app.value("SELECT COUNT(*) FROM opportunity").await.expect("a count");
+        assert_eq!((before, asked("Won", &[("reason", "They signed at the fair.")]).await.len()), (3, 0));
+        let won = app.stage("Won").await;
+        let reasons: (Option<String>, Option<String>) = {
+            let mut session = app.db.read().await.expect("readable");
+            session
+                .one(sql!(
+                    "SELECT m.reason, e.reason FROM stage_change m JOIN event e ON e.subject_id = m.opportunity_id
+                      WHERE m.to_stage_id = $1 AND e.kind = 'created'",
+                    won
+                ))
+                .await
+                .expect("a move and an event")
+        };
+        let reason = Some("They signed at the fair.".to_owned());
+        assert_eq!(reasons, (reason.clone(), reason));
+    });
+}
+
+#[test]
+fn the_form_asks_why_a_deal_begins_further_on_and_loses_nothing() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let form = app.get(&lin, "/opportunities/new").await;
+        let (first, proposal) = (app.stage("Prospecting").await, app.stage("Proposal").await);
+        assert!(form.has(&format!("<option value=\"{proposal}\" class=\"asks\">")), "{}", form.body);
+        assert!(form.has(&format!("<option value=\"{first}\">")), "{}", form.body);
+        assert!(form.has("class=\"field wide when-asked\""), "it waits: {}", form.body);
+        let stage = proposal.to_string();
+        let fields =
+            [("name", "Kept words"), ("stage", stage.as_str()), ("close_date", "2026-12-24"), ("amount", "77")];
+        let refused = app.post_form(&lin, "/opportunities", &fields).await;
+        assert_eq!(refused.status, 422);
+        assert!(refused.has("name=\"reason\"") && !refused.has("when-asked"), "now it shows: {}", refused.body);
+        assert!(refused.has("Kept words") && refused.has("value=\"77\""), "{}", refused.body);
+        assert!(refused.has(&format!("value=\"{proposal}\" selected")), "{}", refused.body);
+        assert!(refused.has("Customer is named") && refused.has("Buyer has confirmed"), "{}", refused.body);
+        let fields = [&fields[..], &[("reason", "They came with a specification.")]].concat();
+        let made = app.post_form(&lin, "/opportunities", &fields).await;
+        assert_eq!(made.status, 303, "{}", made.body);
+        assert!(app.get(&lin, made.location()).await.has("They came with a specification."));
+    });
+}
+
+#[test]
+fn programs_are_asked_too_and_many_at_once_is_no_way_around() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let token = app.api_token(&lin).await;
+        let won = app.stage("Won").await;
+        let call = async |body: Json| app.api(&token, Method::POST, "/api/opportunities", &[], Some(&body)).await;
+        let deal = json!({ "name": "Rollout", "close_date": "2026-12-24", "stage": won });
+        let refused = call(deal.clone()).await;
+        assert_eq!((refused.status.as_u16(), refused.json()["errors"].as_array().map(Vec::len)), (422, Some(5)));
+        let mut told = deal.clone();
+        told["reason"] = json!("They signed.");
+        let made = call(told).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        assert!(made.json().get("reason").is_none(), "it stands in the history: {}", made.body);
+        let document = app.api(&token, Method::GET, "/api/openapi.json", &[], None).await.json();
+        let schema = |name: &str| document["components"]["schemas"][name]["properties"]["reason"].clone();
+        assert!(schema("OpportunityCreate")["description"].is_string(), "{}", schema("OpportunityCreate"));
+        assert_eq!((schema("OpportunityPatch"), schema("Opportunity")), (Json::Null, Json::Null));
+        // A stage is set neither in a list nor for many deals.
+        let account = app.account(&lin, "Harbour Optics").await;
+        let open = app.opportunity(&lin, "Open", account).await;
+        let (id, stage) = (open.to_string(), won.to_string());
+        let bulk = [("action", "edit"), ("field", "stage"), ("ids", id.as_str()), ("value", stage.as_str())];
+        assert_eq!(app.post_form(&lin, "/opportunities/bulk/apply", &bulk).await.status, 404);
+        let cell = format!("/opportunities/{open}/field/stage");
+        assert_eq!(app.get(&lin, &cell).await.status, 404);
+        assert_eq!(app.post_form(&lin, &cell, &[("version", "1"), ("stage", &stage)]).await.status, 404);
+        // Nor in the form that changes everything else, nor by a program, without showing what is asked for.
+        let form = [("version", "1"), ("name", "Open"), ("close_date", "2026-12-24"), ("stage", &stage)];
+        assert_eq!(app.post_form(&lin, &format!("/opportunities/{open}"), &form).await.status, 422);
+        let path = format!("/api/opportunities/{open}");
+        let change = app.api(&token, Method::PATCH, &path, &[("if-match", "*")], Some(&json!({ "stage": won }))).await;
+        assert_eq!(change.status, 422, "{}", change.body);
+        let kind: String =
+            app.value(sql!("SELECT stage_kind FROM opportunity WHERE id = $1", open)).await.expect("one");
+        assert_eq!(kind, "open");
+    });
+}
+
+#[test]
+fn a_hidden_amount_tells_nothing_when_its_currency_is_to_change() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        let deals = [app.opportunity(&lin, "Whole", account).await, app.opportunity(&lin, "Cents", account).await];
+        app.try_update("opportunity", &lin, deals[1], None, &[("amount", "10.50")]).await.expect("seen, so changed");
+        for deal in deals {
+            app.execute(sql!("UPDATE opportunity SET currency = 'USD' WHERE id = $1", deal)).await;
+        }
+        hide(app, "opportunity", &["amount"], "seller").await;
+        for currency in ["JPY", "CNY", "USD"] {
+            let mut answers = Vec::new();
+            for deal in deals {
+                answers.push(format!(
+                    "{:?}",
+                    app.try_update("opportunity", &lin, deal, None, &[("currency", currency)]).await
+                ));
+            }
+            assert_eq!(answers[0].replace("Ok(1)", "Ok"), answers[1].replace("Ok(2)", "Ok"), "{currency}");
+            assert_eq!(answers[0].contains("refused-currency-hidden"), currency != "USD", "{answers:?}");
+        }
     });
 }
 

@@ -95,6 +95,7 @@ fn what_somebody_said_of_an_account_stands() {
         for account in [loyal, former] {
             let account = account.to_string();
             let deal = [("name", "Deal"), ("account", account.as_str()), ("stage", &won), ("close_date", "2026-11-20")];
+            let deal = [&deal[..], &[("reason", "They signed at once.")]].concat();
             app.create("opportunity", &lin, &deal).await;
         }
         assert_eq!(lifecycle(app, loyal).await, "loyal", "more than a customer already");

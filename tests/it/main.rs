@@ -22,6 +22,7 @@ mod lost_update;
 mod money;
 mod palette;
 mod permission;
+mod pipelines;
 mod record;
 mod routes;
 mod sharing;

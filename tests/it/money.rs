@@ -192,6 +192,7 @@ async fn make(
     fields.extend([("close_date", close.as_str()), ("created_on", &created), ("probability", &probability)]);
     if let Some(closed) = &closed {
         fields.extend([("stage", stage.as_str()), ("closed_on", closed), ("lost_reason", "price")]);
+        fields.push(("reason", "Closed long ago."));
     }
     match app.try_create("opportunity", by, &fields).await {
         Ok(id) => Some(id),
@@ -354,7 +355,13 @@ fn what_falls_on_the_last_day_of_a_quarter_is_in_it_on_every_page() {
             let last = quarter.last.to_string();
             app.create("opportunity", &me, &[("name", &open), ("close_date", &last), ("amount", "10")]).await;
             let stage = app.stage("Won").await.to_string();
-            let fields = [("name", won.as_str()), ("close_date", &last), ("amount", "20"), ("stage", &stage)];
+            let fields = [
+                ("name", won.as_str()),
+                ("close_date", &last),
+                ("amount", "20"),
+                ("stage", &stage),
+                ("reason", "Signed."),
+            ];
             let id = app.create("opportunity", &me, &fields).await;
             let closed: Option<i64> = app.value(sql!("SELECT closed_day FROM opportunity WHERE id = $1", id)).await;
             assert_eq!(closed, Some(quarter.last.0), "{what}: won today");

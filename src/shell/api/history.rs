@@ -16,7 +16,7 @@ use crate::shell::access::Right;
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
 use crate::shell::record::share::SHARED_WITH;
-use crate::shell::record::{Field, Kind, Object, Registry, query, value};
+use crate::shell::record::{Field, Kind, Object, Registry, query, told, value};
 use crate::shell::viewer::Viewer;
 
 const EVENTS: &str = "
@@ -62,15 +62,28 @@ pub async fn list(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid,
     let more = events.len() as i64 > limit;
     events.truncate(limit as usize);
     let seen = Seen::of(&mut session, viewer, app.registry, object, &events).await?;
+    let imports = events.iter().filter_map(import_in).filter(|_| viewer.sees(object, "import")).collect();
+    let files = told::files_of(&mut session, imports).await?;
     let mut currency = after.map_or(row.currency, |place| place.currency);
-    let data: Vec<Json> =
-        events.iter().filter_map(|event| of_event(viewer, object, event, &seen, &mut currency)).collect();
+    let told = events.iter().filter_map(|event| {
+        let mut told = of_event(viewer, object, event, &seen, &mut currency)?;
+        if let Some(import) = import_in(event) {
+            told["reason"] = json!(told::in_words(viewer.locale, files.get(&import).map(String::as_str)));
+        }
+        Some(told)
+    });
+    let data: Vec<Json> = told.collect();
     let last = events.last().filter(|_| more).map(|event| Place { event: event.id, currency });
     let next = last.map(|place| place.to_text());
     let link = next
         .as_ref()
         .map(|next| format!("</api/{}/{id}/events?limit={limit}&after={next}>; rel=\"next\"", object.plural));
     Ok(Answer { link, ..Answer::ok(json!({ "data": data, "next": next })) })
+}
+
+/// The import that an event says it was told by.
+fn import_in(event: &Recorded) -> Option<Uuid> {
+    told::import_of(&event.via, event.reason.as_deref()?)
 }
 
 fn of_event(

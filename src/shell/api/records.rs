@@ -122,6 +122,7 @@ fn example(object: &'static Object) -> Json {
     let shown = |field: &&Field| {
         shape::is_written(field, true)
             && (field.required || field.quick)
+            && !field.when_asked
             && !matches!(field.kind, Kind::Ref(_) | Kind::CreditCode | Kind::Currency)
             && field.key != "password"
     };

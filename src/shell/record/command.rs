@@ -236,7 +236,7 @@ pub async fn prepare_change(
     if let Some(version) = version.filter(|version| *version != before.version) {
         merge(tx, actor, object, before, version, &mut draft).await?;
     }
-    keep_amounts(object, before, &mut draft)?;
+    keep_amounts(actor, object, before, &mut draft)?;
     for key in draft.keys().collect::<Vec<_>>() {
         if draft.get(key) == Some(before.get(key)) && object.field(key).is_some_and(|field| !field.is_virtual()) {
             draft.remove(key);
@@ -252,9 +252,14 @@ pub async fn prepare_change(
 }
 
 /// Where only the currency changes, $1,000.00 becomes ¥1,000: the amount that people read stays, not the number of minor units.
-fn keep_amounts(object: &'static Object, before: &Loaded, draft: &mut Draft) -> Result<()> {
+/// Whoever doesn't see an amount can't turn its currency, whatever it is: a refusal would tell whether it has cents.
+fn keep_amounts(actor: &Actor, object: &'static Object, before: &Loaded, draft: &mut Draft) -> Result<()> {
     let currencies = (before.get("currency").text(), draft.get("currency").and_then(Cell::text));
     let (Some(from), Some(to)) = currencies else { return Ok(()) };
+    let is_hidden = |field: &Field| field.kind == Kind::Money && !actor.viewer.sees(object, field.key);
+    if from != to && object.fields.iter().any(is_hidden) {
+        return Err(Error::field("currency", "refused-currency-hidden"));
+    }
     let (from, to) = (decimals(from), decimals(to));
     for field in object.fields.iter().filter(|field| field.kind == Kind::Money && from != to) {
         let Some(minor) = before.get(field.key).int().filter(|_| !draft.has(field.key)) else { continue };

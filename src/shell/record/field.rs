@@ -117,6 +117,8 @@ pub struct Field {
     pub hinted: bool,
     /// Offered in the "new" form; the rest is filled in later on the record page.
     pub quick: bool,
+    /// The "new" form has an input for it that shows only when something else in the form asks for it.
+    pub when_asked: bool,
     /// Hidden from nobody: whose a record is, where it stands, what the house counts and orders by.
     pub always_shown: bool,
     /// Only filters and groups by: worked out from other rows, neither shown nor written.
@@ -139,6 +141,7 @@ impl Field {
             found: Found::No,
             hinted: false,
             quick: false,
+            when_asked: false,
             always_shown: false,
             expression: None,
             reads: &[],
@@ -164,6 +167,12 @@ impl Field {
     }
     pub const fn quick(mut self) -> Field {
         self.quick = true;
+        self
+    }
+    pub const fn when_asked(mut self) -> Field {
+        self.quick = true;
+        self.hinted = true;
+        self.when_asked = true;
         self
     }
     pub const fn listed(mut self) -> Field {

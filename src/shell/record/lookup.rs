@@ -10,9 +10,10 @@ use store::{Arg, Cell, Cells, Session, Sql, Uuid};
 use super::field::{Field, Kind};
 use super::{Actor, Object};
 use crate::shell::access::Right;
+use crate::shell::config::Stage;
 use crate::shell::error::{Error, FieldError, Result};
 
-/// A name to look for, perhaps only among the records of one account.
+/// A name to look for, perhaps only among the records of one account, or the stages of one pipeline.
 pub type Name = (String, Option<Uuid>);
 
 /// What stands behind a name.
@@ -31,16 +32,16 @@ pub async fn resolve(
     actor: &Actor,
     field: &Field,
     text: &str,
-    within_account: Option<Uuid>,
+    within: Option<Uuid>,
 ) -> Result<Uuid> {
     let Kind::Ref(target) = field.kind else { return Err(Error::Internal(format!("{} is no reference", field.key))) };
     if let Ok(id) = text.parse() {
         return Ok(id);
     }
-    let behind = match of_settings(actor, target, text) {
+    let behind = match of_settings(actor, target, text, within) {
         Some(behind) => behind,
         None => {
-            let name = (text.to_owned(), within_account);
+            let name = (text.to_owned(), within);
             behind_names(session, actor, target, &[&name]).await?.map_or(Behind::Nothing, |found| found[0])
         }
     };
@@ -52,14 +53,18 @@ pub async fn resolve(
     }
 }
 
-/// Stages and pipelines are settings, which are at hand.
-fn of_settings(actor: &Actor, target: &str, text: &str) -> Option<Behind> {
+/// Stages and pipelines are settings, which are at hand. Stages of several pipelines may have the same name: the one of the
+/// pipeline that is named counts, else that of the first pipeline which has it. One that only another pipeline has is found all
+/// the same; that it does not fit is said where the deal is written.
+fn of_settings(actor: &Actor, target: &str, text: &str, within: Option<Uuid>) -> Option<Behind> {
     let pipelines = &actor.viewer.config.pipelines;
     let key = sort_key(text);
     let id = match target {
         "stage" => {
-            let mut stages = pipelines.iter().flat_map(|pipeline| &pipeline.stages);
-            stages.find(|stage| sort_key(&stage.name) == key).map(|stage| stage.id)
+            let stages = pipelines.iter().flat_map(|pipeline| &pipeline.stages);
+            let called: Vec<&Stage> = stages.filter(|stage| sort_key(&stage.name) == key).collect();
+            let fitting = called.iter().find(|stage| Some(stage.pipeline) == within);
+            fitting.or(called.first()).map(|stage| stage.id)
         }
         "pipeline" => pipelines.iter().find(|pipeline| sort_key(&pipeline.name) == key).map(|pipeline| pipeline.id),
         _ => return None,

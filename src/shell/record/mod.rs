@@ -12,6 +12,7 @@ pub mod lookup;
 pub mod query;
 pub mod reindex;
 pub mod share;
+pub mod told;
 pub mod value;
 
 use std::collections::{BTreeMap, HashMap};

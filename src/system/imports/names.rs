@@ -59,11 +59,11 @@ impl Names {
     fn name_in(&self, row: &Inputs, field: &Field, target: &str) -> Option<Name> {
         let text_of = |key: &str| row.given.get(key).or_else(|| row.defaults.get(key));
         let text = text_of(field.key).filter(|text| text.parse::<Uuid>().is_err())?;
-        let within = match text_of("account").filter(|_| is_in_account(target)) {
+        let within = match within_of(target).and_then(|whole| Some((whole, text_of(whole)?))) {
             None => None,
-            Some(account) => match account.parse() {
+            Some((whole, name)) => match name.parse() {
                 Ok(id) => Some(id),
-                Err(_) => Some(self.find("account", &(account.clone(), None))?),
+                Err(_) => Some(self.find(whole, &(name.clone(), None))?),
             },
         };
         Some((text.clone(), within))
@@ -93,11 +93,12 @@ impl Names {
         let mut errors = Vec::new();
         for (field, target) in references(object) {
             let Some(text) = texts.get(field.key).cloned() else { continue };
-            let within = match texts.get("account") {
-                Some(account) => account.parse().ok(),
-                None => before.and_then(|before| before.id_of("account")),
-            }
-            .filter(|_| is_in_account(target));
+            let within = within_of(target).and_then(|whole| match texts.get(whole) {
+                Some(id) => id.parse().ok(),
+                None => before.and_then(|before| before.id_of(whole)),
+            });
+            // A row that names no pipeline names it by its stage.
+            let within = within.or_else(|| pipeline_of(actor, texts).filter(|_| target == "stage"));
             let name = (text, within);
             let id = match self.find(target, &name) {
                 Some(id) => id,
@@ -129,7 +130,7 @@ impl Names {
         let mut accounts = HashMap::new();
         let hang_on_account = object.field("account").is_some();
         for (field, target) in
-            references(object).into_iter().filter(|(_, target)| hang_on_account && is_in_account(target))
+            references(object).into_iter().filter(|(_, target)| hang_on_account && within_of(target) == Some("account"))
         {
             let ids = rows.iter().filter_map(|row| {
                 let text = row.given.get(field.key).or_else(|| row.defaults.get(field.key))?;
@@ -146,18 +147,28 @@ impl Names {
     }
 }
 
-/// The references of a kind of record, the account first: contacts and deals are then looked for inside it.
+/// The references of a kind of record, account and pipeline first: contacts, deals and stages are then looked for inside them.
 fn references(object: &'static Object) -> Vec<(&'static Field, &'static str)> {
     let mut references: Vec<(&'static Field, &'static str)> = object
         .fields
         .iter()
         .filter_map(|field| if let Kind::Ref(target) = field.kind { Some((field, target)) } else { None })
         .collect();
-    references.sort_by_key(|(field, _)| field.key != "account");
+    references.sort_by_key(|(field, _)| !matches!(field.key, "account" | "pipeline"));
     references
 }
 
-/// Contacts and deals belong to an account; the same name may stand in several.
-fn is_in_account(target: &str) -> bool {
-    matches!(target, "contact" | "opportunity")
+/// The pipeline of the stage that has been found already.
+fn pipeline_of(actor: &Actor, texts: &BTreeMap<String, String>) -> Option<Uuid> {
+    let stage = texts.get("stage")?.parse().ok()?;
+    Some(actor.viewer.config.stage(stage)?.pipeline)
+}
+
+/// Contacts and deals belong to an account, stages to a pipeline; the same name may stand in several.
+fn within_of(target: &str) -> Option<&'static str> {
+    match target {
+        "contact" | "opportunity" => Some("account"),
+        "stage" => Some("pipeline"),
+        _ => None,
+    }
 }

@@ -183,6 +183,7 @@ fn move_schema() -> Json {
     let line = shape::Lexis::Lines.pattern();
     let mut members = json!({
         "stage": { "type": "string", "format": "uuid" },
+        "pipeline": { "type": ["string", "null"], "format": "uuid" },
         "reason": { "type": ["string", "null"], "minLength": 1, "maxLength": 500, "pattern": line },
         "evidence": {
             "type": "object",
@@ -236,7 +237,7 @@ async fn change(
     Ok(answer)
 }
 
-/// The stage, the reason, the notes by criterion, and the fields of the deal.
+/// The stage and its pipeline, the reason, the notes by criterion, and the fields of the deal.
 fn read_move(members: &Map<String, Json>) -> Result<Move> {
     let mut fields = members.clone();
     let reason = match fields.shift_remove("reason") {
@@ -266,12 +267,17 @@ fn read_move(members: &Map<String, Json>) -> Result<Move> {
         Some(_) => return Err(Error::malformed("stage", "invalid-json-type")),
         None => return Err(Error::malformed("stage", "invalid-required")),
     };
+    let pipeline = match fields.shift_remove("pipeline") {
+        None | Some(Json::Null) => None,
+        Some(Json::String(text)) => Some(shape::uuid(&text).ok_or(Error::malformed("pipeline", "invalid-pipeline"))?),
+        Some(_) => return Err(Error::malformed("pipeline", "invalid-json-type")),
+    };
     let unknown = fields.keys().filter(|key| !ALONG.contains(&key.as_str()));
     let errors: Vec<FieldError> = unknown.map(|key| FieldError::new(key, "invalid-unknown-field")).collect();
     if !errors.is_empty() {
         return Err(Error::Malformed(errors));
     }
-    Ok(Move { stage, reason, evidence: notes, inputs: inputs_of(&OPPORTUNITY, &fields, false)? })
+    Ok(Move { stage, pipeline, reason, evidence: notes, inputs: inputs_of(&OPPORTUNITY, &fields, false)? })
 }
 
 // ---- evidence
@@ -319,7 +325,8 @@ async fn give_evidence(
     let note: Note = body.read()?;
     let actor = app.actor(&viewer, "api");
     let mut tx = app.db.write().await?;
-    evidence::put(&mut tx, &actor, &OPPORTUNITY, id, criterion, &note.note, None).await?;
+    let note = evidence::Note { criterion, text: &note.note, ..evidence::Note::default() };
+    evidence::put(&mut tx, &actor, &OPPORTUNITY, id, note).await?;
     let answer = shown_evidence(&mut tx, &app, &viewer, id).await?;
     tx.commit().await?;
     Ok(answer)

@@ -12,6 +12,7 @@ use crate::shell::app::App;
 use crate::shell::config::{Pipeline, StageKind};
 use crate::shell::error::{Error, Result};
 use crate::shell::format;
+use crate::shell::layers::url_encode;
 use crate::shell::list::{self, Asks};
 use crate::shell::page::{Asked, Page, avatar_colour, initials, respond};
 use crate::shell::record::query::{self, ListQuery};
@@ -64,6 +65,8 @@ struct Tab {
 #[template(path = "tools/crm/board.html")]
 struct BoardBody<'a> {
     page: &'a Page,
+    /// Opens the form for a deal of this board, and leads back to it.
+    new_href: String,
     pipelines: Vec<Tab>,
     owners: Vec<Tab>,
     columns: Vec<ColumnView>,
@@ -149,8 +152,10 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
         .find(|filter| filter.field.key == "owner")
         .map(|filter| filter.values.join("|"))
         .unwrap_or_default();
+    let here = format!("/board?pipeline={}", pipeline.id);
     let body = BoardBody {
         page: &page,
+        new_href: format!("/opportunities/new?pipeline={}&back={}", pipeline.id, url_encode(&here)),
         pipelines: if config.pipelines.len() > 1 {
             config
                 .pipelines

@@ -396,16 +396,13 @@ impl Sight<'_> {
             label: self.text(&format!("convert-{key}-which")),
             kind: "picker",
             value: found.map_or_else(String::new, |(id, _)| id.to_string()),
-            required: false,
-            hint: String::new(),
-            error: None,
             options: found
                 .map(|(id, name)| Choice { value: id.to_string(), text: name.clone(), chosen: true })
                 .into_iter()
                 .collect(),
             picker: format!("/pick/{key}"),
             wide: true,
-            prefix: String::new(),
+            ..Input::default()
         };
         self.option("other", self.text(&format!("convert-{key}-other")), answer, vec![input])
     }

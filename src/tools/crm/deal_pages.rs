@@ -8,10 +8,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use store::Uuid;
 
-use super::evidence;
+use super::evidence::{self, Note};
 use super::items::{self, Ask};
 use super::objects::OPPORTUNITY;
 use super::stage::{Move, came_from, move_to};
+use crate::shell::access::Right;
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, FieldError, Result};
@@ -27,6 +28,8 @@ pub fn routes() -> Routes {
     let change = Policy::Change("opportunity");
     Routes::new()
         .post("/opportunities/{id}/stage", change, move_stage)
+        .get("/opportunities/{id}/pipeline", change, pipeline_form)
+        .post("/opportunities/{id}/pipeline", change, move_elsewhere)
         .get("/opportunities/{id}/evidence/{criterion}", change, evidence_form)
         .post("/opportunities/{id}/evidence/{criterion}", change, save_evidence)
         .get("/opportunities/{id}/items/new", change, item_form)
@@ -47,6 +50,8 @@ struct StageForm<'a> {
     id: Uuid,
     version: i64,
     stage: Uuid,
+    /// Of the stage, when the deal goes to another one.
+    pipeline: Option<Uuid>,
     stage_name: String,
     deal: String,
     missing: Vec<Missing>,
@@ -65,42 +70,59 @@ async fn move_stage(
     Path(deal): Path<String>,
     body: String,
 ) -> Result<Response> {
-    let deal = id(&deal)?;
     let mut given = pairs(&body);
     given.extend(pairs(&asked.query));
-    let stage: Uuid = get(&given, "stage").parse().map_err(|_| Error::field("stage", "invalid-stage"))?;
+    let pipeline = get(&given, "pipeline").parse().ok();
+    move_given(&app, &viewer, &asked, &headers, id(&deal)?, &given, pipeline).await
+}
+
+/// POST /opportunities/{id}/pipeline: the stage that was chosen says which pipeline is meant.
+async fn move_elsewhere(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    headers: HeaderMap,
+    Path(deal): Path<String>,
+    body: String,
+) -> Result<Response> {
+    let deal = id(&deal)?;
+    let given = pairs(&body);
+    let stage = get(&given, "stage").parse().ok().and_then(|stage| viewer.config.stage(stage));
+    match stage.map(|stage| stage.pipeline) {
+        Some(pipeline) => move_given(&app, &viewer, &asked, &headers, deal, &given, Some(pipeline)).await,
+        None => ask_for_pipeline(&app, &viewer, &asked, deal, Some(FieldError::new("stage", "invalid-stage"))).await,
+    }
+}
+
+async fn move_given(
+    app: &App,
+    viewer: &Viewer,
+    asked: &Asked,
+    headers: &HeaderMap,
+    deal: Uuid,
+    given: &[(String, String)],
+    pipeline: Option<Uuid>,
+) -> Result<Response> {
+    let stage: Uuid = get(given, "stage").parse().map_err(|_| Error::field("stage", "invalid-stage"))?;
     let target = viewer.config.stage(stage).ok_or_else(|| Error::field("stage", "invalid-stage"))?.clone();
-    let actor = app.actor(&viewer, "page");
+    let actor = app.actor(viewer, "page");
     let mut tx = app.db.write().await?;
     let was = command::load_for_write(&mut tx, &actor, &OPPORTUNITY, deal).await?.id_of("stage");
     // To undo is to go back to where the deal just came from, and needs no other reason.
-    let undone = get(&given, "undo") == "1" && came_from(&mut tx, deal).await? == Some(stage);
-    let wish = Move {
-        stage,
-        reason: Some(if undone { viewer.locale.text("stage-undo-reason") } else { get(&given, "reason").to_owned() }),
-        evidence: given
-            .iter()
-            .filter_map(|(key, value)| Some((key.strip_prefix("evidence.")?.parse().ok()?, value.clone())))
-            .filter(|(_, value)| !value.trim().is_empty())
-            .collect(),
-        inputs: given
-            .iter()
-            .filter(|(key, value)| {
-                !matches!(key.as_str(), "stage" | "version" | "reason" | "undo")
-                    && !key.starts_with("evidence.")
-                    && !value.is_empty()
-            })
-            .cloned()
-            .collect(),
-    };
-    let version = get(&given, "version").parse().ok();
+    let undone = get(given, "undo") == "1" && came_from(&mut tx, deal).await? == Some(stage);
+    let reason = if undone { viewer.locale.text("stage-undo-reason") } else { get(given, "reason").to_owned() };
+    let wish = wish_of(stage, pipeline, reason, given);
+    let version = get(given, "version").parse().ok();
     match move_to(&mut tx, &actor, deal, version, wish).await {
         Ok(version) => {
             tx.commit().await?;
             let text = viewer.locale.text_with("stage-moved", &[("stage", &target.name)]);
             let mut toast = Toast::success(text.clone());
             if let Some(was) = was.filter(|was| *was != stage) {
-                toast = toast.with_undo(format!("/opportunities/{deal}/stage?stage={was}&version={version}&undo=1"));
+                let back = viewer.config.stage(was).filter(|was| was.pipeline != target.pipeline);
+                let pipeline = back.map_or_else(String::new, |back| format!("&pipeline={}", back.pipeline));
+                let undo = format!("/opportunities/{deal}/stage?stage={was}{pipeline}&version={version}&undo=1");
+                toast = toast.with_undo(undo);
             }
             let on_board = headers
                 .get("hx-current-url")
@@ -115,23 +137,101 @@ async fn move_stage(
                 trigger(&mut response, events);
                 return Ok(response);
             }
-            Ok(done(&asked, &format!("/opportunities/{deal}"), Some(toast)))
+            Ok(done(asked, &format!("/opportunities/{deal}"), Some(toast)))
         }
-        Err(Error::Invalid(errors)) => {
+        // That the stage itself won't do is mended by choosing another one, not by a form about this one.
+        Err(Error::Invalid(errors)) if errors.iter().all(|error| error.field != "stage") => {
             drop(tx);
-            ask_for_missing(&app, &viewer, &asked, deal, &target, &given, &errors).await
+            ask_for_missing(app, viewer, asked, deal, &target, pipeline, given, &errors).await
         }
         Err(error) => Err(error),
     }
 }
 
+fn wish_of(stage: Uuid, pipeline: Option<Uuid>, reason: String, given: &[(String, String)]) -> Move {
+    Move {
+        stage,
+        pipeline,
+        reason: Some(reason),
+        evidence: given
+            .iter()
+            .filter_map(|(key, value)| Some((key.strip_prefix("evidence.")?.parse().ok()?, value.clone())))
+            .filter(|(_, value)| !value.trim().is_empty())
+            .collect(),
+        inputs: given
+            .iter()
+            .filter(|(key, value)| {
+                !matches!(key.as_str(), "stage" | "pipeline" | "version" | "reason" | "undo")
+                    && !key.starts_with("evidence.")
+                    && !value.is_empty()
+            })
+            .cloned()
+            .collect(),
+    }
+}
+
+/// GET /opportunities/{id}/pipeline
+async fn pipeline_form(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path(deal): Path<String>,
+) -> Result<Response> {
+    ask_for_pipeline(&app, &viewer, &asked, id(&deal)?, None).await
+}
+
+/// The form that asks in which stage of which other pipeline the deal goes on.
+async fn ask_for_pipeline(
+    app: &App,
+    viewer: &Viewer,
+    asked: &Asked,
+    deal: Uuid,
+    error: Option<FieldError>,
+) -> Result<Response> {
+    let mut session = app.db.read().await?;
+    let (row, fields) = query::find(&mut session, viewer, app.registry, &OPPORTUNITY, deal).await?;
+    if !query::allowed(&mut session, viewer, &OPPORTUNITY, deal, Right::Write).await? {
+        return Err(Error::Forbidden);
+    }
+    drop(session);
+    let at = fields.iter().position(|field| field.key == "pipeline");
+    let here = at.and_then(|at| row.cells[at].id());
+    let others = viewer.config.pipelines.iter().filter(|pipeline| Some(pipeline.id) != here);
+    let others: Vec<_> = others.cloned().collect();
+    let locale = viewer.locale;
+    let mut input = Input {
+        required: true,
+        error: error.map(|error| error.text(locale)),
+        ..Input::plain("pipeline", "stage", locale.text("pipeline-move-to"), "select")
+    };
+    // Even one other pipeline is named.
+    form::set_stage_groups(&mut input, &others, None);
+    let title = locale.text("pipeline-move");
+    let page = Page::new(viewer, asked, title.clone());
+    let status = if input.error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let body = FormBody {
+        page: &page,
+        title,
+        action: format!("/opportunities/{deal}/pipeline"),
+        submit: locale.text("pipeline-move-submit"),
+        back: format!("/opportunities/{deal}"),
+        inputs: vec![input],
+        hidden: vec![("version".into(), row.version.to_string())],
+        general: Vec::new(),
+        note: locale.text(if others.is_empty() { "pipeline-move-none" } else { "pipeline-move-note" }),
+    };
+    form::respond_form(status, &page, &body)
+}
+
 /// The form that names what is missing for the move, with a place to give it.
+#[expect(clippy::too_many_arguments, reason = "a form is made of just these parts")]
 async fn ask_for_missing(
     app: &App,
     viewer: &Viewer,
     asked: &Asked,
     deal: Uuid,
     target: &crate::shell::config::Stage,
+    pipeline: Option<Uuid>,
     given: &[(String, String)],
     errors: &[FieldError],
 ) -> Result<Response> {
@@ -182,6 +282,7 @@ async fn ask_for_missing(
         id: deal,
         version: row.version,
         stage: target.id,
+        pipeline,
         stage_name: target.name.clone(),
         deal: name,
         may_reason: errors.iter().any(|error| error.key == "refused-evidence-missing"),
@@ -249,7 +350,8 @@ async fn save_evidence(
     let mut tx = app.db.write().await?;
     let given = pairs(&body);
     let seen = given.iter().find(|(key, _)| key == "seen").map(|(_, seen)| seen.as_str());
-    match evidence::put(&mut tx, &actor, &OPPORTUNITY, deal, criterion, get(&given, "note"), seen).await {
+    let note = Note { criterion, text: get(&given, "note"), seen, pipeline: None };
+    match evidence::put(&mut tx, &actor, &OPPORTUNITY, deal, note).await {
         Ok(()) => {
             tx.commit().await?;
             let toast = Toast::success(viewer.locale.text("saved"));
@@ -286,12 +388,9 @@ fn item_inputs(
         kind,
         value,
         required,
-        hint: String::new(),
         error: error(key),
-        options: Vec::new(),
-        picker: String::new(),
-        wide: false,
         prefix: currency.into(),
+        ..Input::default()
     };
     let mut chosen = input("product", "product", "picker", text("product"), true);
     chosen.picker = "/pick/product".into();

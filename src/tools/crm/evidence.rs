@@ -69,8 +69,19 @@ fn plain(note: &str) -> String {
     note.replace("\r\n", "\n").trim().to_owned()
 }
 
-/// Keeps what was given for a criterion of the deal's pipeline; an earlier note stays in the history. Empty text takes it back.
-/// `seen`: the note that the person had before them, if they had.
+/// What somebody gives for a criterion.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Note<'a> {
+    pub criterion: Uuid,
+    /// Empty text takes it back.
+    pub text: &'a str,
+    /// The note that the person had before them, if they had.
+    pub seen: Option<&'a str>,
+    /// The pipeline that the deal is about to enter, if it is not the one it is in.
+    pub pipeline: Option<Uuid>,
+}
+
+/// Keeps what was given for a criterion of the deal's pipeline; an earlier note stays in the history.
 ///
 /// Errors: [`Error::Conflict`] when somebody else wrote another note since.
 pub async fn put(
@@ -78,13 +89,11 @@ pub async fn put(
     actor: &Actor,
     deal_object: &'static Object,
     deal: Uuid,
-    criterion: Uuid,
-    note: &str,
-    seen: Option<&str>,
+    Note { criterion, text, seen, pipeline }: Note<'_>,
 ) -> Result<()> {
     let loaded = command::load_for_write(tx, actor, deal_object, deal).await?;
     let config = &actor.viewer.config;
-    let pipeline = loaded.id_of("pipeline").and_then(|pipeline| config.pipeline(pipeline));
+    let pipeline = pipeline.or(loaded.id_of("pipeline")).and_then(|pipeline| config.pipeline(pipeline));
     let field = format!("evidence.{criterion}");
     let known = pipeline
         .into_iter()
@@ -92,7 +101,7 @@ pub async fn put(
         .flat_map(|stage| &stage.criteria)
         .find(|known| known.id == criterion && known.field.is_none())
         .ok_or_else(|| Error::field(&field, "invalid-criterion"))?;
-    let note = note.trim();
+    let note = text.trim();
     if note.chars().count() > NOTE {
         return Err(Error::Invalid(vec![FieldError::new(&field, "invalid-too-long").with("max", NOTE)]));
     }

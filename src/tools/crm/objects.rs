@@ -204,6 +204,8 @@ pub static OPPORTUNITY: Object = Object {
         name_field(),
         Field::new("account", Kind::Ref("account")).column("account_id").listed().quick(),
         Field::new("stage", Kind::Ref("stage")).column("stage_id").listed().quick().always_shown(),
+        // Why a deal begins further on although nothing speaks for it yet.
+        Field::new("reason", Kind::Text { max: 500 }).virtual_input().on_create().when_asked().always_shown(),
         Field::new("state", Kind::Choice(&["open", "won", "lost"])).column("stage_kind").computed().always_shown(),
         Field::new("pipeline", Kind::Ref("pipeline")).column("pipeline_id").on_create().always_shown(),
         Field::new("amount", Kind::Money).listed().quick().sorted_by("amount_base"),

@@ -1,6 +1,7 @@
 //! Opportunities: a deal moves through the stages of its pipeline. Names of stages are free, their meaning (`open`, `won`,
-//! `lost`) is fixed. A move forward needs the evidence that the stages it leaves ask for, or a reason; a lost deal says why.
-//! Every move is a narrow row in `stage_change`, written in the same transaction.
+//! `lost`) is fixed. A move forward needs the evidence that the stages it leaves ask for, or a reason; so does a deal that begins
+//! further on, or that goes to another pipeline, as if it came from the front. A lost deal says why. Every move is a narrow row in
+//! `stage_change`, written in the same transaction.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +10,9 @@ use store::{Arg, Cell, Day, Instant, Sql, Tx, Uuid, new_id, sql};
 
 use super::account::{fill_currency, fill_owner};
 use super::{activity, lifecycle};
-use crate::shell::config::{Config, Criterion, Stage, StageKind};
+use crate::shell::config::{Config, Criterion, Pipeline, Stage, StageKind};
 use crate::shell::error::{Error, FieldError, Result};
-use crate::shell::record::{Actor, Draft, Loaded, Saved};
+use crate::shell::record::{Actor, Draft, Loaded, Saved, told};
 
 pub fn prepare<'a>(
     tx: &'a mut Tx,
@@ -23,6 +24,12 @@ pub fn prepare<'a>(
         fill_owner(actor, draft, before);
         fill_currency(actor, draft, before);
         draft.fill(before, "created_on", || Cell::Int(actor.today.0));
+        if let Some(Cell::Text(reason)) = draft.remove("reason") {
+            draft.reason = Some(reason);
+        }
+        if before.is_none() {
+            fill_amount(tx, draft).await?;
+        }
         let config = actor.viewer.config.clone();
         let stage = settle_stage(&config, draft, before)?;
         if before.is_none_or(|deal| deal.id_of("stage") != Some(stage.id)) {
@@ -57,13 +64,16 @@ fn settle_stage<'c>(config: &'c Config, draft: &mut Draft, before: Option<&Loade
                 Some(id) => config.pipeline(id),
                 None => config.pipelines.first(),
             };
-            let first =
-                pipeline.and_then(|pipeline| pipeline.stages.iter().find(|stage| stage.kind == StageKind::Open));
-            first.ok_or_else(|| Error::field("pipeline", "invalid-pipeline"))?
+            pipeline.and_then(Pipeline::first_stage).ok_or_else(|| Error::field("pipeline", "invalid-pipeline"))?
         }
     };
+    let reached = draft.get("reached_stage").and_then(Cell::id).and_then(|id| config.stage(id));
+    if reached.is_some_and(|reached| reached.pipeline != stage.pipeline) {
+        return Err(Error::field("reached_stage", "invalid-stage-pipeline"));
+    }
     match draft.after(before, "pipeline").id() {
-        // A stage of another pipeline means that the deal was not looked at: moving between pipelines is a choice of its own.
+        // A stage of another pipeline means that the deal was not looked at: moving between pipelines is a choice of its own,
+        // and names the pipeline too.
         Some(pipeline) if pipeline != stage.pipeline => return Err(Error::field("stage", "invalid-stage-pipeline")),
         Some(_) => {}
         None => draft.set("pipeline", Cell::Id(stage.pipeline)),
@@ -85,8 +95,8 @@ async fn enter_stage(
 ) -> Result<()> {
     // A file that is taken over tells what has happened elsewhere; nobody can ask it for evidence.
     let told = actor.import.is_some();
-    if let (Some(deal), false, None) = (before, told, &draft.reason) {
-        let missing = missing_evidence(tx, config, draft, deal, stage).await?;
+    if !told && draft.reason.is_none() {
+        let missing = missing_evidence(tx, config, draft, before, stage).await?;
         if !missing.is_empty() {
             return Err(Error::Invalid(missing.iter().map(missing_error).collect()));
         }
@@ -118,8 +128,14 @@ async fn enter_stage(
     draft.derived.push(("stage_since", Arg::from(since)));
     if before.is_some() {
         draft.event_kind = Some("stage");
+        draft.reason = reason_of(actor, draft);
     }
     Ok(())
+}
+
+/// Why a deal moves: what somebody says, else the file that tells it.
+fn reason_of(actor: &Actor, draft: &Draft) -> Option<String> {
+    draft.reason.clone().or_else(|| actor.import.map(told::by_import))
 }
 
 /// How long deals usually take from the first stage to the end, by the pipeline's own expectation.
@@ -137,6 +153,18 @@ fn told_entry(actor: &Actor, draft: &Draft, created: Option<i64>) -> Instant {
     }
 }
 
+/// A new deal over a product begins with its list price, unless somebody says otherwise.
+async fn fill_amount(tx: &mut Tx, draft: &mut Draft) -> Result<()> {
+    let product = draft.get("product").and_then(Cell::id).filter(|_| draft.after(None, "amount").is_null());
+    if let Some(product) = product {
+        let currency = draft.after(None, "currency").text().unwrap_or("").to_owned();
+        let price: Option<i64> =
+            tx.value(sql!("SELECT list_price FROM product WHERE id = $1 AND currency = $2", product, currency)).await?;
+        draft.set("amount", price.map_or(Cell::Null, Cell::Int));
+    }
+    Ok(())
+}
+
 /// The amount in both currencies. While open it is worth today's rate; when closed, the rate of that day for good.
 async fn settle_amount(
     tx: &mut Tx,
@@ -147,15 +175,8 @@ async fn settle_amount(
     stage: &Stage,
 ) -> Result<()> {
     if before.is_none() {
-        let product = draft.get("product").and_then(Cell::id);
-        if let (Some(product), true) = (product, draft.after(None, "amount").is_null()) {
-            let currency = draft.after(None, "currency").text().unwrap_or("").to_owned();
-            let price: Option<i64> = tx
-                .value(sql!("SELECT list_price FROM product WHERE id = $1 AND currency = $2", product, currency))
-                .await?;
-            draft.set("amount", price.map_or(Cell::Null, Cell::Int));
-        }
-        draft.derived.push(("amount_typed", Arg::from(product.is_none())));
+        let has_product = draft.get("product").is_some_and(|product| !product.is_null());
+        draft.derived.push(("amount_typed", Arg::from(!has_product)));
         draft.fill(None, "amount", || Cell::Int(0));
     } else if draft.has("amount") && draft.event_kind != Some("items") {
         draft.derived.push(("amount_typed", Arg::from(true)));
@@ -189,37 +210,38 @@ async fn settle_amount(
     Ok(())
 }
 
-/// The required criteria of the stages a forward move leaves behind that nothing speaks for yet.
-pub async fn missing_evidence<'c>(
+/// The required criteria of the stages that the deal leaves behind and that nothing speaks for yet.
+async fn missing_evidence<'c>(
     tx: &mut store::Session,
     config: &'c Config,
     draft: &Draft,
-    deal: &Loaded,
+    before: Option<&Loaded>,
     target: &Stage,
 ) -> Result<Vec<&'c Criterion>> {
-    let Some(from) = deal.id_of("stage").and_then(|id| config.stage(id)) else { return Ok(Vec::new()) };
-    // Who opens a closed deal again begins at the front: otherwise losing a deal first would be a way around every question.
-    let begin = if from.kind == StageKind::Open { from.position } else { i64::MIN };
-    let forward = target.kind == StageKind::Won || (target.kind == StageKind::Open && target.position > begin);
-    if !forward || target.kind == from.kind && target.kind != StageKind::Open {
+    let from = before.and_then(|deal| deal.id_of("stage")).and_then(|id| config.stage(id));
+    // Positions tell what lies between two stages of one pipeline only.
+    let from = from.filter(|from| from.pipeline == target.pipeline);
+    if from.is_some_and(|from| from.kind == target.kind && from.kind != StageKind::Open) {
         return Ok(Vec::new());
     }
-    let left = config.pipeline(from.pipeline).map_or(&[][..], |pipeline| &pipeline.stages);
-    let left = left.iter().filter(|stage| {
-        stage.kind == StageKind::Open
-            && stage.position >= begin
-            && (target.kind == StageKind::Won || stage.position < target.position)
-    });
-    let given: Vec<(Uuid,)> =
-        tx.all(sql!("SELECT criterion_id FROM evidence WHERE opportunity_id = $1", deal.id)).await?;
-    Ok(left
-        .flat_map(|stage| &stage.criteria)
-        .filter(|criterion| criterion.required)
-        .filter(|criterion| match &criterion.field {
-            Some(field) => draft.after(Some(deal), field).is_null(),
-            None => !given.iter().any(|(id,)| *id == criterion.id),
-        })
-        .collect())
+    // Who opens a closed deal again begins at the front: otherwise losing a deal first would be a way around every question.
+    // So does a new deal, and one that comes from another pipeline.
+    let begin = from.filter(|from| from.kind == StageKind::Open).map(|from| from.position);
+    let pipeline = config.pipeline(target.pipeline);
+    let left = pipeline.into_iter().flat_map(|pipeline| pipeline.left_behind(begin, target));
+    let asked: Vec<&Criterion> =
+        left.flat_map(|stage| &stage.criteria).filter(|criterion| criterion.required).collect();
+    let given: Vec<(Uuid,)> = match before {
+        Some(deal) if !asked.is_empty() => {
+            tx.all(sql!("SELECT criterion_id FROM evidence WHERE opportunity_id = $1", deal.id)).await?
+        }
+        _ => Vec::new(),
+    };
+    let is_missing = |criterion: &&Criterion| match &criterion.field {
+        Some(field) => draft.after(before, field).is_null(),
+        None => !given.iter().any(|(id,)| *id == criterion.id),
+    };
+    Ok(asked.into_iter().filter(is_missing).collect())
 }
 
 fn missing_error(criterion: &&Criterion) -> FieldError {
@@ -264,7 +286,7 @@ async fn follow(tx: &mut Tx, actor: &Actor, draft: &Draft, before: &Loaded) -> R
         let at = if actor.import.is_some() { told_entry(actor, draft, None) } else { actor.now };
         let from = before.id_of("stage");
         let seconds = seconds_between(since, at);
-        let moved = Move { deal: before.id, from, to: stage, at, seconds, reason: draft.reason.clone() };
+        let moved = Move { deal: before.id, from, to: stage, at, seconds, reason: reason_of(actor, draft) };
         record_moves(tx, actor, &[moved]).await?;
     }
     if let (Some(created), true) = (draft.get("created_on").and_then(Cell::int), actor.import.is_some()) {
@@ -323,15 +345,13 @@ fn first_moves(actor: &Actor, draft: &Draft, deal: Uuid) -> Vec<Move> {
     let created = if actor.import.is_some() { Instant::start_of(created, &config.zone) } else { actor.now };
     let enter = |from: Option<Uuid>, to: Uuid, at: Instant| {
         let seconds = if from.is_some() { seconds_between(created, at) } else { 0 };
-        Move { deal, from, to, at, seconds, reason: draft.reason.clone() }
+        Move { deal, from, to, at, seconds, reason: reason_of(actor, draft) }
     };
     if stage.kind == StageKind::Open {
         return vec![enter(None, stage.id, created)];
     }
     let reached = draft.get("reached_stage").and_then(Cell::id).and_then(|id| config.stage(id));
-    let first = config
-        .pipeline(stage.pipeline)
-        .and_then(|pipeline| pipeline.stages.iter().find(|stage| stage.kind == StageKind::Open));
+    let first = config.pipeline(stage.pipeline).and_then(Pipeline::first_stage);
     let Some(open) = reached.or(first) else { return Vec::new() };
     vec![enter(None, open.id, created), enter(Some(open.id), stage.id, told_entry(actor, draft, None))]
 }

@@ -123,6 +123,8 @@ struct RecordBody<'a> {
     path: Vec<StageStep>,
     next_stage: Option<(Uuid, String)>,
     closed: bool,
+    /// There is another pipeline that the deal may go to.
+    may_go_elsewhere: bool,
     may_convert: bool,
     /// A task that is ticked off; it can be opened again.
     is_done: bool,
@@ -275,6 +277,7 @@ async fn respond_record(
         path,
         next_stage: next_stage.filter(|_| may_change),
         closed,
+        may_go_elsewhere: is_deal && may_change && viewer.config.pipelines.len() > 1,
         may_convert: object.name == "lead" && may_change && convert_page::is_offered(viewer, &sight.text("status")),
         is_done: object.name == "task" && sight.text("status") == "done",
         became: if object.name == "lead" { sight.became() } else { Vec::new() },

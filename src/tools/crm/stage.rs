@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use store::{Cell, Tx, Uuid, sql};
 
-use super::evidence;
+use super::evidence::{self, Note};
 use super::objects::OPPORTUNITY;
 use crate::shell::error::{Error, Result};
 use crate::shell::record::command::{self, Source};
@@ -14,6 +14,8 @@ use crate::shell::record::{Actor, Draft};
 #[derive(Debug, Clone, Default)]
 pub struct Move {
     pub stage: Uuid,
+    /// The pipeline of the stage, for a deal that goes to another one. Without it the deal stays in its pipeline.
+    pub pipeline: Option<Uuid>,
     /// Why it moves although evidence is missing.
     pub reason: Option<String>,
     /// criterion → note
@@ -35,8 +37,9 @@ pub async fn came_from(tx: &mut Tx, deal: Uuid) -> Result<Option<Uuid>> {
 /// lost reason; the deal stays where it is.
 pub async fn move_to(tx: &mut Tx, actor: &Actor, deal: Uuid, version: Option<i64>, wish: Move) -> Result<i64> {
     let before = command::load_for_write(tx, actor, &OPPORTUNITY, deal).await?;
-    for (criterion, note) in &wish.evidence {
-        evidence::put(tx, actor, &OPPORTUNITY, deal, *criterion, note, None).await?;
+    for (criterion, text) in &wish.evidence {
+        let note = Note { criterion: *criterion, text, seen: None, pipeline: wish.pipeline };
+        evidence::put(tx, actor, &OPPORTUNITY, deal, note).await?;
     }
     let mut draft: Draft =
         command::read_inputs(&OPPORTUNITY, &actor.viewer, &wish.inputs, Some(&before), Source::Form)?;
@@ -44,6 +47,9 @@ pub async fn move_to(tx: &mut Tx, actor: &Actor, deal: Uuid, version: Option<i64
         return Err(Error::field("stage", "invalid-stage"));
     }
     draft.set("stage", Cell::Id(wish.stage));
+    if let Some(pipeline) = wish.pipeline {
+        draft.set("pipeline", Cell::Id(pipeline));
+    }
     draft.reason = wish
         .reason
         .map(|reason| reason.trim().chars().take(500).collect::<String>())

@@ -15,7 +15,7 @@ use crate::shell::access::Right;
 use crate::shell::error::Result;
 use crate::shell::format;
 use crate::shell::page::{Html, escape, icon};
-use crate::shell::record::{FOLLOWED, Kind, Object, share, value};
+use crate::shell::record::{FOLLOWED, Kind, Object, share, told, value};
 use crate::shell::viewer::Viewer;
 
 /// How many entries a page of the timeline shows.
@@ -296,12 +296,13 @@ async fn events(
     raw(session, statement, true, [0, 1]).await
 }
 
-/// Whom events about sharing, teams and committees name: people, and contacts as far as the viewer sees them. Asked only when
-/// there are some, in one statement.
+/// Whom events about sharing, teams and committees name: people, and contacts as far as the viewer sees them; and the files of
+/// imports that tell of moves. Asked only when there are some, in one statement.
 async fn names_in(session: &mut Session, viewer: &Viewer, rows: &[Raw]) -> Result<HashMap<String, String>> {
-    let (mut people, mut contacts) = (HashSet::new(), HashSet::new());
+    let (mut people, mut contacts, mut imports) = (HashSet::new(), HashSet::new(), HashSet::new());
     for Raw { cells: Cells(cells), .. } in rows.iter().filter(|row| row.is_event) {
         let kind = cells[4].text().unwrap_or("");
+        imports.extend(import_in(cells));
         if !names_somebody(kind) {
             continue;
         }
@@ -309,7 +310,7 @@ async fn names_in(session: &mut Session, viewer: &Viewer, rows: &[Raw]) -> Resul
         let named = changes.iter().filter_map(named).filter_map(|id| id.parse::<Uuid>().ok());
         if kind.starts_with("committee") { contacts.extend(named) } else { people.extend(named) }
     }
-    if people.is_empty() && contacts.is_empty() {
+    if people.is_empty() && contacts.is_empty() && imports.is_empty() {
         return Ok(HashMap::new());
     }
     let mut statement = Sql::new("SELECT p.id, p.name FROM person p WHERE p.id IN (");
@@ -318,6 +319,9 @@ async fn names_in(session: &mut Session, viewer: &Viewer, rows: &[Raw]) -> Resul
     push_ids(&mut statement, contacts);
     statement.push(") AND c.deleted_at IS NULL AND ");
     (CONTACT.visible)(&mut statement, &viewer.scope, Right::Read, "c");
+    statement.push(" UNION ALL SELECT i.id, i.name FROM import i WHERE i.id IN (");
+    push_ids(&mut statement, imports);
+    statement.push(")");
     let names: Vec<(Uuid, String)> = session.all(statement).await?;
     Ok(names.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
 }
@@ -328,6 +332,11 @@ fn push_ids(statement: &mut Sql, ids: HashSet<Uuid>) {
     } else {
         statement.bind_list(ids);
     }
+}
+
+/// The import that an event says it was told by.
+fn import_in(cells: &[store::Cell]) -> Option<Uuid> {
+    told::import_of(cells[3].text()?, cells[8].text()?)
 }
 
 fn names_somebody(kind: &str) -> bool {
@@ -372,7 +381,13 @@ fn event_entry(
     if kind.starts_with("committee_") && !committee::is_shown(viewer) {
         return None;
     }
-    let did = locale.text(&format!("timeline-event-{}", kind.replace('_', "-")));
+    let is_own = subject.name == page_of.name;
+    // What an import made is not said to be "created by import".
+    let did = match (kind, text(3)) {
+        ("created", "import") if is_own => locale.text("timeline-event-imported-here"),
+        ("created", "import") => locale.text("timeline-event-imported"),
+        _ => locale.text(&format!("timeline-event-{}", kind.replace('_', "-"))),
+    };
     let mut line = format!("<b>{}</b> {did}", escape(&who));
     if names_somebody(kind) {
         let name = changes.iter().find_map(named).and_then(|id| names.get(id));
@@ -387,17 +402,27 @@ fn event_entry(
         let name = file.new.as_str().or(file.old.as_str()).unwrap_or("—");
         line.push_str(&format!(" <span class=\"change\"><ins>{}</ins></span>", escape(name)));
     }
-    if subject.name != page_of.name {
+    if !is_own {
         let id = cells[6].id().unwrap_or_default();
-        let kind = locale.text(subject.name);
+        let thing = locale.text_with("timeline-thing", &[("thing", &locale.text(subject.name).to_lowercase())]);
         line.push_str(&format!(
-            " <a href=\"/{}/{id}\">{}</a> <span class=\"dim\">{kind}</span>",
+            " <a href=\"/{}/{id}\">{}</a> <span class=\"dim\">{thing}</span>",
             subject.plural,
             escape(text(9))
         ));
     }
-    if matches!(text(3), "import" | "api" | "job") {
-        line.push_str(&format!(" <span class=\"dim\">{}</span>", locale.text(&format!("timeline-via-{}", text(3)))));
+    let import = import_in(cells);
+    let via = match text(3) {
+        "import" if kind == "created" => None,
+        "import" => {
+            let file = import.filter(|_| viewer.sees(subject, "import")).and_then(|id| names.get(&id.to_string()));
+            Some(told::in_words(locale, file.map(String::as_str)))
+        }
+        via @ ("api" | "job") => Some(locale.text(&format!("timeline-via-{via}"))),
+        _ => None,
+    };
+    if let Some(via) = via {
+        line.push_str(&format!(" <span class=\"dim\">{}</span>", escape(&via)));
     }
     let mut body = String::new();
     if shown.len() == 1 {
@@ -408,7 +433,7 @@ fn event_entry(
             shown.iter().map(|line| format!("<li>{line}</li>")).collect::<String>()
         );
     }
-    if !text(8).is_empty() {
+    if !text(8).is_empty() && import.is_none() {
         body.push_str(&format!("<p>{}: {}</p>", locale.text("timeline-reason"), escape(text(8))));
     }
     let (mark, icon_name) = match kind {
@@ -440,6 +465,9 @@ fn change_line(
         let text = match (field.kind, &cell) {
             (Kind::Ref("stage"), store::Cell::Id(id)) => {
                 config.stage(*id).map_or_else(|| "—".into(), |stage| stage.name.clone())
+            }
+            (Kind::Ref("pipeline"), store::Cell::Id(id)) => {
+                config.pipeline(*id).map_or_else(|| "—".into(), |pipeline| pipeline.name.clone())
             }
             (Kind::Ref(_), store::Cell::Id(_)) => String::new(),
             _ => value::shown(object, field, &cell, None, currency, locale, &config.zone),

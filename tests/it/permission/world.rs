@@ -280,6 +280,7 @@ async fn make(
                 _ => dice.pick(&OPEN_STAGES),
             };
             fields.push(("stage", app.stage(stage).await.to_string()));
+            fields.push(("reason", "It was so when it was found.".into()));
             if one.state == "lost" {
                 fields.push(("lost_reason", "price".into()));
             }
