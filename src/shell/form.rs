@@ -204,17 +204,21 @@ pub fn input(
 /// The stages of every pipeline to choose from; a stage implies its pipeline.
 pub fn set_stages(input: &mut Input, pipelines: &[Pipeline], chosen: Option<Uuid>) {
     set_stage_groups(input, pipelines, chosen);
-    if let [_] = pipelines {
+    if let [only] = pipelines {
         input.options = input.groups.remove(0).1;
+        for (option, stage) in input.options.iter_mut().zip(&only.stages) {
+            option.text = stage.name.clone();
+        }
     }
 }
 
-/// The stages of pipelines to choose from, each under the name of its pipeline.
+/// The stages of pipelines to choose from, each under the name of its pipeline and with it: pipelines call their stages alike,
+/// and a list that is closed shows no headings.
 pub fn set_stage_groups(input: &mut Input, pipelines: &[Pipeline], chosen: Option<Uuid>) {
     for pipeline in pipelines {
         let choices = pipeline.stages.iter().map(|stage| Choice {
             value: stage.id.to_string(),
-            text: stage.name.clone(),
+            text: format!("{} · {}", stage.name, pipeline.name),
             chosen: Some(stage.id) == chosen,
         });
         input.groups.push((pipeline.name.clone(), choices.collect()));

@@ -276,14 +276,16 @@ async fn ask_for_missing(
     form::set_currency(&mut inputs, &row.currency);
     let mut general = form::general_errors(viewer, &OPPORTUNITY, &inputs, errors);
     general.retain(|_| has_submitted && missing.is_empty());
-    let page = Page::new(viewer, asked, viewer.locale.text_with("stage-form-title", &[("stage", &target.name)]));
+    let elsewhere = pipeline.and_then(|pipeline| viewer.config.pipeline(pipeline));
+    let stage_name = elsewhere.map_or(target.name.clone(), |pipeline| format!("{} · {}", target.name, pipeline.name));
+    let page = Page::new(viewer, asked, viewer.locale.text_with("stage-form-title", &[("stage", &stage_name)]));
     let body = StageForm {
         page: &page,
         id: deal,
         version: row.version,
         stage: target.id,
         pipeline,
-        stage_name: target.name.clone(),
+        stage_name,
         deal: name,
         may_reason: errors.iter().any(|error| error.key == "refused-evidence-missing"),
         missing,
