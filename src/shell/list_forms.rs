@@ -69,6 +69,9 @@ fn filter_parts<'a>(
             .map(|key| form::Choice { value: key.into(), text: locale.text(&format!("person-{key}")), chosen: false })
             .collect();
     }
+    // Ticked one by one, they need no headings: each says its pipeline too.
+    let grouped = std::mem::take(&mut input.groups).into_iter().flat_map(|(_, options)| options);
+    input.options.extend(grouped);
     input.key = "value".into();
     let is_date = matches!(field.kind, Kind::Date | Kind::Instant);
     let parts = FilterInput {

@@ -65,8 +65,15 @@ fn the_form_of_a_new_deal_offers_the_stages_of_every_pipeline() {
         assert_eq!((answer.status.as_u16(), answer.location()), (303, back.as_str()), "{}", answer.body);
         let deal = app.value("SELECT id FROM opportunity WHERE name = 'Through a dealer'").await.expect("the deal");
         assert_eq!(place(app, deal).await, (partners, first));
+        // Lists are filtered by the stages of both.
+        let filter = app.get(&lin, "/opportunities/filter/input?field=stage").await;
+        let other = app.stage("Prospecting").await;
+        for stage in [first, other] {
+            assert!(filter.has(&format!("name=\"value\" value=\"{stage}\"")), "{}", filter.body);
+        }
+        assert!(filter.has("Prospecting · Partners"), "{}", filter.body);
         // A pipeline that the stage is not of is a mistake, and what was typed stays.
-        let other = app.stage("Prospecting").await.to_string();
+        let other = other.to_string();
         let pipeline = partners.to_string();
         let fields =
             [("name", "Kept"), ("stage", other.as_str()), ("pipeline", &pipeline), ("close_date", "2026-12-24")];
@@ -247,6 +254,12 @@ fn a_file_names_stages_within_its_pipeline_and_the_history_says_which_file_it_wa
         assert_eq!(events.json()["data"][0]["reason"], "by import of file.csv", "{}", events.body);
         let audit = app.get(&app.administrator, "/audit").await;
         assert!(!audit.has("import:"), "{}", audit.body);
+        // Taken back, they are where they were, pipeline and all.
+        app.clock.advance(60);
+        app.post_form(&lin, &format!("{import}/undo"), &[]).await;
+        crate::import::work(app).await;
+        assert_eq!(place(app, a).await, (partners, stage));
+        assert_eq!(place(app, b).await.1, app.stage("Negotiation").await);
     });
 }
 
