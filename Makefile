@@ -7,7 +7,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo build test e2e web-test check lint gen gen-check api-test bench release fresh-clone
+.PHONY: help demo build test test-long e2e web-test check lint gen gen-check api-test bench release fresh-clone
 
 LOCALE ?= en
 PORT ?= 8700
@@ -25,6 +25,9 @@ build:           ## The release binary
 
 test: build      ## Everything: Rust on SQLite and PostgreSQL, scripts, browser (installs what tests need)
 	@bash scripts/test.sh "$(BINARY)"
+
+test-long: build ## Deep tests in the numbers of the test plan, for nights (PARTS="rust crash backup api")
+	@bash scripts/test-long.sh "$(BINARY)"
 
 e2e: build       ## Only the browser tests, against a demo company of their own
 	@bash scripts/e2e.sh "$(BINARY)"

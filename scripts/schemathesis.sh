@@ -5,7 +5,7 @@
 #   scripts/schemathesis.sh             50 cases per operation
 #   EXAMPLES=500 scripts/schemathesis.sh
 #   ROLES="seller" PHASES=fuzzing scripts/schemathesis.sh
-#   DATABASE_URL=postgres://… scripts/schemathesis.sh      an empty database of its own
+#   TRIVET_DATABASE_URL=postgres://… scripts/schemathesis.sh     an empty database; or scripts/with-postgres.sh scripts/schemathesis.sh
 source "$(dirname "$0")/lib.sh"
 
 TRIVET=${TRIVET:-target/release/trivet}
@@ -27,7 +27,6 @@ server=
 trap 'if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi; rm -rf "$work"' EXIT INT TERM
 
 export TRIVET_DATA="$work/data"
-if [ -n "${DATABASE_URL:-}" ]; then export TRIVET_DATABASE_URL="$DATABASE_URL"; fi
 "$TRIVET" setup --name "Harbour Instruments" --admin-email admin@trivet.example --admin-password admin-of-the-test >/dev/null
 RUST_LOG=warn "$TRIVET" serve --listen "127.0.0.1:$PORT" --api-per-minute 1000000 >"$work/server.log" 2>&1 &
 server=$!

@@ -24,9 +24,15 @@ part() {
 }
 part "Rust: unit, property and integration tests, on SQLite and PostgreSQL" \
     cargo nextest run --release --workspace --locked --no-fail-fast --no-tests=fail
-part "Killed under load: nothing acknowledged is lost" "$(dirname "$binary")/torture" crash --kills 20
-part "Backed up under load: every archive is whole" "$(dirname "$binary")/torture" backup --n 5
+torture="$(dirname "$binary")/torture"
+postgres=(bash scripts/with-postgres.sh)
+part "Killed under load: nothing acknowledged is lost" "$torture" crash --kills 20
+part "Killed under load, on PostgreSQL" "${postgres[@]}" "$torture" crash --kills 20
+part "Backed up under load: every archive is whole" "$torture" backup --n 5
+part "Backed up under load, on PostgreSQL" "${postgres[@]}" "$torture" backup --n 5
 part "The API against its own document, by four roles" env TRIVET="$binary" EXAMPLES=2 PHASES=examples,coverage bash scripts/schemathesis.sh
+part "The API against its own document, on PostgreSQL" "${postgres[@]}" \
+    env TRIVET="$binary" ROLES=manager EXAMPLES=2 PHASES=examples,coverage bash scripts/schemathesis.sh
 part "Scripts and styles in a browser" bash scripts/web-test.sh
 part "Trivet in a browser" bash scripts/e2e.sh "$binary"
 

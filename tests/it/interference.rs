@@ -10,17 +10,18 @@ use testkit::{Answer, Engine, TestApp, on};
 use trivet::shell::record::{Kind, Object};
 
 use crate::permission::model::Right;
+use crate::permission::number;
 use crate::permission::world::{Dice, House, KINDS, VIEWERS, made};
 use crate::record::filter_texts;
 
 /// Pairs of companies that a usual run compares.
-const PAIRS: usize = 3;
+const PAIRS: u64 = 3;
 /// Of the addresses only every such one is asked on PostgreSQL, which prepares each of the many statements anew.
 const SAMPLE: usize = 5;
 
 #[test]
 fn what_one_may_not_see_shows_nowhere() {
-    let most = std::env::var("TRIVET_WORLDS").ok().and_then(|text| text.parse().ok()).unwrap_or(PAIRS);
+    let most = number("TRIVET_PAIRS", PAIRS);
     let (mut seed, mut pairs, mut pages) = (100, 0, 0);
     while pairs < most {
         seed += 1;
@@ -33,7 +34,7 @@ fn what_one_may_not_see_shows_nowhere() {
             let (_, other) = looked_at(engine, seed, Some(person)).expect("the same company");
             compared = compare(&format!("seed {seed}, {engine:?}, person {person}"), &one, &other);
         }
-        pairs += usize::from(compared > 0);
+        pairs += u64::from(compared > 0);
         pages += compared;
     }
     eprintln!("{pages} pages");

@@ -14,7 +14,7 @@ use trivet::shell::list::can_edit_in_place;
 use trivet::shell::record::{Field, Kind, Object, Write};
 use trivet::shell::records::for_many;
 
-use crate::permission::world::Dice;
+use crate::permission::{number as number_of, world::Dice};
 
 const DOORS: [Door; 4] = [Door::Form, Door::Cell, Door::Api, Door::Many];
 
@@ -292,7 +292,8 @@ fn changes_of_different_fields_made_on_the_same_version_merge() {
 /// before them: a model of a few lines knows the outcome.
 #[test]
 fn whatever_the_order_no_change_is_overwritten_unseen() {
-    for (engine, runs) in [(Engine::Sqlite, 120), (Engine::Postgres, 25)] {
+    for (engine, usual) in [(Engine::Sqlite, 120), (Engine::Postgres, 25)] {
+        let runs = number_of("TRIVET_RUNS", usual);
         on(engine, async |app| {
             let company = Company::new(app).await;
             let object = app.object("account");

@@ -23,7 +23,8 @@ use self::world::{Dice, House, KINDS, VIEWERS, made, token, tokens};
 /// Companies that a usual run looks at.
 const WORLDS: [(Engine, u64); 2] = [(Engine::Sqlite, 6), (Engine::Postgres, 2)];
 
-fn number(variable: &str, usual: u64) -> u64 {
+/// A number from outside, for long runs (`make test-long`).
+pub fn number(variable: &str, usual: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 

@@ -10,7 +10,7 @@ use store::Db;
 
 use crate::check;
 use crate::client::{Kind, Refusal};
-use crate::server::{Folder, Place, Server, database_url, set_up};
+use crate::server::{Folder, Place, Server, set_up, sqlite_in};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -27,7 +27,7 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
     let folder = Folder::new();
     let data = folder.0.join("data");
     std::fs::create_dir_all(&data).map_err(|error| error.to_string())?;
-    let url = database_url(&data);
+    let url = arguments.place.database(&data);
     let token = set_up(&url, &data).await?;
     let program = arguments.place.program();
     let (server, _) = Server::start(&arguments.place, &url, &data).await?;
@@ -93,16 +93,10 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
         if onto.is_ok() {
             return Err("a restore onto a running server was not refused".into());
         }
-        call(words(&[
-            "restore",
-            &archived,
-            "--data",
-            &copy.display().to_string(),
-            "--database-url",
-            &database_url(&copy),
-        ]))
-        .await?;
-        let db = Db::open(&database_url(&copy)).await.map_err(|error| error.to_string())?;
+        // An archive is the same of either engine; a file is the quickest place to look at it.
+        let copied = sqlite_in(&copy);
+        call(words(&["restore", &archived, "--data", &copy.display().to_string(), "--database-url", &copied])).await?;
+        let db = Db::open(&copied).await.map_err(|error| error.to_string())?;
         let findings = check::examine(&db).await?;
         db.close().await;
         let lost: Vec<_> = before.difference(&findings.found).take(5).collect();

@@ -10,7 +10,7 @@ use store::Db;
 
 use crate::check;
 use crate::client::{Kind, Refusal};
-use crate::server::{Folder, Place, Server, database_url, set_up};
+use crate::server::{Folder, Place, Server, set_up};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -32,7 +32,7 @@ const READY: Duration = Duration::from_secs(5);
 pub async fn run(arguments: Arguments) -> Result<(), String> {
     let folder = Folder::new();
     let data = &folder.0;
-    let url = database_url(data);
+    let url = arguments.place.database(data);
     let token = set_up(&url, data).await?;
     let mut random = StdRng::seed_from_u64(arguments.seed);
     let acknowledged = Acknowledged::default();

@@ -32,7 +32,8 @@ impl Drop for Folder {
     }
 }
 
-pub fn database_url(data: &Path) -> String {
+/// The SQLite database of a folder.
+pub fn sqlite_in(data: &Path) -> String {
     format!("sqlite:{}", data.join("trivet.db").display())
 }
 
@@ -85,12 +86,20 @@ pub struct Place {
     /// The program; without it the one built beside this one
     #[arg(long)]
     program: Option<PathBuf>,
+    /// An empty database; without it a SQLite file
+    #[arg(long, env = "TRIVET_DATABASE_URL")]
+    database_url: Option<String>,
 }
 
 impl Place {
     pub fn program(&self) -> PathBuf {
         let own = std::env::current_exe().expect("a program knows its file");
         self.program.clone().unwrap_or_else(|| own.with_file_name("trivet"))
+    }
+
+    /// Of the server that is strained.
+    pub fn database(&self, data: &Path) -> String {
+        self.database_url.clone().unwrap_or_else(|| sqlite_in(data))
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use store::{Clock, Db};
 
-use crate::server::{Folder, Place, Server, database_url, memory, set_up};
+use crate::server::{Folder, Place, Server, memory, set_up};
 use browser::{Ask, Browser, Measured};
 use data::{Size, Stages, Table};
 use pages::{Asks, Page};
@@ -58,9 +58,6 @@ pub struct Arguments {
     /// Also writes the figures into this file, a line of JSON each
     #[arg(long)]
     report: Option<PathBuf>,
-    /// An empty database; without it a SQLite file
-    #[arg(long, env = "TRIVET_DATABASE_URL")]
-    database_url: Option<String>,
     #[command(flatten)]
     place: Place,
 }
@@ -95,7 +92,7 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
         (None, company) => company.clone().unwrap_or_default(),
     };
     std::fs::create_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
-    let url = arguments.database_url.clone().unwrap_or_else(|| database_url(&data));
+    let url = arguments.place.database(&data);
     let mut report = Report::begin(arguments.report.as_deref())?;
     let stands = data.join("complete").exists();
     if !stands {

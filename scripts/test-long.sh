@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# What `make test` does in small numbers, in those of the test plan: for nights and before a release (several hours).
+#   test-long.sh BINARY
+#   WORLDS=300   companies of which every surface is compared with the model (Q15)
+#   PAIRS=300    pairs of companies that must look the same (Q16)
+#   RUNS=1000    orders in which people overwrite each other (Q31)
+#   KILLS=200    kills under load (Q1)      ARCHIVES=200   archives under load (Q4)
+#   EXAMPLES=50  calls of each API operation by each role (Q23)
+#   PARTS="rust crash backup api"   ENGINES="sqlite postgres"
+source "$(dirname "$0")/lib.sh"
+binary=$1
+torture="$(dirname "$binary")/torture"
+need_postgres
+need_cargo_tool nextest
+need_schemathesis
+
+broken=()
+part() {
+    say "$1"
+    local name=$1 started=$SECONDS
+    shift
+    "$@" || broken+=("$name")
+    echo "($((SECONDS - started)) s)"
+}
+rust() {
+    TRIVET_WORLDS=${WORLDS:-300} TRIVET_PAIRS=${PAIRS:-300} TRIVET_RUNS=${RUNS:-1000} \
+        cargo nextest run --release --workspace --locked --no-fail-fast --no-tests=fail \
+        -E 'test(/^permission::every|^interference::|^lost_update::whatever/)'
+}
+for wanted in ${PARTS:-rust crash backup api}; do
+    # The Rust tests look at both engines themselves.
+    if [ "$wanted" = rust ]; then
+        part "Who sees what, who overwrites whom: on both engines" rust
+        continue
+    fi
+    for engine in ${ENGINES:-sqlite postgres}; do
+        beside=()
+        [ "$engine" = postgres ] && beside=(bash scripts/with-postgres.sh)
+        case $wanted in
+            crash) part "Killed under load, on $engine" "${beside[@]}" "$torture" crash --program "$binary" --kills "${KILLS:-200}" --clients 32 ;;
+            backup) part "Backed up under load, on $engine" "${beside[@]}" "$torture" backup --program "$binary" --n "${ARCHIVES:-200}" --clients 32 ;;
+            api) part "The API against its own document, on $engine" "${beside[@]}" env TRIVET="$binary" EXAMPLES="${EXAMPLES:-50}" bash scripts/schemathesis.sh ;;
+            *) fail "no such part: $wanted (rust crash backup api)" ;;
+        esac
+    done
+done
+say "All parts together"
+for name in ${broken[@]+"${broken[@]}"}; do echo "not passed: $name"; done
+[ "${#broken[@]}" = 0 ] && echo "all passed"
