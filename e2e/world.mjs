@@ -55,6 +55,11 @@ export async function makeWorld(browser) {
   await Promise.all([look.waitForURL(url => !url.pathname.endsWith('/convert')), look.click('form[action$="/convert"] .form-actions .btn-primary')])
   world.leads = await first(qualified)
 
+  // A view that the partner shares with everybody, so that the dialog of views has one.
+  await post(partner, '/opportunities/view', { name: 'Large and open', audience: 'all', query: 'f=state:is:open&f=amount:min:100000&sort=-amount' })
+  await look.goto(`${BASE}/opportunities/views`)
+  world.view = idIn(await look.locator('.view-rows a[href^="/views/"]').first().getAttribute('href'))
+
   // A deal with an offer; and a criterion of the stage in which it stands.
   await look.goto(`${BASE}/opportunities/${world.opportunities}`)
   const version = await look.inputValue('form[data-move-form] [name=version] >> nth=0')

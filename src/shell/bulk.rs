@@ -1,13 +1,16 @@
 //! Work on many records at once: first what it will touch, then the doing. Each record goes through the same command as
 //! if it were changed alone; what may not be changed is counted, not hidden. The preview carries the
 //! versions it counted: what somebody else changed in between is left as they left it (Q31).
+//!
+//! What was done at once is undone at once, from its events: they share their author and their instant.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use store::{Cell, Sql, Uuid};
+use store::event::Change;
+use store::{Cell, Sql, Tx, Uuid};
 
 use super::access::{Level, Right};
 use super::app::App;
@@ -17,12 +20,13 @@ use super::layers::url_encode;
 use super::list::{self, Asks};
 use super::page::{Asked, Page, Toast, done, render, respond_with};
 use super::record::command::{self, Source};
-use super::record::{Object, query};
+use super::record::{Actor, Draft, Object, query, value};
 use super::records::{for_many, get, pairs};
 use super::viewer::Viewer;
+use super::views;
 
 /// At most this many records in one go; more is an import's or a job's business.
-const MOST: i64 = 5000;
+pub const MOST: i64 = 5000;
 
 #[derive(askama::Template)]
 #[template(path = "shell/bulk.html")]
@@ -41,7 +45,7 @@ struct BulkBody<'a> {
 }
 
 /// A record, and the version that the preview was of.
-type Chosen = (Uuid, Option<i64>);
+pub type Chosen = (Uuid, Option<i64>);
 
 fn read_chosen(text: &str) -> Option<Chosen> {
     match text.split_once('@') {
@@ -59,7 +63,7 @@ async fn chosen(
 ) -> Result<Vec<Chosen>> {
     if get(pairs, "all") == "1" {
         let mut session = app.db.read().await?;
-        let saved = list::saved_views(&mut session, viewer, object).await?;
+        let saved = views::saved_views(&mut session, viewer, object).await?;
         let settled = list::settle(viewer, object, Asks::parse(get(pairs, "query")), &saved)?;
         let today = viewer.config.today(app.clock.now());
         let found = query::ids(&mut session, viewer, app.registry, object, &settled.query, today, MOST + 1).await?;
@@ -190,45 +194,40 @@ pub async fn apply(
     if field.is_none() && matches!(action, "assign" | "edit") {
         return Err(Error::NotFound);
     }
+    let work = match action {
+        "trash" => Work::Trash,
+        "restore" => Work::Restore,
+        "assign" | "edit" => Work::Set(BTreeMap::from([(key.to_owned(), get(&pairs, "value").to_owned())])),
+        _ => return Err(Error::NotFound),
+    };
     let actor = app.actor(&viewer, "page");
     let mut tx = app.db.write().await?;
-    let (mut changed, mut left, mut stale) = (0usize, 0usize, 0i64);
-    for (id, seen) in &ids {
-        let outcome = match action {
-            "trash" => command::set_deleted(&mut tx, &actor, object, *id, true).await,
-            "restore" => command::set_deleted(&mut tx, &actor, object, *id, false).await,
-            "assign" | "edit" => set_field(&mut tx, &actor, object, *id, *seen, key, get(&pairs, "value")).await,
-            _ => return Err(Error::NotFound),
-        };
-        match outcome {
-            Ok(()) => changed += 1,
-            Err(Error::NotFound | Error::Forbidden) => left += 1,
-            Err(Error::Conflict(_)) => stale += 1,
-            Err(Error::Invalid(errors)) => {
-                drop(tx);
-                let text = errors.iter().map(|error| error.text(viewer.locale)).collect::<Vec<_>>().join(" ");
-                return respond_preview(object, &app, &viewer, &asked, &pairs, &ids, Some(text)).await;
-            }
-            Err(error) => return Err(error),
-        }
+    let done_with = run(&mut tx, &actor, object, &ids, &work, Source::Form).await?;
+    if !done_with.wrong.is_empty() {
+        drop(tx);
+        let mut texts: Vec<String> =
+            done_with.wrong.iter().flat_map(|(_, errors)| errors).map(|error| error.text(viewer.locale)).collect();
+        texts.dedup();
+        return respond_preview(object, &app, &viewer, &asked, &pairs, &ids, Some(texts.join(" "))).await;
     }
+    let may_undo = may_undo(&mut tx, &actor, object, &work, &done_with).await?;
     tx.commit().await?;
-    let (changed, left) = (changed.to_string(), left.to_string());
+    let (changed, left) = (done_with.changed.len().to_string(), done_with.left.len().to_string());
     let mut text = viewer.locale.text_with("bulk-done", &[("changed", &changed), ("left", &left)]);
-    if stale > 0 {
-        text.push_str(&viewer.locale.text_with("bulk-stale", &[("count", &stale.to_string())]));
+    if !done_with.stale.is_empty() {
+        let count = done_with.stale.len().to_string();
+        text.push_str(&viewer.locale.text_with("bulk-stale", &[("count", &count)]));
     }
     let mut toast = Toast::success(text);
-    if action == "trash" && changed != "0" {
+    if may_undo {
         let query = url_encode(get(&pairs, "query"));
         toast = toast.with_undo(format!("/{}/bulk/undo?at={}&query={query}", object.plural, actor.now.0));
     }
     Ok(done(&asked, &format!("/{}?{}", object.plural, get(&pairs, "query")), Some(toast)))
 }
 
-/// POST /{plural}/bulk/undo?at=: takes out of the trash what the person put there at once at that instant, and what still lies
-/// there since.
-pub async fn undo_trash(
+/// POST /{plural}/bulk/undo?at=: undoes what the person did at once at that instant.
+pub async fn undo_page(
     object: &'static Object,
     State(app): State<App>,
     viewer: Viewer,
@@ -241,40 +240,196 @@ pub async fn undo_trash(
     let at = at.ok_or(Error::Refused { status: 400, key: "error-bad-request" })?;
     let actor = app.actor(&viewer, "page");
     let mut tx = app.db.write().await?;
-    // Events are found by who made them and from when: their ids begin with the time.
-    let since = Uuid::from_u128(u128::from(at.unsigned_abs() / 1000) << 80);
-    let mut statement = Sql::new(format!("SELECT t.id FROM {} t WHERE t.deleted_at = ", object.table));
-    statement.bind(at).push(" AND t.id IN (SELECT e.subject_id FROM event e WHERE e.actor_id = ").bind(viewer.person);
-    statement.push(" AND e.id >= ").bind(since).push(" AND e.at = ").bind(at);
-    statement.push(&format!(" AND e.kind = 'deleted' AND e.subject_type = '{}') ORDER BY t.id", object.name));
-    let (mut back, mut left) = (0usize, 0usize);
-    for (id,) in tx.all::<(Uuid,)>(statement).await? {
-        match command::set_deleted(&mut tx, &actor, object, id, false).await {
-            Ok(()) => back += 1,
-            Err(Error::NotFound | Error::Forbidden) => left += 1,
-            Err(error) => return Err(error),
-        }
-    }
+    let undone = undo(&mut tx, &actor, object, at).await?;
     tx.commit().await?;
-    let text = viewer.locale.text_with("bulk-done", &[("changed", &back.to_string()), ("left", &left.to_string())]);
+    let (back, left) = (undone.back.to_string(), undone.left.to_string());
+    let said = if undone.left > 0 { "bulk-undone-some" } else { "bulk-undone" };
+    let text = viewer.locale.text_with(said, &[("back", &back), ("left", &left)]);
     Ok(done(&asked, &format!("/{}?{}", object.plural, get(&given, "query")), Some(Toast::success(text))))
 }
 
-async fn set_field(
-    tx: &mut store::Tx,
-    actor: &super::record::Actor,
+// ---- the work itself, for pages and API
+
+/// What is to be done with each record.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// These fields get these texts.
+    Set(BTreeMap<String, String>),
+    Trash,
+    Restore,
+}
+
+/// What became of each record.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub changed: Vec<Uuid>,
+    /// Not there, or not to be changed by this person.
+    pub left: Vec<Uuid>,
+    /// Changed by somebody else since they were chosen.
+    pub stale: Vec<Uuid>,
+    /// Against a rule. One is enough for the whole not to be done.
+    pub wrong: Vec<(Uuid, Vec<FieldError>)>,
+}
+
+/// So many records that break a rule are named; nobody reads more.
+const NAMED: usize = 100;
+
+/// Does the work in the caller's transaction, which is not to be committed when anything is wrong.
+pub async fn run(
+    tx: &mut Tx,
+    actor: &Actor,
     object: &'static Object,
-    id: Uuid,
-    seen: Option<i64>,
-    key: &str,
-    value: &str,
+    chosen: &[Chosen],
+    work: &Work,
+    source: Source,
+) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    for (id, seen) in chosen {
+        let done = match work {
+            Work::Set(inputs) => set_fields(tx, actor, object, (*id, *seen), inputs, source).await,
+            Work::Restore => command::set_deleted(tx, actor, object, *id, false).await,
+            Work::Trash => match throw_away(tx, actor, object, (*id, *seen)).await {
+                Ok(Thrown::Stale) => {
+                    outcome.stale.push(*id);
+                    continue;
+                }
+                other => other.map(drop),
+            },
+        };
+        match done {
+            Ok(()) => outcome.changed.push(*id),
+            Err(Error::NotFound | Error::Forbidden) => outcome.left.push(*id),
+            Err(Error::Conflict(_)) => outcome.stale.push(*id),
+            Err(Error::Invalid(errors)) => {
+                // After a statement that the database refused, PostgreSQL takes no other in this transaction.
+                let is_over = errors.iter().any(|error| error.key == "invalid-duplicate");
+                outcome.wrong.push((*id, errors));
+                if is_over || outcome.wrong.len() >= NAMED {
+                    break;
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(outcome)
+}
+
+async fn set_fields(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    (id, seen): Chosen,
+    inputs: &BTreeMap<String, String>,
+    source: Source,
 ) -> Result<()> {
     let before = command::load_for_write(tx, actor, object, id).await?;
-    let inputs = std::collections::BTreeMap::from([(key.to_owned(), value.to_owned())]);
-    let draft = command::read_inputs(object, &actor.viewer, &inputs, Some(&before), Source::Form)?;
+    let draft = command::read_inputs(object, &actor.viewer, inputs, Some(&before), source)?;
     // An empty value for a person would leave a record without an owner.
-    if key == "owner" && draft.get("owner").is_none_or(Cell::is_null) {
+    if inputs.contains_key("owner") && draft.get("owner").is_none_or(Cell::is_null) {
         return Err(Error::field("owner", "invalid-required"));
     }
     command::update_loaded(tx, actor, object, &before, seen, draft).await.map(drop)
+}
+
+/// Into the trash, unless somebody else changed it since it was chosen.
+async fn throw_away(tx: &mut Tx, actor: &Actor, object: &'static Object, (id, seen): Chosen) -> Result<Thrown> {
+    if let Some(seen) = seen
+        && command::load_for_write(tx, actor, object, id).await?.version != seen
+    {
+        return Ok(Thrown::Stale);
+    }
+    command::set_deleted(tx, actor, object, id, true).await.map(|()| Thrown::Away)
+}
+
+enum Thrown {
+    Away,
+    Stale,
+}
+
+/// Whether undoing would find anything that the person may still change: what they gave out of their own reach stays there.
+pub async fn may_undo(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    work: &Work,
+    outcome: &Outcome,
+) -> Result<bool> {
+    Ok(match work {
+        Work::Restore => false,
+        Work::Trash => !outcome.changed.is_empty(),
+        Work::Set(_) if outcome.changed.is_empty() => false,
+        Work::Set(_) => {
+            !query::versions_allowed(tx, &actor.viewer, object, &outcome.changed, Right::Write).await?.is_empty()
+        }
+    })
+}
+
+/// What became of an undoing: records that are as they were, and those that had to be left.
+#[derive(Debug, Default)]
+pub struct Undone {
+    pub back: usize,
+    pub left: usize,
+}
+
+#[derive(sqlx::FromRow)]
+struct Done {
+    kind: String,
+    subject_id: Uuid,
+    version: i64,
+    changes: String,
+}
+
+/// Undoes what the person did at once at that instant. A record that was changed, thrown away or restored since is left alone.
+pub async fn undo(tx: &mut Tx, actor: &Actor, object: &'static Object, at: i64) -> Result<Undone> {
+    // Events are found by who made them and from when: their ids begin with the time.
+    let since = Uuid::from_u128(u128::from(at.unsigned_abs() / 1000) << 80);
+    let mut statement = Sql::new("SELECT e.kind, e.subject_id, e.version, e.changes FROM event e WHERE e.actor_id = ");
+    statement.bind(actor.viewer.person).push(" AND e.id >= ").bind(since).push(" AND e.at = ").bind(at);
+    statement.push(" AND e.kind IN ('updated', 'deleted') AND e.subject_type = ").bind(object.name);
+    statement.push(" ORDER BY e.id DESC");
+    let mut undone = Undone::default();
+    for event in tx.all::<Done>(statement).await? {
+        let outcome = if event.kind == "deleted" {
+            take_back(tx, actor, object, event.subject_id, at).await
+        } else {
+            set_back(tx, actor, object, &event).await
+        };
+        match outcome {
+            Ok(()) => undone.back += 1,
+            Err(Error::NotFound | Error::Forbidden | Error::Conflict(_)) => undone.left += 1,
+            // What it was may no longer be: its owner has left, say.
+            Err(Error::Invalid(errors)) if errors.iter().all(|error| error.key != "invalid-duplicate") => {
+                undone.left += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(undone)
+}
+
+/// Out of the trash, if it lies there since.
+async fn take_back(tx: &mut Tx, actor: &Actor, object: &'static Object, id: Uuid, at: i64) -> Result<()> {
+    let mut statement = Sql::new(format!("SELECT COUNT(*) FROM {} t WHERE t.id = ", object.table));
+    statement.bind(id).push(" AND t.deleted_at = ").bind(at);
+    if tx.value::<i64>(statement).await? != Some(1) {
+        return Err(Error::NotFound);
+    }
+    command::set_deleted(tx, actor, object, id, false).await
+}
+
+/// The fields as they were before the event, if nothing happened to the record since.
+async fn set_back(tx: &mut Tx, actor: &Actor, object: &'static Object, event: &Done) -> Result<()> {
+    let before = command::load_for_write(tx, actor, object, event.subject_id).await?;
+    if before.version != event.version {
+        return Err(Error::NotFound);
+    }
+    let changes: Vec<Change> = serde_json::from_str(&event.changes).unwrap_or_default();
+    let mut draft = Draft::default();
+    for change in &changes {
+        // What the program works out itself follows from the rest.
+        if let Some(field) = object.field(&change.field).filter(|field| for_many(field)) {
+            draft.set(field.key, value::from_raw_json(field, &change.old));
+        }
+    }
+    command::update_loaded(tx, actor, object, &before, Some(before.version), draft).await.map(drop)
 }

@@ -26,6 +26,7 @@ use super::record::query::{self, ListQuery, Row};
 use super::record::{Field, Kind, Object};
 use super::records::{get, pairs};
 use super::viewer::Viewer;
+use super::views;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileFormat {
@@ -115,7 +116,7 @@ async fn answer_page(
 ) -> Result<Response> {
     let query = {
         let mut session = app.db.read().await?;
-        let saved = list::saved_views(&mut session, &viewer, object).await?;
+        let saved = views::saved_views(&mut session, &viewer, object).await?;
         list::settle(&viewer, object, Asks::parse(asked), &saved)?.query
     };
     answer(&app, Export { object, viewer, query, only, format, via: "page", asked: asked.to_owned() }).await

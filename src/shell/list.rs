@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use store::{Cell, Day, Session, Uuid, sql};
+use store::{Cell, Day, Uuid};
 
 use super::app::App;
 use super::error::{Error, Result};
@@ -13,6 +13,7 @@ use super::record::filter::{Filter, Op};
 use super::record::query::{self, Cursor, ListQuery, Row};
 use super::record::{Field, Kind, Object, Registry, Write, value};
 use super::viewer::Viewer;
+use super::views::{self, SavedView, is_usable, saved_views};
 
 /// Rows on a page of a list.
 pub const PAGE: i64 = 50;
@@ -27,6 +28,8 @@ pub struct Asks {
     pub sort: String,
     pub columns: String,
     pub view: String,
+    /// The saved view that the filters were changed on.
+    pub from: String,
     pub after: String,
     pub trash: bool,
 }
@@ -41,6 +44,7 @@ impl Asks {
                 "sort" => asks.sort = value.into_owned(),
                 "cols" => asks.columns = value.into_owned(),
                 "view" => asks.view = value.into_owned(),
+                "from" => asks.from = value.into_owned(),
                 "after" => asks.after = value.into_owned(),
                 "trash" => asks.trash = value == "1",
                 _ => {}
@@ -58,7 +62,7 @@ impl Asks {
         for filter in &self.filters {
             query.append_pair("f", filter);
         }
-        for (key, value) in [("q", &self.words), ("sort", &self.sort), ("cols", &self.columns)] {
+        for (key, value) in [("q", &self.words), ("sort", &self.sort), ("cols", &self.columns), ("from", &self.from)] {
             if !value.is_empty() {
                 query.append_pair(key, value);
             }
@@ -69,44 +73,19 @@ impl Asks {
         query.finish()
     }
 
+    /// Away from a view: its filters are no longer the list's. Which view it was is kept, so that it can be changed.
+    pub fn leave_view(&mut self) {
+        if self.view.parse::<Uuid>().is_ok() {
+            self.from = std::mem::take(&mut self.view);
+        }
+        self.view = "none".into();
+    }
+
     fn with(&self, change: impl FnOnce(&mut Asks)) -> String {
         let mut other = Asks { after: String::new(), ..self.clone() };
         change(&mut other);
         format!("?{}", other.to_query())
     }
-}
-
-/// A view somebody saved.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct SavedView {
-    pub id: Uuid,
-    pub version: i64,
-    pub name: String,
-    pub owner_id: Uuid,
-    pub audience: String,
-    pub query: String,
-    pub columns: String,
-    pub is_default: bool,
-}
-
-const VIEWS: &str = "
-    SELECT v.id, v.version, v.name, v.owner_id, v.audience, v.query, v.columns, v.is_default FROM saved_view v
-     WHERE v.object = $1
-       AND (v.owner_id = $2 OR v.audience = 'all'
-            OR (v.audience = 'team' AND EXISTS (SELECT 1 FROM person_below b WHERE b.manager_id = v.owner_id AND b.person_id = $2)))
-     ORDER BY v.name, v.id";
-
-pub async fn saved_views(session: &mut Session, viewer: &Viewer, object: &'static Object) -> Result<Vec<SavedView>> {
-    let views: Vec<SavedView> = session.all(sql!(VIEWS, object.name, viewer.person)).await?;
-    Ok(views.into_iter().filter(|view| is_usable(viewer, object, &view.query)).collect())
-}
-
-/// Whether the viewer knows every field that a view filters and sorts by. A view that goes by a hidden one is not offered:
-/// without its filter it would be another view.
-fn is_usable(viewer: &Viewer, object: &'static Object, query: &str) -> bool {
-    let view = Asks::parse(query);
-    view.filters.iter().all(|filter| Filter::parse(object, viewer, filter).is_ok())
-        && (view.sort.is_empty() || viewer.sees(object, view.sort.trim_start_matches('-')))
 }
 
 /// The views that everybody has, as far as the viewer can use them: key, and the query as in the address bar.
@@ -244,7 +223,16 @@ struct ListBody<'a> {
     trash: bool,
     trash_href: String,
     board: bool,
-    own_view: Option<Uuid>,
+    /// The saved view that is shown, or that was, before its filters were changed: one that the viewer may change.
+    view: Option<ShownView>,
+}
+
+struct ShownView {
+    id: Uuid,
+    version: i64,
+    name: String,
+    /// The list is no longer as the view says.
+    is_changed: bool,
 }
 
 /// GET /{plural}
@@ -297,13 +285,24 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         trash: query.trash,
         trash_href: asks.with(|asks| asks.trash = !asks.trash),
         board: object.name == "opportunity",
-        own_view: saved
-            .iter()
-            .find(|view| view.id.to_string() == asks.view && view.owner_id == viewer.person)
-            .map(|view| view.id),
+        view: shown_view(&viewer, object, &asks, &query, &saved),
         title,
     };
     respond(&page, &body)
+}
+
+fn shown_view(
+    viewer: &Viewer,
+    object: &'static Object,
+    asks: &Asks,
+    query: &ListQuery,
+    saved: &[SavedView],
+) -> Option<ShownView> {
+    let of = |id: &str| saved.iter().find(|view| view.id.to_string() == id);
+    let view = of(&asks.view).or_else(|| of(&asks.from)).filter(|view| views::may_change(viewer, object, view))?;
+    let now = views::Wish::of(view).showing(asks, query);
+    let is_changed = now != views::Wish::of(view) && !asks.trash;
+    Some(ShownView { id: view.id, version: view.version, name: view.name.clone(), is_changed })
 }
 
 /// GET /{plural}/sums: the footer, asked for by the page once it stands, so that adding up a big list never delays it.
@@ -378,10 +377,7 @@ fn chip(shows: &Shows<'_>, asks: &Asks, filter: &Filter) -> ChipView {
         text: format!("{operator} {}", values.join(&locale.text("list-or"))).trim().to_owned(),
         remove: asks.with(|asks| {
             asks.filters.retain(|text| *text != filter.to_text());
-            asks.view.clear();
-            if asks.filters.is_empty() && asks.sort.is_empty() {
-                asks.view = "none".into();
-            }
+            asks.leave_view();
         }),
     }
 }

@@ -1,20 +1,18 @@
-//! Forms beside a list: its filter, its columns, and saving both as a view.
+//! Forms beside a list: its filter and its columns. Keeping both as a view: [`super::view_pages`].
 
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::State;
 use axum::response::Response;
-use store::{new_id, sql};
 
-use super::access::Level;
 use super::app::App;
 use super::error::{Error, Result};
 use super::form::{self, Filled, Input};
 use super::list::{self, Asks};
-use super::page::{Asked, Page, Toast, done, fragment, render, respond, respond_with};
+use super::page::{Asked, Page, done, fragment, respond};
 use super::record::filter::{Op, SPANS};
 use super::record::{Field, Kind, Object};
-use super::records::{get, id, pairs};
+use super::records::{get, pairs};
 use super::viewer::Viewer;
+use super::views;
 
 struct FieldChoice {
     key: &'static str,
@@ -139,7 +137,7 @@ pub(super) async fn add_filter(
     let field = get(&pairs, "field");
     asks.filters.retain(|filter| !filter.starts_with(&format!("{field}:{op}:")));
     asks.filters.push(format!("{field}:{op}:{}", values.join("|")));
-    asks.view = "none".into();
+    asks.leave_view();
     // A filter that does not fit is said here, not on a page of its own.
     list::settle(&viewer, object, asks.clone(), &[])?;
     Ok(done(&asked, &format!("/{}?{}", object.plural, asks.to_query()), None))
@@ -168,7 +166,7 @@ pub(super) async fn columns_form(
     asked: Asked,
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
-    let saved = list::saved_views(&mut session, &viewer, object).await?;
+    let saved = views::saved_views(&mut session, &viewer, object).await?;
     let settled = list::settle(&viewer, object, Asks::parse(&asked.query), &saved)?;
     let page = Page::new(&viewer, &asked, viewer.locale.text("list-columns"));
     let shown = &settled.query.fields;
@@ -206,95 +204,4 @@ pub(super) async fn set_columns(
     chosen.sort_by_key(|(order, _)| *order);
     asks.columns = chosen.into_iter().map(|(_, key)| key).collect::<Vec<_>>().join(",");
     Ok(done(&asked, &format!("/{}?{}", object.plural, asks.to_query()), None))
-}
-
-#[derive(askama::Template)]
-#[template(path = "shell/view.html")]
-struct ViewBody<'a> {
-    page: &'a Page,
-    object: &'static Object,
-    query: String,
-    error: Option<String>,
-}
-
-/// GET /{plural}/view: keep this list under a name.
-pub(super) async fn view_form(object: &'static Object, viewer: Viewer, asked: Asked) -> Result<Response> {
-    let page = Page::new(&viewer, &asked, viewer.locale.text("list-save-view"));
-    respond(&page, &ViewBody { page: &page, object, query: Asks::parse(&asked.query).to_query(), error: None })
-}
-
-/// POST /{plural}/view
-pub(super) async fn save_view(
-    object: &'static Object,
-    State(app): State<App>,
-    viewer: Viewer,
-    asked: Asked,
-    body: String,
-) -> Result<Response> {
-    let pairs = pairs(&body);
-    let name = get(&pairs, "name").trim().to_owned();
-    let audience = match get(&pairs, "audience") {
-        "team" => "team",
-        "all" if viewer.scope.access(object.name).read == Level::All => "all",
-        _ => "private",
-    };
-    if name.is_empty() || name.chars().count() > 60 || name.chars().any(char::is_control) {
-        let page = Page::new(&viewer, &asked, viewer.locale.text("list-save-view"));
-        let error = Some(viewer.locale.text("invalid-required"));
-        let body = ViewBody { page: &page, object, query: get(&pairs, "query").into(), error };
-        return respond_with(StatusCode::UNPROCESSABLE_ENTITY, &page, render(&body)?);
-    }
-    let mut tx = app.db.write().await?;
-    let saved = list::saved_views(&mut tx, &viewer, object).await?;
-    let settled = list::settle(&viewer, object, Asks::parse(get(&pairs, "query")), &saved)?;
-    let columns: Vec<&str> = settled.query.fields.iter().map(|field| field.key).collect();
-    let sort = format!("{}{}", if settled.query.descending { "-" } else { "" }, settled.query.sort.key);
-    let kept = Asks { filters: settled.asks.filters, words: settled.asks.words, sort, ..Asks::default() };
-    let view = new_id(&app.clock);
-    let is_default = get(&pairs, "default") == "on";
-    if is_default {
-        tx.execute(sql!(
-            "UPDATE saved_view SET is_default = $3 WHERE object = $1 AND owner_id = $2",
-            object.name,
-            viewer.person,
-            false
-        ))
-        .await?;
-    }
-    tx.execute(sql!(
-        "INSERT INTO saved_view (id, version, object, name, owner_id, audience, query, columns, is_default, created_at) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        view,
-        object.name,
-        name,
-        viewer.person,
-        audience,
-        kept.to_query(),
-        columns.join(","),
-        is_default,
-        app.clock.now()
-    ))
-    .await?;
-    tx.commit().await?;
-    Ok(done(
-        &asked,
-        &format!("/{}?view={view}", object.plural),
-        Some(Toast::success(viewer.locale.text("list-view-saved"))),
-    ))
-}
-
-/// Deletes one of the viewer's own views.
-pub async fn delete_view(
-    State(app): State<App>,
-    viewer: Viewer,
-    asked: Asked,
-    Path(view): Path<String>,
-) -> Result<Response> {
-    let view = id(&view)?;
-    let mut tx = app.db.write().await?;
-    let object: Option<String> =
-        tx.value(sql!("SELECT object FROM saved_view WHERE id = $1 AND owner_id = $2", view, viewer.person)).await?;
-    let object = object.and_then(|name| app.registry.get(&name)).ok_or(Error::NotFound)?;
-    tx.execute(sql!("DELETE FROM saved_view WHERE id = $1 AND owner_id = $2", view, viewer.person)).await?;
-    tx.commit().await?;
-    Ok(done(&asked, &format!("/{}", object.plural), Some(Toast::success(viewer.locale.text("list-view-deleted")))))
 }

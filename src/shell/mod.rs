@@ -21,4 +21,6 @@ pub mod records;
 pub mod routes;
 pub mod shares;
 pub mod upload;
+pub mod view_pages;
 pub mod viewer;
+pub mod views;

@@ -16,11 +16,12 @@ use super::export::{self, FileFormat};
 use super::form::{self, Filled, FormBody, Input};
 use super::format;
 use super::list::{self, Shows, can_edit_in_place};
-use super::list_forms::{add_filter, columns_form, filter_form, filter_input, save_view, set_columns, view_form};
+use super::list_forms::{add_filter, columns_form, filter_form, filter_input, set_columns};
 use super::page::{Asked, Html, Page, Toast, done, own_path, render, respond_with, toast_event, trigger};
 use super::record::command::{self, Source};
 use super::record::{Draft, Field, Kind, Object, Write, query};
 use super::routes::{Policy, Routes};
+use super::view_pages;
 use super::viewer::Viewer;
 
 /// The generic routes of one kind of record, all but its record page.
@@ -55,8 +56,9 @@ pub fn routes(object: &'static Object) -> Routes {
         .post(&at("/filter"), read, move |viewer, asked, body| add_filter(object, viewer, asked, body))
         .get(&at("/columns"), read, move |app, viewer, asked| columns_form(object, app, viewer, asked))
         .post(&at("/columns"), read, move |viewer, asked, body| set_columns(object, viewer, asked, body))
-        .get(&at("/view"), read, move |viewer, asked| view_form(object, viewer, asked))
-        .post(&at("/view"), read, move |app, viewer, asked, body| save_view(object, app, viewer, asked, body))
+        .get(&at("/views"), read, move |app, viewer, asked| view_pages::show(object, app, viewer, asked))
+        .get(&at("/view"), read, move |viewer, asked| view_pages::new_form(object, viewer, asked))
+        .post(&at("/view"), read, move |app, viewer, asked, body| view_pages::create(object, app, viewer, asked, body))
         // Who may only export chooses records too: what an action asks for is its own affair.
         .post(&at("/bulk"), read, move |app, viewer, asked, body| {
             super::bulk::preview(object, app, viewer, asked, body)
@@ -65,7 +67,7 @@ pub fn routes(object: &'static Object) -> Routes {
             super::bulk::apply(object, app, viewer, asked, body)
         })
         .post(&at("/bulk/undo"), change, move |app, viewer, asked, body| {
-            super::bulk::undo_trash(object, app, viewer, asked, body)
+            super::bulk::undo_page(object, app, viewer, asked, body)
         })
         .get(&file("csv"), export, move |app, viewer, asked| {
             export::download(object, FileFormat::Csv, app, viewer, asked)

@@ -22,6 +22,7 @@ use crate::shell::record::{FOLLOWED, Registry, told};
 use crate::shell::records::{get, pairs};
 use crate::shell::routes::{Policy, Routes};
 use crate::shell::viewer::Viewer;
+use crate::shell::views;
 
 pub fn routes() -> Routes {
     Routes::new().get("/audit", Policy::Roles(&[Role::Admin, Role::Auditor]), show).get(
@@ -165,7 +166,7 @@ fn kinds() -> impl Iterator<Item = &'static str> {
 
 fn subject_types(registry: &Registry) -> impl Iterator<Item = &'static str> {
     let records = registry.objects.iter().map(|object| object.name).filter(|name| *name != "person");
-    HOUSE_TYPES.into_iter().chain(records)
+    HOUSE_TYPES.into_iter().chain(records).chain([views::SUBJECT])
 }
 
 struct EventView {

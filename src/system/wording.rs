@@ -7,11 +7,12 @@ use serde_json::Value as Json;
 use store::event::{Change, Recorded};
 use store::{Session, Sql, Uuid};
 
-use crate::shell::access::{Level, Right};
+use crate::shell::access::{Level, Right, Role};
 use crate::shell::error::Result;
 use crate::shell::i18n::Locale;
 use crate::shell::record::{Kind, Object, Registry, plain_target, value};
 use crate::shell::viewer::Viewer;
+use crate::shell::views;
 
 /// The names that a page of events needs, read in one statement through the viewer's scope.
 pub struct Wording {
@@ -49,8 +50,19 @@ impl Wording {
                 None => locale.text("settings-house"),
             }),
             "audit" => Some(locale.text("nav-audit")),
+            // What is gone is told by its last event.
+            views::SUBJECT if self.tells_of_views() => {
+                self.names.get(&event.subject_id).map(|(name, _)| name.clone()).or_else(|| {
+                    event.changes().iter().find(|change| change.field == "view.name")?.old.as_str().map(str::to_owned)
+                })
+            }
             _ => self.names.get(&event.subject_id).map(|(name, _)| name.clone()),
         }
+    }
+
+    /// A view's name and filters speak of customers; it may be nobody else's business.
+    fn tells_of_views(&self) -> bool {
+        self.viewer.has(Role::Auditor)
     }
 
     /// Which changes of an event the viewer may know.
@@ -61,6 +73,7 @@ impl Wording {
                 Some(_) => changes.into_iter().filter(|change| self.viewer.sees(object, &change.field)).collect(),
                 None => Vec::new(),
             },
+            _ if event.subject_type == views::SUBJECT && !self.tells_of_views() => Vec::new(),
             _ => changes,
         }
     }
@@ -102,6 +115,9 @@ fn names_of(viewer: &Viewer, registry: &'static Registry, events: &[Recorded]) -
                     wanted.entry(table).or_default().insert(event.subject_id);
                 }
             }
+            if event.subject_type == views::SUBJECT && viewer.has(Role::Auditor) {
+                wanted.entry(views::SUBJECT).or_default().insert(event.subject_id);
+            }
             continue;
         };
         wanted.entry(object.name).or_default().insert(event.subject_id);
@@ -116,7 +132,7 @@ fn names_of(viewer: &Viewer, registry: &'static Registry, events: &[Recorded]) -
     for (index, (target, ids)) in wanted.into_iter().enumerate() {
         statement.push(if index > 0 { " UNION ALL " } else { "" });
         let plain = plain_target(target).map(|plain| (plain.table, plain.title_column));
-        let plain = plain.or((target == "price_list").then_some(("price_list", "name")));
+        let plain = plain.or(["price_list", views::SUBJECT].contains(&target).then_some((target, "name")));
         match (plain, registry.get(target)) {
             (Some((table, title)), _) => {
                 statement.push(&format!("SELECT t.id, t.{title}, CAST(NULL AS TEXT) FROM {table} t WHERE t.id IN ("));
@@ -148,6 +164,7 @@ pub fn subject_type(locale: Locale, name: &str) -> String {
     match name {
         "settings" => locale.text("nav-settings"),
         "audit" => locale.text("nav-audit"),
+        views::SUBJECT => locale.text("saved-view"),
         _ => locale.text(name),
     }
 }
@@ -205,6 +222,8 @@ fn value_of_house(locale: Locale, key: &str, json: &Json) -> String {
         Json::String(text) => match key {
             "locale" => locale.text(&format!("language-{}", text.to_lowercase())),
             "fiscal_calendar" => locale.text(&format!("calendar-{text}")),
+            "view.audience" => locale.text(&format!("view-{text}")),
+            "view.object" => locale.text(&format!("{text}-plural")),
             "stage.kind" => locale.text(&format!("stage-kind-{text}")),
             _ => text.clone(),
         },

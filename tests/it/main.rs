@@ -31,3 +31,4 @@ mod store;
 mod team;
 mod timeline;
 mod upgrade;
+mod views;

@@ -312,9 +312,15 @@ impl<'a> Trial<'a> {
                 app.execute(sql!("INSERT INTO api_token (id, person_id, name, token_hash, scopes, created_at) VALUES ($1, $2, 'mine', $3, 'read', 0)", id, me, new_token())).await;
                 id
             }
-            "/views/{id}/removal" => {
+            _ if path.contains("/views/{id}") => {
                 let id = new_id(&app.clock);
-                app.execute(sql!("INSERT INTO saved_view (id, version, object, name, owner_id, audience, query, columns, is_default, created_at) VALUES ($1, 1, 'account', 'Mine', $2, 'private', '', '', $3, 0)", id, me, false)).await;
+                let object = self.object_of(path).map_or("account", |object| object.name);
+                app.execute(sql!("INSERT INTO saved_view (id, version, object, name, owner_id, audience, query, columns, is_default, created_at) VALUES ($1, 1, $4, 'Mine', $2, 'private', '', '', $3, 0)", id, me, false, object)).await;
+                if let (Caller::Of(role), true) = (caller, path.ends_with("/restoration")) {
+                    let gone =
+                        app.post_form(&self.people[&role], &format!("/views/{id}/removal"), &[("version", "1")]).await;
+                    assert!(matches!(gone.status.as_u16(), 303 | 404), "{}", gone.body);
+                }
                 id
             }
             _ => match self.object_of(path).filter(|_| path.contains("{id}")) {
@@ -558,6 +564,7 @@ impl<'a> Trial<'a> {
             path if path.contains("/committee/") => json!({ "buying_role": "champion" }),
             path if path.contains("/team/") => json!({ "duty": "Service" }),
             path if path.contains("/shares/") => json!({ "may_write": false }),
+            path if path.contains("/views/") => json!({ "name": "Probe" }),
             _ if route.method == Method::PATCH => {
                 let title = self.object_of(&route.path).map_or("name", |object| object.title);
                 json!({ title: "Probe" })

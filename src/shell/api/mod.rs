@@ -7,6 +7,7 @@
 //! A body that does not have the documented shape is answered with 400, one that breaks a rule with 422.
 
 pub mod answer;
+mod bulk;
 pub mod call;
 pub mod document;
 mod export;
@@ -16,6 +17,7 @@ pub mod records;
 mod reference;
 pub mod shape;
 mod shares;
+mod views;
 
 pub use answer::{Answer, etag};
 pub use call::{Asking, Body, Ids, IfMatch, MayMatch, Post};

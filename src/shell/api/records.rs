@@ -12,7 +12,7 @@ use store::{Session, Uuid};
 use super::answer::{Answer, etag};
 use super::call::{Asking, Body, Had, Ids, IfMatch, Post};
 use super::operation::{Api, Operation, page_of, pascal, reference};
-use super::{export, history, shape, shares};
+use super::{bulk, export, history, shape, shares, views};
 use crate::shell::access::Right;
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
@@ -92,7 +92,8 @@ fn of_object(api: Api, object: &'static Object) -> Api {
             },
         );
     let api = export::operations(api, object);
-    let api = if has_trash(object) { with_trash(api, object, &one, &name) } else { api };
+    let api = views::operations(api, object);
+    let api = if has_trash(object) { bulk::operations(with_trash(api, object, &one, &name), object) } else { api };
     if share::is_shared(object) { shares::operations(api, object) } else { api }
 }
 
@@ -150,12 +151,17 @@ fn list_operation(object: &'static Object, path: &str) -> Operation {
         .gives(200, page)
 }
 
-/// `f` and `q`: which records.
-pub fn with_filters(operation: Operation, object: &'static Object) -> Operation {
+/// What a filter of this kind of record looks like.
+pub fn filter_pattern(object: &'static Object) -> String {
     let filtered = |field: &&Field| field.filtered && shape::is_read(field);
     let filterable: Vec<&str> = object.fields.iter().filter(filtered).map(|f| f.key).collect();
     let operators: Vec<&str> = Op::ALL.iter().map(|op| op.key()).collect();
-    let filter = format!(r"^({}):({}):[^\u0000-\u001f\u007f-\u009f]*$", filterable.join("|"), operators.join("|"));
+    format!(r"^({}):({}):[^\u0000-\u001f\u007f-\u009f]*$", filterable.join("|"), operators.join("|"))
+}
+
+/// `f` and `q`: which records.
+pub fn with_filters(operation: Operation, object: &'static Object) -> Operation {
+    let filter = filter_pattern(object);
     operation
         .query(
             "f",
@@ -165,13 +171,20 @@ pub fn with_filters(operation: Operation, object: &'static Object) -> Operation 
         .query("q", json!({ "type": "string", "maxLength": 200, "pattern": shape::Lexis::Line.pattern() }), "api-parameter-q")
 }
 
+/// Every order that a list can have.
+pub fn sorts(object: &'static Object) -> Vec<String> {
+    sortable(object).flat_map(|field| [field.key.to_owned(), format!("-{}", field.key)]).collect()
+}
+
 /// `sort` and `fields`: in which order, and what of them.
 pub fn with_fields(operation: Operation, object: &'static Object) -> Operation {
     let readable: Vec<&str> = object.fields.iter().filter(|f| shape::is_read(f)).map(|f| f.key).collect();
-    let sorts: Vec<String> =
-        sortable(object).flat_map(|field| [field.key.to_owned(), format!("-{}", field.key)]).collect();
     operation
-        .query("sort", json!({ "type": "string", "enum": sorts, "default": object.default_sort }), "api-parameter-sort")
+        .query(
+            "sort",
+            json!({ "type": "string", "enum": sorts(object), "default": object.default_sort }),
+            "api-parameter-sort",
+        )
         .query_list(
             "fields",
             json!({ "type": "array", "minItems": 1, "items": { "type": "string", "enum": readable } }),
@@ -180,7 +193,7 @@ pub fn with_fields(operation: Operation, object: &'static Object) -> Operation {
 }
 
 /// At most so many filters in one call.
-const FILTERS: usize = 20;
+pub const FILTERS: usize = 20;
 /// Counting stops here.
 const COUNT: i64 = 1000;
 
@@ -231,7 +244,7 @@ pub fn list_query(object: &'static Object, viewer: &Viewer, asking: &Asking) -> 
 }
 
 /// Hidden fields sort nothing: their order would tell their values.
-fn sort_of(object: &'static Object, viewer: &Viewer, asked: Option<&str>) -> Result<(&'static Field, bool)> {
+pub fn sort_of(object: &'static Object, viewer: &Viewer, asked: Option<&str>) -> Result<(&'static Field, bool)> {
     let text = asked.unwrap_or(object.default_sort);
     let (key, descending) = text.strip_prefix('-').map_or((text, false), |key| (key, true));
     let field = sortable(object).find(|field| field.key == key).ok_or(Error::malformed("sort", "invalid-sort"))?;
@@ -264,7 +277,7 @@ fn fields_of(object: &'static Object, viewer: &Viewer, asked: Option<&str>) -> R
     Ok(fields)
 }
 
-fn filters_of(object: &'static Object, viewer: &Viewer, texts: &[String]) -> Result<Vec<Filter>> {
+pub fn filters_of(object: &'static Object, viewer: &Viewer, texts: &[String]) -> Result<Vec<Filter>> {
     if texts.len() > FILTERS {
         return Err(Error::Malformed(vec![FieldError::new("f", "invalid-too-many").with("max", FILTERS)]));
     }

@@ -42,14 +42,14 @@ pub use objects::REGISTRY;
 
 use crate::shell::record::share;
 use crate::shell::routes::{Policy, Routes};
-use crate::shell::{list_forms, records, shares};
+use crate::shell::{records, shares, view_pages};
 
 pub fn routes() -> Routes {
     let mut routes = Routes::new()
         .get("/board", Policy::Read("opportunity"), board::show)
         .get("/palette", Policy::SignedIn, search::palette)
         .get("/search", Policy::SignedIn, search::page)
-        .post("/views/{id}/removal", Policy::SignedIn, list_forms::delete_view)
+        .merge(view_pages::routes())
         .merge(deal_pages::routes())
         .merge(convert_page::routes())
         .merge(home::routes())
