@@ -48,6 +48,7 @@ pub fn api() -> Api {
         .merge(tools::crm::committee_api::operations())
         .merge(tools::crm::overview_api::operations())
         .merge(system::people::api::operations())
+        .merge(system::imports::api::operations(&tools::crm::REGISTRY))
 }
 
 /// Every route of the house.

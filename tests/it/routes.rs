@@ -35,6 +35,7 @@ const REFUSED_TO_ALL: &[(&str, &str, &str)] = &[
     ("POST", "/people/{id}/trash", "people leave by being disabled"),
     ("POST", "/people/{id}/restoration", "nobody is in the trash"),
     ("POST", "/imports/{id}/undo", "the import has not run"),
+    ("POST", "/api/imports/{id}/undo", "the import has not run"),
     ("POST", "/imports/{id}/cancellation", "the import does not run"),
 ];
 
@@ -239,17 +240,23 @@ impl<'a> Trial<'a> {
             Caller::ReadOnly => (None, self.read_only.as_str()),
             Caller::Of(role) => (Some(&self.people[&role]), self.tokens[&role].as_str()),
         };
-        if route.method == Method::POST && route.path.ends_with("/files") {
-            let body = crate::files::form("offer.txt", b"An offer");
+        let file = match (route.method.as_str(), route.path.as_str()) {
+            ("POST", "/api/imports") => {
+                let form = crate::api_imports::form(&[("object", "account")], "file.csv", "Name\nAcme\n");
+                Some((crate::api_imports::FORM, form))
+            }
+            ("POST", path) if path.ends_with("/files") => {
+                Some((crate::files::FORM, crate::files::form("offer.txt", b"An offer")))
+            }
+            _ => None,
+        };
+        if let Some((form, body)) = file {
             if let Some(person) = person.filter(|_| !is_api) {
-                return self.app.post_body(person, path, crate::files::FORM, body).await;
+                return self.app.post_body(person, path, form, body).await;
             }
             let bearer = format!("Bearer {token}");
-            let headers = [
-                ("authorization", bearer.as_str()),
-                ("sec-fetch-site", "same-origin"),
-                ("content-type", crate::files::FORM),
-            ];
+            let headers =
+                [("authorization", bearer.as_str()), ("sec-fetch-site", "same-origin"), ("content-type", form)];
             let headers = &headers[if caller == Caller::Nobody { 1 } else { 0 }..];
             return self.app.request(Method::POST, path, headers, Body::from(body)).await;
         }
@@ -301,12 +308,14 @@ impl<'a> Trial<'a> {
                 app.person(&format!("Spare {}", self.number)).create().await.id
             }
             _ if path.starts_with("/settings/") => self.setting(path, &mut ids).await,
-            _ if path.starts_with("/imports/mappings") => {
+            _ if path.starts_with("/imports/mappings") || path.starts_with("/api/import-mappings/{id}") => {
                 let id = new_id(&app.clock);
                 app.execute(sql!("INSERT INTO import_mapping (id, version, name, object, mapping, owner_id, created_at) VALUES ($1, 1, 'Mine', 'account', '', $2, 0)", id, me)).await;
                 id
             }
-            _ if path.starts_with("/imports/{id}") => self.import(caller).await,
+            _ if path.starts_with("/imports/{id}") || path.starts_with("/api/imports/{id}") => {
+                self.import(caller).await
+            }
             "/me/tokens/{id}/revocation" => {
                 let id = new_id(&app.clock);
                 app.execute(sql!("INSERT INTO api_token (id, person_id, name, token_hash, scopes, created_at) VALUES ($1, $2, 'mine', $3, 'read', 0)", id, me, new_token())).await;
@@ -565,6 +574,9 @@ impl<'a> Trial<'a> {
             path if path.contains("/team/") => json!({ "duty": "Service" }),
             path if path.contains("/shares/") => json!({ "may_write": false }),
             path if path.contains("/views/") => json!({ "name": "Probe" }),
+            path if path.ends_with("/mapping") => {
+                json!({ "object": "account", "columns": { "Name": { "field": "name" } } })
+            }
             _ if route.method == Method::PATCH => {
                 let title = self.object_of(&route.path).map_or("name", |object| object.title);
                 json!({ title: "Probe" })

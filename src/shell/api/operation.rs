@@ -210,13 +210,18 @@ impl Operation {
     }
 
     /// A form with one part `file`; the route takes more than the usual size ([`Api::upload`]).
-    pub fn takes_file(mut self) -> Operation {
-        self.request_type = "multipart/form-data";
-        self.takes(json!({
+    pub fn takes_file(self) -> Operation {
+        self.takes_form(json!({
             "type": "object",
             "required": ["file"],
             "properties": { "file": { "type": "string", "format": "binary" } },
         }))
+    }
+
+    /// A form, with a file among its parts.
+    pub fn takes_form(mut self, schema: Json) -> Operation {
+        self.request_type = "multipart/form-data";
+        self.takes(schema)
     }
 
     pub fn example(mut self, body: Json) -> Operation {

@@ -1,8 +1,9 @@
 //! Which column of a file is which field, with the first rows as they would be read.
 
+use super::arrival::{self, Peek, peek};
 use super::guess;
 use super::model::{Column, DateOrder, Mapping, OnMatch};
-use super::pages::{Choice, Peek, choice, counts_line, fields_of, find, object_name, peek};
+use super::pages::{Choice, choice, counts_line, fields_of, find, object_name};
 use super::result_page::{FailureView, SHOWN_FAILURES, failure, job_error};
 use super::rows::{self, Fate};
 use super::sql::{self, Import, SavedMapping, Work};
@@ -470,8 +471,7 @@ pub(super) async fn save(
         Err(Error::Invalid(errors)) => return mapping_page(&app, &viewer, &asked, &import, mapping, errors).await,
         Err(error) => return Err(error),
     };
-    mapping.columns.retain(|name, _| peek.headers.contains(name));
-    guess::columns(object, &peek.headers, &mut mapping.columns);
+    arrival::fit(object, &peek.headers, &mut mapping);
     let checked = mapping.plan(app.registry, &peek.headers);
     let may_be_unfinished = matches!(then, "preview" | "load");
     if let (Err(Error::Invalid(errors)), false) = (&checked, may_be_unfinished) {
@@ -486,8 +486,7 @@ pub(super) async fn save(
             sql::enqueue(&mut tx, &app, &import, work).await?;
         }
         "keep" => {
-            let name: String =
-                get(&pairs, "mapping_name").trim().chars().filter(|c| !c.is_control()).take(80).collect();
+            let name = sql::mapping_name(get(&pairs, "mapping_name"));
             let name = if name.is_empty() { import.name.clone() } else { name };
             sql::save_mapping(&mut tx, &app, &viewer, &name, &mapping).await?;
             toast = Some(Toast::success(locale.text_with("import-mapping-saved", &[("name", &name)])));

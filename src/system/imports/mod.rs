@@ -4,6 +4,9 @@
 //! A whole import can be taken back ([`undo`]). The command line and the demo data use the same engine.
 //! Requirements: S4, Q12, Q25, Q26.
 
+pub mod api;
+mod arrival;
+mod command;
 pub mod engine;
 mod guess;
 mod mapping_page;

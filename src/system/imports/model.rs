@@ -24,7 +24,7 @@ use store::Day;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::{Field, Kind, Object, Registry, Write};
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mapping {
     pub object: String,
@@ -49,7 +49,7 @@ pub struct Mapping {
     pub defaults: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Column {
     /// Empty: the column is not imported.
@@ -63,7 +63,7 @@ pub struct Column {
     pub date_order: Option<DateOrder>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnMatch {
     #[default]
@@ -87,7 +87,7 @@ impl OnMatch {
 }
 
 /// How a date is written that does not begin with the year: 3/1/2017 is in March or in January.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DateOrder {
     Ymd,
@@ -108,6 +108,9 @@ impl DateOrder {
         DateOrder::ALL.into_iter().find(|order| order.key() == text)
     }
 }
+
+/// Dates are moved by at most a century.
+const FURTHEST_SHIFT: i64 = 36_525;
 
 fn is_zero(number: &i64) -> bool {
     *number == 0
@@ -207,6 +210,10 @@ impl Mapping {
                 errors.push(wrong("key", "import-key-unmapped", key))
             }
             _ => {}
+        }
+        if !(-FURTHEST_SHIFT..=FURTHEST_SHIFT).contains(&self.shift_days) {
+            let far = FieldError::new("shift_days", "invalid-range");
+            errors.push(far.with("min", -FURTHEST_SHIFT).with("max", FURTHEST_SHIFT));
         }
         if taken.is_empty() && errors.is_empty() {
             errors.push(FieldError::new("mapping", "import-nothing-mapped"));

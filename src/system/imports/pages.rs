@@ -5,16 +5,14 @@ use axum::body::Body;
 use axum::extract::{Multipart, Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use paper::sheet::{Book, Format, Row, Sheet, Value, csv_rows};
-use store::job::{self};
-use store::{Uuid, new_id};
+use paper::sheet::{Book, Value, csv_rows};
+use store::Uuid;
 
-use super::engine::sheet_error;
-use super::guess;
+use super::arrival::{self, Arrived, LARGEST_UPLOAD};
 use super::mapping_page::{mapping_page, preview, save};
-use super::model::Mapping;
 use super::result_page::{errors_file, progress, result_page};
-use super::sql::{self, Import, Stored, Work};
+use super::sql::{self, Import, Work};
+use super::{command, guess};
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
 use crate::shell::format;
@@ -23,14 +21,7 @@ use crate::shell::page::{Asked, Page, Toast, done, render, respond, respond_with
 use crate::shell::record::{Field, Object};
 use crate::shell::records::{get, id, pairs};
 use crate::shell::routes::{Policy, Routes};
-use crate::shell::upload::{file_name, unreadable};
 use crate::shell::viewer::Viewer;
-
-/// What one may upload, with a little room for the form around it.
-const LARGEST_FILE: u64 = 64 * 1024 * 1024;
-const LARGEST_UPLOAD: usize = LARGEST_FILE as usize + 64 * 1024;
-/// Rows shown before anything is imported.
-const PREVIEWED: usize = 20;
 
 pub fn routes() -> Routes {
     let creates = Policy::CreateAny;
@@ -98,7 +89,7 @@ pub(super) fn pill(state: &str) -> &'static str {
 /// GET /imports
 async fn index(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
     let mut session = app.db.read().await?;
-    let imports = sql::of_viewer(&mut session, &viewer, 100).await?;
+    let imports = sql::of_viewer(&mut session, &viewer, None, 100).await?;
     let mappings = sql::saved_mappings(&mut session, &viewer).await?;
     drop(session);
     let locale = viewer.locale;
@@ -171,36 +162,6 @@ async fn new(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Res
     new_page(&app, &viewer, &asked, &chosen, None)
 }
 
-/// What a look into a file shows.
-pub(super) struct Peek {
-    pub headers: Vec<String>,
-    pub format: Format,
-    pub rows: Vec<Row>,
-    /// `None`: not counted.
-    pub total: Option<i64>,
-}
-
-pub(super) async fn peek(app: &App, file: Uuid, mapping: &Mapping, count: bool) -> Result<Peek> {
-    let (path, options) = (app.files.path(file), mapping.options());
-    tokio::task::spawn_blocking(move || {
-        let mut sheet = Sheet::open(&path, &options).map_err(sheet_error)?;
-        let (headers, format) = (sheet.headers.clone(), sheet.format.clone());
-        let rows = sheet.by_ref().take(PREVIEWED).collect::<Result<Vec<Row>, _>>().map_err(sheet_error)?;
-        let mut total = None;
-        if count {
-            let mut rest = 0;
-            for row in sheet {
-                row.map_err(sheet_error)?;
-                rest += 1;
-            }
-            total = Some(rows.len() as i64 + rest);
-        }
-        Ok(Peek { headers, format, rows, total })
-    })
-    .await
-    .map_err(|error| Error::Internal(error.to_string()))?
-}
-
 /// POST /imports: the file goes to the disk as it arrives.
 async fn upload(
     State(app): State<App>,
@@ -209,31 +170,9 @@ async fn upload(
     multipart: Result<Multipart, axum::extract::multipart::MultipartRejection>,
 ) -> Result<Response> {
     app.limits.take(format!("upload {}", viewer.person), 20.0, app.clock.now())?;
-    let mut multipart = multipart.map_err(|_| Error::Refused { status: 400, key: "error-bad-request" })?;
-    let mut object = String::new();
-    let mut file: Option<Stored> = None;
-    while let Some(mut part) = multipart.next_field().await.map_err(unreadable)? {
-        match part.name() {
-            Some("object") => object = part.text().await.map_err(unreadable)?,
-            Some("file") if file.is_none() => {
-                let name = file_name(part.file_name().unwrap_or_default());
-                let id = new_id(&app.clock);
-                let mut arriving = app.files.begin(id).await?;
-                while let Some(bytes) = part.chunk().await.map_err(unreadable)? {
-                    if arriving.size() + bytes.len() as u64 > LARGEST_FILE {
-                        return Err(Error::TooLarge);
-                    }
-                    arriving.write(&bytes).await?;
-                }
-                if arriving.size() == 0 {
-                    break;
-                }
-                let (size, sha256) = arriving.finish().await?;
-                file = Some(Stored { id, name, size: size as i64, sha256 });
-            }
-            _ => {}
-        }
-    }
+    let form = multipart.map_err(|_| Error::Refused { status: 400, key: "error-bad-request" })?;
+    let Arrived { mut texts, file } = arrival::receive(&app, form, &["object"]).await?;
+    let object = texts.remove("object").unwrap_or_default();
     let object_of = app.registry.get(&object).filter(|object| viewer.may_create(object.name));
     let locale = viewer.locale;
     let Some(file) = file else {
@@ -243,9 +182,8 @@ async fn upload(
         app.files.remove(file.id).await?;
         return new_page(&app, &viewer, &asked, &object, Some(locale.text("import-no-object")));
     };
-    let mut mapping = Mapping::new(object_of);
-    let peek = match peek(&app, file.id, &mapping, true).await {
-        Ok(peek) => peek,
+    let (mapping, total) = match arrival::guessed(&app, object_of, file.id).await {
+        Ok(guessed) => guessed,
         Err(Error::Invalid(errors)) => {
             app.files.remove(file.id).await?;
             let text = errors.first().map(|error| error.text(locale));
@@ -253,10 +191,7 @@ async fn upload(
         }
         Err(error) => return Err(error),
     };
-    guess::columns(object_of, &peek.headers, &mut mapping.columns);
-    mapping.key = guess::key(object_of, &mapping);
     let mut tx = app.db.write().await?;
-    let total = peek.total.unwrap_or(0);
     let import = sql::insert(&mut tx, &app, viewer.person, object_of, &file, &mapping, total).await?;
     tx.commit().await?;
     Ok(done(&asked, &format!("/imports/{import}"), None))
@@ -318,11 +253,7 @@ pub(super) async fn find(app: &App, viewer: &Viewer, text: &str) -> Result<Impor
 
 async fn queue(app: &App, viewer: &Viewer, asked: &Asked, text: &str, work: Work) -> Result<Response> {
     let mut tx = app.db.write().await?;
-    let import = sql::find(&mut tx, viewer, id(text)?).await?;
-    if work == Work::Undo && import.object == "person" {
-        return Err(Error::Refused { status: 409, key: "import-people-stay" });
-    }
-    sql::enqueue(&mut tx, app, &import, work).await?;
+    let import = command::queue(&mut tx, app, viewer, id(text)?, work).await?;
     tx.commit().await?;
     app.jobs.notify_one();
     Ok(done(asked, &format!("/imports/{}", import.id), None))
@@ -343,20 +274,10 @@ async fn undo(State(app): State<App>, viewer: Viewer, asked: Asked, Path(text): 
     queue(&app, &viewer, &asked, &text, Work::Undo).await
 }
 
-/// POST /imports/{id}/cancellation: stops between two chunks; what was taken in stays and can be undone.
+/// POST /imports/{id}/cancellation
 async fn cancel(State(app): State<App>, viewer: Viewer, asked: Asked, Path(text): Path<String>) -> Result<Response> {
     let mut tx = app.db.write().await?;
-    let import = sql::find(&mut tx, &viewer, id(&text)?).await?;
-    if let Some(id) = import.job_id {
-        let now = app.clock.now();
-        job::request_cancel(&mut tx, id, now).await?;
-        let job = job::find(&mut tx, id).await?;
-        // Nobody had begun: then nobody will note it either.
-        if job.is_some_and(|job| job.state == "cancelled" && job.started_at.is_none()) {
-            let back = if import.state == "undoing" { "done" } else { "mapping" };
-            sql::set_state(&mut tx, import.id, back, now).await?;
-        }
-    }
+    let import = command::cancel(&mut tx, &app, &viewer, id(&text)?).await?;
     tx.commit().await?;
     Ok(done(&asked, &format!("/imports/{}", import.id), None))
 }

@@ -1,7 +1,8 @@
 //! What an import is at, what came of it, and the rows that were refused as a file.
 
+use super::arrival::peek;
 use super::mapping_page::{labelled, shortened};
-use super::pages::{attachment, find, object_name, peek, pill};
+use super::pages::{attachment, find, object_name, pill};
 use super::sql::{self, Import};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
@@ -84,7 +85,7 @@ pub(super) async fn progress(
     }
 }
 
-fn is_busy(import: &Import) -> bool {
+pub(super) fn is_busy(import: &Import) -> bool {
     matches!(import.state.as_str(), "checking" | "running" | "undoing")
 }
 
@@ -120,8 +121,13 @@ pub(super) fn failure(locale: Locale, object: &Object, row: &sql::KeptRow) -> Fa
     }
 }
 
+/// Why a job could not go on.
+pub(super) fn job_errors(job: &Job) -> Vec<FieldError> {
+    job.result.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
 pub(super) fn job_error(locale: Locale, job: &Job) -> Option<String> {
-    let errors: Vec<FieldError> = serde_json::from_str(job.result.as_deref()?).ok()?;
+    let errors = job_errors(job);
     let texts: Vec<String> = errors.iter().map(|error| error.text(locale)).collect();
     (!texts.is_empty()).then(|| texts.join(" "))
 }
@@ -171,11 +177,16 @@ pub(super) async fn result_page(app: &App, viewer: &Viewer, asked: &Asked, impor
     respond(&page, &body)
 }
 
-/// GET /imports/{id}/errors.csv: the rows that were refused, as they were, with the reason in the reader's language.
+/// GET /imports/{id}/errors.csv
 pub(super) async fn errors_file(State(app): State<App>, viewer: Viewer, Path(text): Path<String>) -> Result<Response> {
     let import = find(&app, &viewer, &text).await?;
+    errors_of(&app, &viewer, &import).await
+}
+
+/// The rows that were refused, as they were, with the reason in the reader's language.
+pub(super) async fn errors_of(app: &App, viewer: &Viewer, import: &Import) -> Result<Response> {
     let object = app.registry.get(&import.object).ok_or(Error::NotFound)?;
-    let lines = ErrorLines::open(&app, viewer.locale, object, &import).await?;
+    let lines = ErrorLines::open(app, viewer.locale, object, import).await?;
     let portions = futures_util::stream::unfold(lines, async |mut lines| match lines.next().await {
         Ok(Some(bytes)) => Some((Ok(Bytes::from(bytes)), lines)),
         Ok(None) => None,

@@ -95,11 +95,22 @@ pub async fn find(session: &mut Session, viewer: &Viewer, id: Uuid) -> Result<Im
         .ok_or(Error::NotFound)
 }
 
-pub async fn of_viewer(session: &mut Session, viewer: &Viewer, limit: i64) -> Result<Vec<Import>> {
+/// The newest first; of a page of them what lies before another one.
+pub async fn of_viewer(
+    session: &mut Session,
+    viewer: &Viewer,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Import>> {
+    const BEFORE: &str = "($2 IS NULL OR (created_at, id) <
+        (SELECT b.created_at, b.id FROM import b WHERE b.id = $2 AND b.owner_id = $1))";
     Ok(session
         .all(sql!(
-            format!("SELECT {COLUMNS} FROM import WHERE owner_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2"),
+            format!(
+                "SELECT {COLUMNS} FROM import WHERE owner_id = $1 AND {BEFORE} ORDER BY created_at DESC, id DESC LIMIT $3"
+            ),
             viewer.person,
+            before,
             limit
         ))
         .await?)
@@ -263,7 +274,13 @@ pub async fn saved_mappings(session: &mut Session, viewer: &Viewer) -> Result<Ve
         .await?)
 }
 
-pub async fn save_mapping(tx: &mut Tx, app: &App, viewer: &Viewer, name: &str, mapping: &Mapping) -> Result<()> {
+/// A name as a mapping is kept under; empty when nothing is left of it.
+pub fn mapping_name(text: &str) -> String {
+    text.trim().chars().filter(|c| !c.is_control()).take(80).collect()
+}
+
+/// Keeps a mapping under a name; one of that name is replaced.
+pub async fn save_mapping(tx: &mut Tx, app: &App, viewer: &Viewer, name: &str, mapping: &Mapping) -> Result<Uuid> {
     tx.execute(sql!(
         "DELETE FROM import_mapping WHERE owner_id = $1 AND object = $2 AND name = $3",
         viewer.person,
@@ -271,9 +288,10 @@ pub async fn save_mapping(tx: &mut Tx, app: &App, viewer: &Viewer, name: &str, m
         name
     ))
     .await?;
+    let id = new_id(&app.clock);
     tx.execute(sql!(
         "INSERT INTO import_mapping (id, version, name, object, mapping, owner_id, created_at) VALUES ($1, 1, $2, $3, $4, $5, $6)",
-        new_id(&app.clock),
+        id,
         name,
         &mapping.object,
         mapping.to_toml(),
@@ -281,7 +299,7 @@ pub async fn save_mapping(tx: &mut Tx, app: &App, viewer: &Viewer, name: &str, m
         app.clock.now()
     ))
     .await?;
-    Ok(())
+    Ok(id)
 }
 
 pub async fn delete_mapping(tx: &mut Tx, viewer: &Viewer, id: Uuid) -> Result<()> {

@@ -1,0 +1,543 @@
+//! Imports for programs: bring a file, say which column is which field, check, start, stop, take back. Each operation calls what
+//! the pages call; an import belongs to who made it, and so do the mappings they kept.
+
+use axum::extract::multipart::MultipartRejection;
+use axum::extract::{Multipart, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use store::{Session, Tx, Uuid, job};
+
+use super::arrival::{self, Arrived, LARGEST_UPLOAD, peek};
+use super::command;
+use super::model::Mapping;
+use super::result_page::{errors_of, is_busy, job_errors};
+use super::sql::{self, Import, SavedMapping, Stored, Work};
+use crate::shell::api::{Answer, Api, Asking, Body, Ids, IfMatch, Operation, Post, etag, page_of, schema_of, shape};
+use crate::shell::app::App;
+use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::i18n::Locale;
+use crate::shell::record::{Object, Registry};
+use crate::shell::routes::Policy;
+use crate::shell::viewer::Viewer;
+
+const IMPORT: &str = "import";
+const CREATES: Policy = Policy::CreateAny;
+
+/// An import, and how far it has come.
+#[derive(Serialize, schemars::JsonSchema)]
+struct Shown {
+    id: Uuid,
+    version: i64,
+    object: String,
+    /// The file's name.
+    name: String,
+    #[schemars(extend("enum" = STATES))]
+    state: String,
+    rows_total: i64,
+    created: i64,
+    updated: i64,
+    skipped: i64,
+    failed: i64,
+    #[schemars(extend("format" = "date-time"))]
+    created_at: String,
+    #[schemars(extend("format" = "date-time"))]
+    finished_at: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
+    undone_at: Option<String>,
+}
+
+const STATES: [&str; 9] =
+    ["mapping", "checking", "checked", "running", "done", "cancelled", "failed", "undoing", "undone"];
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct ShownWhole {
+    #[serde(flatten)]
+    import: Shown,
+    mapping: Mapping,
+    /// While something runs.
+    progress: Option<Progress>,
+    /// Why the last piece of work could not go on.
+    problems: Vec<Problem>,
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Progress {
+    done: i64,
+    total: i64,
+    cancelling: bool,
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Problem {
+    field: String,
+    code: String,
+    detail: String,
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct ShownMapping {
+    id: Uuid,
+    name: String,
+    object: String,
+    mapping: Option<Mapping>,
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
+struct Mappings {
+    data: Vec<ShownMapping>,
+}
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Start {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Keep {
+    #[schemars(length(min = 1, max = 80))]
+    name: String,
+    mapping: Mapping,
+}
+
+/// The form with the file.
+fn form_of(registry: &Registry) -> Json {
+    let objects: Vec<&str> = registry.objects.iter().map(|object| object.name).collect();
+    json!({
+        "type": "object",
+        "required": ["file", "object"],
+        "properties": {
+            "file": { "type": "string", "format": "binary" },
+            "object": { "type": "string", "enum": objects },
+            "mapping": { "type": "string" },
+            "saved_mapping": { "type": "string" },
+            "dry_run": { "type": "string", "enum": ["true", "false"] },
+        },
+    })
+}
+
+fn example_of_mapping() -> Json {
+    json!({ "object": "account", "key": "name", "columns": { "Name": { "field": "name" } } })
+}
+
+pub fn operations(registry: &'static Registry) -> Api {
+    let get = |path: &str, id: &str, summary| Operation::get(path, id, IMPORT, summary).policy(CREATES);
+    let post = |path: &str, id: &str, summary| Operation::post(path, id, IMPORT, summary).policy(CREATES);
+    let on = |method, path: &str, id: &str, summary| Operation::new(method, path, id, IMPORT, summary).policy(CREATES);
+    let gives_import =
+        |operation: Operation, status| operation.gives(status, schema_of::<ShownWhole>()).with_header("ETag");
+    Api::new()
+        .operation(
+            get("/api/imports", "listImports", "api-imports").paged().gives(200, page_of(schema_of::<Shown>())),
+            list,
+        )
+        .upload(
+            gives_import(post("/api/imports", "createImport", "api-import-create").takes_form(form_of(registry)), 201),
+            LARGEST_UPLOAD,
+            create,
+        )
+        .operation(gives_import(get("/api/imports/{id}", "getImport", "api-import"), 200), show)
+        .operation(
+            on(Method::DELETE, "/api/imports/{id}", "removeImport", "api-import-remove")
+                .conditional()
+                .gives_nothing(204),
+            remove,
+        )
+        .operation(
+            gives_import(
+                on(Method::PUT, "/api/imports/{id}/mapping", "mapImport", "api-import-map")
+                    .conditional()
+                    .takes(schema_of::<Mapping>())
+                    .example(example_of_mapping()),
+                200,
+            ),
+            map,
+        )
+        .operation(
+            gives_import(
+                post("/api/imports/{id}/start", "startImport", "api-import-start")
+                    .takes(schema_of::<Start>())
+                    .example(json!({ "dry_run": false })),
+                202,
+            ),
+            start,
+        )
+        .operation(
+            gives_import(post("/api/imports/{id}/cancellation", "cancelImport", "api-import-cancel"), 202),
+            cancel,
+        )
+        .operation(gives_import(post("/api/imports/{id}/undo", "undoImport", "api-import-undo"), 202), undo)
+        .operation(get("/api/imports/{id}/errors", "downloadImportErrors", "api-import-errors").gives_file(200), errors)
+        .operation(
+            get("/api/import-mappings", "listImportMappings", "api-import-mappings")
+                .gives(200, schema_of::<Mappings>()),
+            list_mappings,
+        )
+        .operation(
+            post("/api/import-mappings", "keepImportMapping", "api-import-mapping-keep")
+                .takes(schema_of::<Keep>())
+                .example(json!({ "name": "Accounts of the old program", "mapping": example_of_mapping() }))
+                .gives(201, schema_of::<ShownMapping>()),
+            keep_mapping,
+        )
+        .operation(
+            get("/api/import-mappings/{id}", "getImportMapping", "api-import-mapping")
+                .gives(200, schema_of::<ShownMapping>()),
+            show_mapping,
+        )
+        .operation(
+            on(Method::DELETE, "/api/import-mappings/{id}", "removeImportMapping", "api-import-mapping-remove")
+                .gives_nothing(204),
+            remove_mapping,
+        )
+}
+
+// ---- what is told of an import
+
+fn shown(import: &Import) -> Shown {
+    Shown {
+        id: import.id,
+        version: import.version,
+        object: import.object.clone(),
+        name: import.name.clone(),
+        state: import.state.clone(),
+        rows_total: import.rows_total,
+        created: import.created,
+        updated: import.updated,
+        skipped: import.skipped,
+        failed: import.failed,
+        created_at: import.created_at.timestamp().to_string(),
+        finished_at: import.finished_at.map(|at| at.timestamp().to_string()),
+        undone_at: import.undone_at.map(|at| at.timestamp().to_string()),
+    }
+}
+
+async fn answer(session: &mut Session, viewer: &Viewer, id: Uuid, status: StatusCode) -> Result<Answer> {
+    let import = sql::find(session, viewer, id).await?;
+    let job = match import.job_id {
+        Some(job) => job::find(session, job).await?,
+        None => None,
+    };
+    let running = job.as_ref().filter(|job| !job.is_over() && is_busy(&import));
+    let failed = job.as_ref().filter(|job| job.state == "failed");
+    let body = json!(ShownWhole {
+        mapping: import.mapping()?,
+        progress: running.map(|job| Progress {
+            done: job.done,
+            total: job.total.unwrap_or(import.rows_total),
+            cancelling: job.cancel_requested,
+        }),
+        problems: failed.map(|job| problems(viewer.locale, &job_errors(job))).unwrap_or_default(),
+        import: shown(&import),
+    });
+    let tag = etag(import.version, &body);
+    let answer = match status {
+        StatusCode::CREATED => Answer::created(format!("/api/imports/{id}"), body),
+        _ => Answer { status, ..Answer::ok(body) },
+    };
+    Ok(answer.with_etag(tag))
+}
+
+fn problems(locale: Locale, errors: &[FieldError]) -> Vec<Problem> {
+    let problem = |error: &FieldError| Problem {
+        field: error.field.clone(),
+        code: error.key.clone(),
+        detail: error.text(locale),
+    };
+    errors.iter().map(problem).collect()
+}
+
+/// GET /api/imports · who may make records; their own
+async fn list(State(app): State<App>, viewer: Viewer, asking: Asking) -> Result<Answer> {
+    asking.only(&["limit", "after"])?;
+    let limit = asking.whole("limit", 1, 200, 50)?;
+    let after = asking.text("after", 1000)?;
+    let after = after.map(|text| shape::uuid(text).ok_or(Error::field("after", "invalid-cursor"))).transpose()?;
+    let mut imports = sql::of_viewer(&mut app.db.read().await?, &viewer, after, limit + 1).await?;
+    let more = imports.len() as i64 > limit;
+    imports.truncate(limit as usize);
+    let next = imports.last().filter(|_| more).map(|last| last.id);
+    let link = next.map(|next| format!("</api/imports?limit={limit}&after={next}>; rel=\"next\""));
+    let data: Vec<Shown> = imports.iter().map(shown).collect();
+    Ok(Answer { link, ..Answer::ok(json!({ "data": data, "next": next })) })
+}
+
+/// GET /api/imports/{id} · whose it is
+async fn show(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>) -> Result<Answer> {
+    answer(&mut app.db.read().await?, &viewer, id, StatusCode::OK).await
+}
+
+/// GET /api/imports/{id}/errors · whose it is: the rows that were refused, as CSV
+async fn errors(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>) -> Result<Response> {
+    let import = sql::find(&mut app.db.read().await?, &viewer, id).await?;
+    errors_of(&app, &viewer, &import).await
+}
+
+// ---- a file comes in
+
+/// Everything that the form says, read.
+struct Wanted {
+    object: &'static Object,
+    file: Stored,
+    mapping: Mapping,
+    rows: i64,
+    dry_run: bool,
+}
+
+/// POST /api/imports · who may make this kind of record
+async fn create(
+    State(app): State<App>,
+    viewer: Viewer,
+    headers: HeaderMap,
+    uri: Uri,
+    form: Result<Multipart, MultipartRejection>,
+) -> Result<Answer> {
+    app.limits.take(format!("upload {}", viewer.person), 20.0, app.clock.now())?;
+    let form = form.map_err(|_| Error::Refused { status: 415, key: "error-no-form" })?;
+    let arrived = arrival::receive(&app, form, &["object", "mapping", "saved_mapping", "dry_run"]).await?;
+    let file = arrived.file.as_ref().map(|file| file.id);
+    let outcome = take_in(&app, &viewer, arrived, (&headers, &uri)).await;
+    if let Some(file) = file.filter(|_| outcome.as_ref().map_or(true, |answer| answer.replayed)) {
+        app.files.remove(file).await?;
+    }
+    app.jobs.notify_one();
+    outcome
+}
+
+async fn take_in(app: &App, viewer: &Viewer, arrived: Arrived, (headers, uri): (&HeaderMap, &Uri)) -> Result<Answer> {
+    let sha256 = arrived.file.as_ref().map_or("", |file| &file.sha256);
+    let asked = serde_json::to_string(&(&arrived.texts, arrived.file.as_ref().map(|file| &file.name)));
+    let asked = asked.map_err(|error| Error::Internal(error.to_string()))?;
+    let post = Post::of_upload(headers, uri, &asked, sha256)?;
+    let wanted = read_form(app, viewer, arrived).await?;
+    let actor = app.actor(viewer, "api");
+    let mut tx = app.db.write().await?;
+    if let Some(answer) = post.begin(&mut tx, &actor).await? {
+        return Ok(answer);
+    }
+    let Wanted { object, file, mapping, rows, dry_run } = wanted;
+    let id = sql::insert(&mut tx, app, viewer.person, object, &file, &mapping, rows).await?;
+    if dry_run {
+        command::queue(&mut tx, app, viewer, id, Work::Check).await?;
+    }
+    let answer = answer(&mut tx, viewer, id, StatusCode::CREATED).await?;
+    post.keep(&mut tx, &actor, &answer).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+async fn read_form(app: &App, viewer: &Viewer, arrived: Arrived) -> Result<Wanted> {
+    let text = |name: &str| arrived.texts.get(name).map(String::as_str);
+    let name = text("object").ok_or_else(|| Error::malformed("object", "invalid-required"))?;
+    let object = app.registry.get(name).ok_or_else(|| {
+        Error::Malformed(vec![FieldError::new("object", "import-unknown-object").with("value", name)])
+    })?;
+    let dry_run = match text("dry_run") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Error::malformed("dry_run", "invalid-flag")),
+    };
+    if !viewer.may_create(object.name) {
+        return Err(Error::field("object", "import-no-object"));
+    }
+    let given = match (text("mapping"), text("saved_mapping")) {
+        (Some(_), Some(_)) => return Err(Error::field("mapping", "import-mapping-twice")),
+        (Some(text), None) => Some(Given::Said(mapping_in(text)?)),
+        (None, Some(named)) => {
+            let saved = sql::saved_mappings(&mut app.db.read().await?, viewer).await?;
+            Some(Given::Kept(kept(&saved, object, named)?))
+        }
+        (None, None) => None,
+    };
+    let file = arrived.file.ok_or_else(|| Error::field("file", "import-no-file"))?;
+    let (mapping, rows) = match given {
+        None => arrival::guessed(app, object, file.id).await?,
+        Some(given) => read_with(app, object, file.id, given).await?,
+    };
+    if dry_run {
+        planned(app, file.id, &mapping).await?;
+    }
+    Ok(Wanted { object, file, mapping, rows, dry_run })
+}
+
+/// A mapping from outside: said as it is to be, or kept for files like this one.
+enum Given {
+    Said(Mapping),
+    Kept(Mapping),
+}
+
+/// Opens the file with a mapping, and counts its rows.
+///
+/// Errors: [`Error::Invalid`] with everything of the mapping that does not fit.
+async fn read_with(app: &App, object: &'static Object, file: Uuid, given: Given) -> Result<(Mapping, i64)> {
+    let (mut mapping, is_kept) = match given {
+        Given::Said(mapping) => (mapping, false),
+        Given::Kept(mapping) => (mapping, true),
+    };
+    if mapping.object != object.name {
+        return Err(Error::field("mapping", "import-mapping-of-another"));
+    }
+    let peek = peek(app, file, &mapping, true).await?;
+    if is_kept {
+        arrival::fit(object, &peek.headers, &mut mapping);
+    }
+    mapping.plan(app.registry, &peek.headers)?;
+    Ok((mapping, peek.total.unwrap_or(0)))
+}
+
+/// Whether a mapping is ready to work with.
+async fn planned(app: &App, file: Uuid, mapping: &Mapping) -> Result<()> {
+    let headers = peek(app, file, mapping, false).await?.headers;
+    mapping.plan(app.registry, &headers).map(drop)
+}
+
+fn mapping_in(text: &str) -> Result<Mapping> {
+    serde_json::from_str(text).map_err(|error| {
+        Error::Invalid(vec![FieldError::new("mapping", "import-mapping-unreadable").with("cause", error)])
+    })
+}
+
+/// The kept mapping of this kind of record with this id or name.
+fn kept(saved: &[SavedMapping], object: &Object, named: &str) -> Result<Mapping> {
+    let of_object = || saved.iter().filter(|saved| saved.object == object.name);
+    let by_id = shape::uuid(named).and_then(|id| of_object().find(|saved| saved.id == id));
+    let unknown =
+        || Error::Invalid(vec![FieldError::new("saved_mapping", "import-no-such-mapping").with("value", named)]);
+    let found = by_id.or_else(|| of_object().find(|saved| saved.name == named)).ok_or_else(unknown)?;
+    Mapping::parse(&found.mapping)
+}
+
+// ---- what is done with it
+
+/// PUT /api/imports/{id}/mapping · whose it is, as long as nothing runs
+async fn map(
+    State(app): State<App>,
+    viewer: Viewer,
+    Ids([id]): Ids<1>,
+    IfMatch(seen): IfMatch,
+    body: Body,
+) -> Result<Answer> {
+    let mapping: Mapping = body.read()?;
+    let import = sql::find(&mut app.db.read().await?, &viewer, id).await?;
+    let object = app.registry.get(&import.object).ok_or(Error::NotFound)?;
+    let (mapping, rows) = read_with(&app, object, import.file_id, Given::Said(mapping)).await?;
+    let mut tx = app.db.write().await?;
+    let import = sql::find(&mut tx, &viewer, id).await?;
+    seen.exactly(import.version)?;
+    sql::save_mapping_of(&mut tx, &import, &mapping, rows).await?;
+    let answer = answer(&mut tx, &viewer, id, StatusCode::OK).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// DELETE /api/imports/{id} · whose it is: one that never ran is forgotten with its file
+async fn remove(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>, IfMatch(seen): IfMatch) -> Result<Answer> {
+    let mut tx = app.db.write().await?;
+    let import = sql::find(&mut tx, &viewer, id).await?;
+    seen.exactly(import.version)?;
+    sql::remove(&mut tx, &import).await?;
+    tx.commit().await?;
+    app.files.remove(import.file_id).await?;
+    Ok(Answer::nothing())
+}
+
+/// POST /api/imports/{id}/start · whose it is
+async fn start(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>, body: Body) -> Result<Answer> {
+    let asked: Start = body.read()?;
+    let import = sql::find(&mut app.db.read().await?, &viewer, id).await?;
+    planned(&app, import.file_id, &import.mapping()?).await?;
+    let work = if asked.dry_run { Work::Check } else { Work::Run };
+    once(&app, &viewer, id, &body.post, async |tx| command::queue(tx, &app, &viewer, id, work).await).await
+}
+
+/// POST /api/imports/{id}/cancellation · whose it is
+async fn cancel(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>, post: Post) -> Result<Answer> {
+    once(&app, &viewer, id, &post, async |tx| command::cancel(tx, &app, &viewer, id).await).await
+}
+
+/// POST /api/imports/{id}/undo · whose it is
+async fn undo(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>, post: Post) -> Result<Answer> {
+    once(&app, &viewer, id, &post, async |tx| command::queue(tx, &app, &viewer, id, Work::Undo).await).await
+}
+
+/// Sets something going, or says again what was said when it was.
+async fn once(
+    app: &App,
+    viewer: &Viewer,
+    id: Uuid,
+    post: &Post,
+    set_going: impl AsyncFnOnce(&mut Tx) -> Result<Import>,
+) -> Result<Answer> {
+    let actor = app.actor(viewer, "api");
+    let mut tx = app.db.write().await?;
+    if let Some(answer) = post.begin(&mut tx, &actor).await? {
+        return Ok(answer);
+    }
+    set_going(&mut tx).await?;
+    let answer = answer(&mut tx, viewer, id, StatusCode::ACCEPTED).await?;
+    post.keep(&mut tx, &actor, &answer).await?;
+    tx.commit().await?;
+    app.jobs.notify_one();
+    Ok(answer)
+}
+
+// ---- kept mappings
+
+fn shown_mapping(saved: SavedMapping) -> ShownMapping {
+    let mapping = Mapping::parse(&saved.mapping).ok();
+    ShownMapping { id: saved.id, name: saved.name, object: saved.object, mapping }
+}
+
+/// GET /api/import-mappings · who may make records; their own
+async fn list_mappings(State(app): State<App>, viewer: Viewer) -> Result<Answer> {
+    let saved = sql::saved_mappings(&mut app.db.read().await?, &viewer).await?;
+    Ok(Answer::ok(json!(Mappings { data: saved.into_iter().map(shown_mapping).collect() })))
+}
+
+async fn find_mapping(session: &mut Session, viewer: &Viewer, id: Uuid) -> Result<ShownMapping> {
+    let saved = sql::saved_mappings(session, viewer).await?;
+    saved.into_iter().find(|saved| saved.id == id).map(shown_mapping).ok_or(Error::NotFound)
+}
+
+/// GET /api/import-mappings/{id} · whose it is
+async fn show_mapping(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>) -> Result<Answer> {
+    Ok(Answer::ok(json!(find_mapping(&mut app.db.read().await?, &viewer, id).await?)))
+}
+
+/// POST /api/import-mappings · who may make records; one of the same name is replaced
+async fn keep_mapping(State(app): State<App>, viewer: Viewer, body: Body) -> Result<Answer> {
+    let asked: Keep = body.read()?;
+    if !(1..=80).contains(&asked.name.chars().count()) {
+        return Err(Error::malformed("name", "invalid-required"));
+    }
+    let name = sql::mapping_name(&asked.name);
+    if name.is_empty() {
+        return Err(Error::field("name", "invalid-required"));
+    }
+    // Without a file at hand it must fit one that has just these columns.
+    let columns: Vec<String> = asked.mapping.columns.keys().cloned().collect();
+    asked.mapping.plan(app.registry, &columns)?;
+    let actor = app.actor(&viewer, "api");
+    let mut tx = app.db.write().await?;
+    if let Some(answer) = body.post.begin(&mut tx, &actor).await? {
+        return Ok(answer);
+    }
+    let id = sql::save_mapping(&mut tx, &app, &viewer, &name, &asked.mapping).await?;
+    let made = find_mapping(&mut tx, &viewer, id).await?;
+    let answer = Answer::created(format!("/api/import-mappings/{id}"), json!(made));
+    body.post.keep(&mut tx, &actor, &answer).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// DELETE /api/import-mappings/{id} · whose it is
+async fn remove_mapping(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>) -> Result<Answer> {
+    let mut tx = app.db.write().await?;
+    sql::delete_mapping(&mut tx, &viewer, id).await?;
+    tx.commit().await?;
+    Ok(Answer::nothing())
+}

@@ -1,0 +1,135 @@
+//! A file comes in, by the page or from a program, and is read for the first time: its headings, its first rows, and which column
+//! probably is which field.
+
+use std::collections::BTreeMap;
+
+use axum::extract::Multipart;
+use axum::extract::multipart::Field as Part;
+use paper::sheet::{Format, Row, Sheet};
+use store::{Uuid, new_id};
+
+use super::engine::sheet_error;
+use super::guess;
+use super::model::Mapping;
+use super::sql::Stored;
+use crate::shell::app::App;
+use crate::shell::error::{Error, Result};
+use crate::shell::record::Object;
+use crate::shell::upload::{file_name, unreadable};
+
+/// What one may upload, with a little room for the form around it.
+const LARGEST_FILE: u64 = 64 * 1024 * 1024;
+pub(super) const LARGEST_UPLOAD: usize = LARGEST_FILE as usize + 2 * LARGEST_TEXT + 64 * 1024;
+/// What a part of the form that is no file may hold.
+const LARGEST_TEXT: usize = 1024 * 1024;
+/// Rows shown before anything is imported.
+const PREVIEWED: usize = 20;
+
+/// A form with a file.
+#[derive(Default)]
+pub(super) struct Arrived {
+    /// The parts of the form that are no file, by name.
+    pub texts: BTreeMap<String, String>,
+    /// The file, if there was one with something in it. It lies on the disk; whoever received it writes its row, or removes it.
+    pub file: Option<Stored>,
+}
+
+/// Takes a form in. The file goes to the disk as it arrives; parts that nobody asked for are left aside.
+///
+/// Errors: [`Error::TooLarge`]; then nothing is left on the disk.
+pub(super) async fn receive(app: &App, mut form: Multipart, asked: &[&str]) -> Result<Arrived> {
+    let mut arrived = Arrived::default();
+    let outcome = read_parts(app, &mut form, asked, &mut arrived).await;
+    if let (Err(_), Some(file)) = (&outcome, &arrived.file) {
+        app.files.remove(file.id).await?;
+    }
+    outcome.map(|()| arrived)
+}
+
+async fn read_parts(app: &App, form: &mut Multipart, asked: &[&str], arrived: &mut Arrived) -> Result<()> {
+    while let Some(mut part) = form.next_field().await.map_err(unreadable)? {
+        let name = part.name().unwrap_or_default().to_owned();
+        if name == "file" && arrived.file.is_none() {
+            arrived.file = read_file(app, &mut part).await?;
+        } else if asked.contains(&name.as_str()) {
+            arrived.texts.insert(name, read_text(&mut part).await?);
+        }
+    }
+    Ok(())
+}
+
+async fn read_file(app: &App, part: &mut Part<'_>) -> Result<Option<Stored>> {
+    let name = file_name(part.file_name().unwrap_or_default());
+    let id = new_id(&app.clock);
+    let mut arriving = app.files.begin(id).await?;
+    while let Some(bytes) = part.chunk().await.map_err(unreadable)? {
+        if arriving.size() + bytes.len() as u64 > LARGEST_FILE {
+            return Err(Error::TooLarge);
+        }
+        arriving.write(&bytes).await?;
+    }
+    if arriving.size() == 0 {
+        return Ok(None);
+    }
+    let (size, sha256) = arriving.finish().await?;
+    Ok(Some(Stored { id, name, size: size as i64, sha256 }))
+}
+
+async fn read_text(part: &mut Part<'_>) -> Result<String> {
+    let mut bytes = Vec::new();
+    while let Some(more) = part.chunk().await.map_err(unreadable)? {
+        if bytes.len() + more.len() > LARGEST_TEXT {
+            return Err(Error::TooLarge);
+        }
+        bytes.extend_from_slice(&more);
+    }
+    String::from_utf8(bytes).map_err(|_| Error::Refused { status: 400, key: "error-bad-request" })
+}
+
+/// What a look into a file shows.
+pub(super) struct Peek {
+    pub headers: Vec<String>,
+    pub format: Format,
+    pub rows: Vec<Row>,
+    /// `None`: not counted.
+    pub total: Option<i64>,
+}
+
+/// Opens a file as its mapping says.
+///
+/// Errors: [`Error::Invalid`] at `file` when it makes no table.
+pub(super) async fn peek(app: &App, file: Uuid, mapping: &Mapping, count: bool) -> Result<Peek> {
+    let (path, options) = (app.files.path(file), mapping.options());
+    tokio::task::spawn_blocking(move || {
+        let mut sheet = Sheet::open(&path, &options).map_err(sheet_error)?;
+        let (headers, format) = (sheet.headers.clone(), sheet.format.clone());
+        let rows = sheet.by_ref().take(PREVIEWED).collect::<Result<Vec<Row>, _>>().map_err(sheet_error)?;
+        let mut total = None;
+        if count {
+            let mut rest = 0;
+            for row in sheet {
+                row.map_err(sheet_error)?;
+                rest += 1;
+            }
+            total = Some(rows.len() as i64 + rest);
+        }
+        Ok(Peek { headers, format, rows, total })
+    })
+    .await
+    .map_err(|error| Error::Internal(error.to_string()))?
+}
+
+/// The mapping that a file's headings suggest, and how many rows it has.
+pub(super) async fn guessed(app: &App, object: &'static Object, file: Uuid) -> Result<(Mapping, i64)> {
+    let mut mapping = Mapping::new(object);
+    let peek = peek(app, file, &mapping, true).await?;
+    guess::columns(object, &peek.headers, &mut mapping.columns);
+    mapping.key = guess::key(object, &mapping);
+    Ok((mapping, peek.total.unwrap_or(0)))
+}
+
+/// A kept mapping on another file: columns that are not there are left out, new ones are guessed.
+pub(super) fn fit(object: &'static Object, headers: &[String], mapping: &mut Mapping) {
+    mapping.columns.retain(|name, _| headers.contains(name));
+    guess::columns(object, headers, &mut mapping.columns);
+}
