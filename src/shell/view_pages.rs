@@ -42,6 +42,7 @@ struct ViewRow {
 #[template(path = "shell/views.html")]
 struct ViewsBody<'a> {
     page: &'a Page,
+    title: String,
     object: &'static Object,
     query: String,
     rows: Vec<ViewRow>,
@@ -58,7 +59,8 @@ pub(super) async fn show(
     let saved = views::saved_views(&mut session, &viewer, object).await?;
     let settled = list::settle(&viewer, object, Asks::parse(&asked.query), &saved)?;
     let locale = viewer.locale;
-    let page = Page::new(&viewer, &asked, locale.text("list-views"));
+    let title = format!("{} · {}", locale.text(&format!("{}-plural", object.name)), locale.text("list-views"));
+    let page = Page::new(&viewer, &asked, title.clone());
     let (own, others): (Vec<_>, Vec<_>) = saved.iter().partition(|view| view.owner_id == viewer.person);
     let row = |view: &SavedView| {
         let is_mine = view.owner_id == viewer.person;
@@ -75,7 +77,7 @@ pub(super) async fn show(
         }
     };
     let rows = own.into_iter().chain(others).map(row).collect();
-    respond(&page, &ViewsBody { page: &page, object, query: settled.asks.to_query(), rows })
+    respond(&page, &ViewsBody { page: &page, title, object, query: settled.asks.to_query(), rows })
 }
 
 struct Audience {
