@@ -69,6 +69,8 @@ export const PAGES = [
   page('/leads/{id}/convert', { name: 'lead-convert', at: world => `/leads/${world.leads}/convert` }),
   page('/opportunities/{id}/evidence/{criterion}', { name: 'evidence', at: world => `/opportunities/${world.opportunities}/evidence/${world.evidence}` }),
   page('/opportunities/{id}/items/new', { name: 'item-new', at: world => `/opportunities/${world.opportunities}/items/new` }),
+  page('/opportunities/{id}/items/{item}/edit', { name: 'item-edit', at: world => `/opportunities/${world.opportunities}/items/${world.item}/edit` }),
+  page('/board', { name: 'board-filtered', at: () => '/board?f=amount:min:1000&f=state:is:won&q=gtx' }),
   page('/opportunities/{id}', { name: 'deal-lost-form', at: world => `/opportunities/${world.opportunities}`, does: async page => {
     page.expected = [422]
     await page.locator('.path button').last().click()

@@ -66,6 +66,8 @@ export async function makeWorld(browser) {
   const evidence = await look.locator('[data-dialog*="/evidence/"]').first().getAttribute('href')
   world.evidence = evidence.split('/evidence/')[1]
   await post(partner, `/opportunities/${world.opportunities}/items`, { version, product: world.products, quantity: '3', discount: '5' })
+  await look.goto(`${BASE}/opportunities/${world.opportunities}?tab=related`)
+  world.item = idIn((await look.locator('a[href*="/items/"][href$="/edit"]').first().getAttribute('href')).split('/items/')[1])
   for (const kind of ['accounts', 'contacts', 'leads', 'opportunities']) {
     await post(partner, `/${kind}/${world[kind]}/files`, { file: { name: 'Minutes.txt', mimeType: 'text/plain', buffer: Buffer.from('Agreed on the next steps.') } }, 'multipart')
   }

@@ -73,10 +73,13 @@ impl Asks {
         query.finish()
     }
 
-    /// Away from a view: its filters are no longer the list's. Which view it was is kept, so that it can be changed.
-    pub fn leave_view(&mut self) {
+    /// Away from a view: its filters are no longer the list's. Of a saved one order and columns stay, and which it was is kept,
+    /// so that it can be changed.
+    pub fn leave_view(&mut self, shown: &ListQuery) {
         if self.view.parse::<Uuid>().is_ok() {
             self.from = std::mem::take(&mut self.view);
+            self.sort = shown.sort_text();
+            self.columns = shown.columns_text();
         }
         self.view = "none".into();
     }
@@ -184,10 +187,10 @@ struct ColumnView {
     sorted: &'static str,
 }
 
-struct ChipView {
-    label: String,
-    text: String,
-    remove: String,
+pub struct ChipView {
+    pub label: String,
+    pub text: String,
+    pub remove: String,
 }
 
 struct TabView {
@@ -261,7 +264,7 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         new_label: locale.text(&format!("{}-new", object.name)),
         count: locale.text_with("list-count", &[("count", &total)]),
         tabs: tabs(&viewer, object, &asks, &saved),
-        chips: query.filters.iter().map(|filter| chip(&shows, &asks, filter)).collect(),
+        chips: query.filters.iter().map(|filter| chip(&shows, &asks, &query, filter)).collect(),
         columns: query.fields.iter().map(|field| column(&viewer, object, &asks, &query, field)).collect(),
         rows: found
             .rows
@@ -365,21 +368,12 @@ fn column(
     }
 }
 
-fn chip(shows: &Shows<'_>, asks: &Asks, filter: &Filter) -> ChipView {
-    let locale = shows.viewer.locale;
-    let values: Vec<String> = filter.values.iter().map(|value| shows.filter_value(filter, value)).collect();
-    let operator = match filter.op {
-        Op::Is | Op::Within => String::new(),
-        op => locale.text(&format!("op-{}", op.key())),
-    };
-    ChipView {
-        label: locale.text(&shows.object.label_key(filter.field)),
-        text: format!("{operator} {}", values.join(&locale.text("list-or"))).trim().to_owned(),
-        remove: asks.with(|asks| {
-            asks.filters.retain(|text| *text != filter.to_text());
-            asks.leave_view();
-        }),
-    }
+fn chip(shows: &Shows<'_>, asks: &Asks, query: &ListQuery, filter: &Filter) -> ChipView {
+    let remove = asks.with(|asks| {
+        asks.filters.retain(|text| *text != filter.to_text());
+        asks.leave_view(query);
+    });
+    shows.chip(filter, remove)
 }
 
 /// Turns stored values into what a viewer reads.
@@ -391,6 +385,21 @@ pub struct Shows<'a> {
 }
 
 impl Shows<'_> {
+    /// A filter in words, with the address that takes it away.
+    pub fn chip(&self, filter: &Filter, remove: String) -> ChipView {
+        let locale = self.viewer.locale;
+        let values: Vec<String> = filter.values.iter().map(|value| self.filter_value(filter, value)).collect();
+        let operator = match filter.op {
+            Op::Is | Op::Within => String::new(),
+            op => locale.text(&format!("op-{}", op.key())),
+        };
+        ChipView {
+            label: locale.text(&self.object.label_key(filter.field)),
+            text: format!("{operator} {}", values.join(&locale.text("list-or"))).trim().to_owned(),
+            remove,
+        }
+    }
+
     fn filter_value(&self, filter: &Filter, text: &str) -> String {
         let (locale, config) = (self.viewer.locale, &self.viewer.config);
         match (filter.op, filter.field.kind) {

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use store::Uuid;
 
 use super::app::App;
 use super::error::{Error, Result};
@@ -26,6 +27,8 @@ struct FilterBody<'a> {
     page: &'a Page,
     object: &'static Object,
     query: String,
+    /// The pipeline on whose board the filter is set, if it is for a board.
+    board: String,
     fields: Vec<FieldChoice>,
     inner: FilterInput<'a>,
 }
@@ -102,8 +105,9 @@ pub(super) async fn filter_form(object: &'static Object, viewer: Viewer, asked: 
             chosen: field.key == first.key,
         })
         .collect();
-    let body = FilterBody { page: &page, object, query: Asks::parse(&asked.query).to_query(), fields, inner };
-    respond(&page, &body)
+    let board = get(&pairs(&asked.query), "board").to_owned();
+    let query = Asks::parse(&asked.query).to_query();
+    respond(&page, &FilterBody { page: &page, object, query, board, fields, inner })
 }
 
 /// GET /{plural}/filter/input?field=
@@ -116,13 +120,15 @@ pub(super) async fn filter_input(object: &'static Object, viewer: Viewer, asked:
 /// POST /{plural}/filter: back to the list with one filter more.
 pub(super) async fn add_filter(
     object: &'static Object,
+    State(app): State<App>,
     viewer: Viewer,
     asked: Asked,
     body: String,
 ) -> Result<Response> {
     let pairs = pairs(&body);
     let mut asks = Asks::parse(get(&pairs, "query"));
-    let settled = list::settle(&viewer, object, asks.clone(), &[])?;
+    let saved = views::saved_views(&mut app.db.read().await?, &viewer, object).await?;
+    let settled = list::settle(&viewer, object, asks.clone(), &saved)?;
     let op = get(&pairs, "op");
     let needs_value = Op::parse(op).is_some_and(Op::needs_value);
     let name = if op == "within" { "span" } else { "value" };
@@ -137,10 +143,14 @@ pub(super) async fn add_filter(
     let field = get(&pairs, "field");
     asks.filters.retain(|filter| !filter.starts_with(&format!("{field}:{op}:")));
     asks.filters.push(format!("{field}:{op}:{}", values.join("|")));
-    asks.leave_view();
+    asks.leave_view(&settled.query);
     // A filter that does not fit is said here, not on a page of its own.
     list::settle(&viewer, object, asks.clone(), &[])?;
-    Ok(done(&asked, &format!("/{}?{}", object.plural, asks.to_query()), None))
+    let to = match get(&pairs, "board").parse::<Uuid>() {
+        Ok(pipeline) => format!("/board?pipeline={pipeline}&{}", asks.to_query()),
+        Err(_) => format!("/{}?{}", object.plural, asks.to_query()),
+    };
+    Ok(done(&asked, &to, None))
 }
 
 struct ColumnChoice {

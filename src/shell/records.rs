@@ -53,7 +53,7 @@ pub fn routes(object: &'static Object) -> Routes {
         })
         .get(&at("/filter"), read, move |viewer, asked| filter_form(object, viewer, asked))
         .get(&at("/filter/input"), read, move |viewer, asked| filter_input(object, viewer, asked))
-        .post(&at("/filter"), read, move |viewer, asked, body| add_filter(object, viewer, asked, body))
+        .post(&at("/filter"), read, move |app, viewer, asked, body| add_filter(object, app, viewer, asked, body))
         .get(&at("/columns"), read, move |app, viewer, asked| columns_form(object, app, viewer, asked))
         .post(&at("/columns"), read, move |viewer, asked, body| set_columns(object, viewer, asked, body))
         .get(&at("/views"), read, move |app, viewer, asked| view_pages::show(object, app, viewer, asked))

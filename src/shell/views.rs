@@ -136,10 +136,9 @@ impl Wish {
 
     /// With the filters, words, order and columns of a list.
     pub fn showing(self, asks: &Asks, query: &ListQuery) -> Wish {
-        let sort = format!("{}{}", if query.descending { "-" } else { "" }, query.sort.key);
-        let kept = Asks { filters: asks.filters.clone(), words: asks.words.clone(), sort, ..Asks::default() };
-        let columns: Vec<&str> = query.fields.iter().map(|field| field.key).collect();
-        Wish { query: kept.to_query(), columns: columns.join(","), ..self }
+        let (filters, words, sort) = (asks.filters.clone(), asks.words.clone(), query.sort_text());
+        let kept = Asks { filters, words, sort, ..Asks::default() };
+        Wish { query: kept.to_query(), columns: query.columns_text(), ..self }
     }
 
     fn check(&self, viewer: &Viewer, object: &Object, before: Option<&SavedView>) -> Result<()> {

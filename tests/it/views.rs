@@ -78,6 +78,19 @@ fn a_view_is_renamed_given_new_content_made_the_first_and_brought_back_after_it_
         );
         let page = app.get(&lin, &format!("/accounts?view={view}")).await;
         assert!(page.has("Harbour Optics") && !page.has(&format!("/views/{view}/content")), "{}", page.body);
+        // A filter taken away or added keeps the view's order and columns, and which view it was.
+        let rest = format!("sort=name&amp;cols=name%2Cwebsite&amp;from={view}");
+        assert!(
+            page.has(&format!("?view=none&amp;{rest}"))
+                || page.has(&format!("?view=none&#38;{}", rest.replace("&amp;", "&#38;"))),
+            "{}",
+            page.body
+        );
+        let query = format!("view={view}");
+        let filter = [("query", query.as_str()), ("field", "city"), ("op", "is"), ("value", "Wuxi")];
+        let answer = app.post_form(&lin, "/accounts/filter", &filter).await;
+        let (kept, own) = ("f=name%3Ahas%3Aoptics", "f=city%3Ais%3AWuxi&sort=name&cols=name%2Cwebsite");
+        assert_eq!(answer.location(), format!("/accounts?view=none&{kept}&{own}&from={view}"));
         // Deleted, and brought back as it was.
         let before = rows(app).await;
         let answer = post("/removal", &[("version", "4"), ("query", &format!("view={view}"))]).await;

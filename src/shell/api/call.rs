@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, header};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 use store::Uuid;
@@ -227,6 +228,11 @@ impl Body {
         self.members()?;
         serde_json::from_value(self.json.clone()).map_err(|error| unreadable(&error))
     }
+}
+
+/// Reads a member that is there: so null is not taken for a member that is left out.
+pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 fn unreadable(error: &serde_json::Error) -> Error {

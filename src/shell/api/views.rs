@@ -3,12 +3,12 @@
 
 use axum::extract::State;
 use axum::http::Method;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use store::{Session, Uuid};
 
 use super::answer::{Answer, etag};
-use super::call::{Body, Ids, IfMatch};
+use super::call::{Body, Ids, IfMatch, given};
 use super::operation::{Api, Operation, pascal};
 use super::records::{FILTERS, filter_pattern, filters_of, sort_of, sorts};
 use super::shape;
@@ -151,10 +151,6 @@ struct Given {
     columns: Option<Vec<String>>,
     #[serde(default, deserialize_with = "given")]
     is_default: Option<bool>,
-}
-
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(value).map(Some)
 }
 
 impl Given {

@@ -34,6 +34,16 @@ pub struct ListQuery {
 }
 
 impl ListQuery {
+    /// The order as the address bar says it.
+    pub fn sort_text(&self) -> String {
+        format!("{}{}", if self.descending { "-" } else { "" }, self.sort.key)
+    }
+
+    /// The fields as the address bar says them.
+    pub fn columns_text(&self) -> String {
+        self.fields.iter().map(|field| field.key).collect::<Vec<_>>().join(",")
+    }
+
     /// Every record of these filters (`field:operator:value`), in the order of titles.
     pub fn of_filters(viewer: &Viewer, object: &'static Object, filters: &[String]) -> Result<ListQuery> {
         Ok(ListQuery {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use axum::extract::State;
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use super::stage::{Move, move_to};
 use crate::shell::access::{Level, Right};
 use crate::shell::api::operation::reference;
 use crate::shell::api::records::{inputs_of, present, said_again};
-use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, MayMatch, Operation, Post, schema_of, shape};
+use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, MayMatch, Operation, Post, etag, given, schema_of, shape};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
@@ -77,14 +77,31 @@ pub fn operations() -> Api {
                 .policy(change)
                 .may_be_conditional()
                 .takes(schema_of::<NewLine>())
-                .gives(201, schema_of::<Line>()),
+                .gives(201, schema_of::<Line>())
+                .with_header("ETag"),
             add_item,
         )
         .operation(
             Operation::get("/api/opportunities/{id}/items/{item}", "getOpportunityItem", DEAL, "api-item")
                 .policy(read)
-                .gives(200, schema_of::<Line>()),
+                .gives(200, schema_of::<Line>())
+                .with_header("ETag"),
             get_item,
+        )
+        .operation(
+            Operation::new(
+                Method::PATCH,
+                "/api/opportunities/{id}/items/{item}",
+                "updateOpportunityItem",
+                DEAL,
+                "api-item-update",
+            )
+            .policy(change)
+            .conditional()
+            .takes(schema_of::<LinePatch>())
+            .gives(200, schema_of::<Line>())
+            .with_header("ETag"),
+            update_item,
         )
         .operation(
             Operation::new(
@@ -370,6 +387,7 @@ struct Lines {
 #[derive(Serialize, schemars::JsonSchema)]
 struct Line {
     id: Uuid,
+    version: i64,
     product: Uuid,
     product_label: Option<String>,
     quantity: String,
@@ -399,12 +417,28 @@ struct NewLine {
     discount: Option<String>,
 }
 
+/// What is given changes; without a price the price that stands counts.
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct LinePatch {
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String", extend("pattern" = QUANTITY, "maxLength" = 13, "examples" = ["2"]))]
+    quantity: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String", extend("pattern" = shape::Lexis::Amount.pattern(), "maxLength" = 20, "examples" = ["950.00"]))]
+    unit_price: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String", extend("pattern" = PERCENT, "maxLength" = 6, "examples" = ["12.5"]))]
+    discount: Option<String>,
+}
+
 fn shown_line(viewer: &Viewer, currency: &str, item: Item) -> Line {
     let prices = viewer.sees(&OPPORTUNITY, "amount");
     let names_products = viewer.scope.level("product", Right::Read) > Level::None;
     let price = |minor: i64| prices.then(|| format::plain_amount(minor, currency));
     Line {
         id: item.id,
+        version: item.version,
         product: item.product_id,
         product_label: names_products.then_some(item.product),
         quantity: Decimal::new(item.quantity, 3).normalize().to_string(),
@@ -431,8 +465,17 @@ async fn list_items(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>) -
 /// GET /api/opportunities/{id}/items/{item} · who reads the deal
 async fn get_item(State(app): State<App>, viewer: Viewer, Ids([id, item]): Ids<2>) -> Result<Answer> {
     let mut session = app.db.read().await?;
-    let line = lines(&mut session, &app, &viewer, id).await?.into_iter().find(|line| line.id == item);
-    Ok(Answer::ok(json!(line.ok_or(Error::NotFound)?)))
+    Ok(tagged(line(&mut session, &app, &viewer, id, item).await?))
+}
+
+async fn line(session: &mut Session, app: &App, viewer: &Viewer, deal: Uuid, item: Uuid) -> Result<Line> {
+    lines(session, app, viewer, deal).await?.into_iter().find(|line| line.id == item).ok_or(Error::NotFound)
+}
+
+fn tagged(line: Line) -> Answer {
+    let (version, body) = (line.version, json!(line));
+    let tag = etag(version, &body);
+    Answer::ok(body).with_etag(tag)
 }
 
 /// POST /api/opportunities/{id}/items · who may change the deal
@@ -459,42 +502,77 @@ async fn add_item(
     items::add(&mut tx, &actor, &OPPORTUNITY, id, version, ask).await?;
     let all = lines(&mut tx, &app, &viewer, id).await?;
     let line = all.into_iter().find(|line| !before.contains(&line.id)).ok_or(Error::NotFound)?;
-    let answer = Answer::created(format!("/api/opportunities/{id}/items/{}", line.id), json!(line));
+    let path = format!("/api/opportunities/{id}/items/{}", line.id);
+    let answer = Answer { status: StatusCode::CREATED, location: Some(path), ..tagged(line) };
     body.post.keep(&mut tx, &actor, &answer).await?;
     tx.commit().await?;
     Ok(answer)
 }
 
+/// PATCH /api/opportunities/{id}/items/{item} · who may change the deal
+async fn update_item(
+    State(app): State<App>,
+    viewer: Viewer,
+    Ids([id, item]): Ids<2>,
+    IfMatch(seen): IfMatch,
+    body: Body,
+) -> Result<Answer> {
+    let wish: LinePatch = body.read()?;
+    let actor = app.actor(&viewer, "api");
+    let mut tx = app.db.write().await?;
+    let deal = command::load_for_write(&mut tx, &actor, &OPPORTUNITY, id).await?;
+    let stands = items::find(&mut tx, id, item).await?;
+    seen.exactly(stands.version)?;
+    let ask = Ask {
+        product: stands.product_id,
+        quantity: wish.quantity.as_deref().map_or(Ok(stands.quantity), read_quantity)?,
+        unit_price: match &wish.unit_price {
+            Some(text) => Some(read_price(text, deal.text("currency"))?),
+            None => Some(stands.unit_price),
+        },
+        discount: wish.discount.as_deref().map_or(Ok(stands.discount), read_discount)?,
+    };
+    items::change(&mut tx, &actor, &OPPORTUNITY, id, &stands, ask).await?;
+    let answer = tagged(line(&mut tx, &app, &viewer, id, item).await?);
+    tx.commit().await?;
+    Ok(answer)
+}
+
 fn read_line(new: &NewLine, currency: &str) -> Result<Ask> {
-    let shaped = |text: &str, whole: usize, part: usize| {
-        let (digits, rest) = text.split_once('.').map_or((text, None), |(digits, rest)| (digits, Some(rest)));
-        let numeric = |text: &str, most| (1..=most).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit());
-        numeric(digits, whole) && rest.is_none_or(|rest| numeric(rest, part))
-    };
-    let scaled = |text: &str, scale: u32| {
-        let value: Decimal = text.parse().ok()?;
-        value.checked_mul(Decimal::from(10u64.pow(scale)))?.to_i64()
-    };
-    let quantity = scaled(&new.quantity, 3).filter(|_| shaped(&new.quantity, 9, 3));
-    let discount = match &new.discount {
-        None => Some(0),
-        Some(text) => scaled(text, 2).filter(|discount| shaped(text, 3, 2) && *discount <= 10_000),
-    };
-    if let Some(text) = new.unit_price.as_deref().filter(|text| !shape::Lexis::Amount.matches(text)) {
-        return Err(Error::Malformed(vec![FieldError::new("unit_price", "invalid-amount-text").with("value", text)]));
-    }
-    let unit_price = match &new.unit_price {
-        None => None,
-        Some(text) => Some(format::parse_amount(text, currency).ok_or_else(|| {
-            Error::Invalid(vec![FieldError::new("unit_price", "invalid-amount").with("currency", currency)])
-        })?),
-    };
     Ok(Ask {
         product: new.product,
-        quantity: quantity.ok_or(Error::malformed("quantity", "invalid-amount-range"))?,
-        unit_price,
-        discount: discount.ok_or(Error::malformed("discount", "invalid-amount-range"))?,
+        unit_price: new.unit_price.as_deref().map(|text| read_price(text, currency)).transpose()?,
+        quantity: read_quantity(&new.quantity)?,
+        discount: new.discount.as_deref().map_or(Ok(0), read_discount)?,
     })
+}
+
+/// A decimal of at most so many digits before and behind the point, as a whole number of its smallest part.
+fn read_decimal(text: &str, whole: usize, part: usize, scale: u32) -> Option<i64> {
+    let (digits, rest) = text.split_once('.').map_or((text, None), |(digits, rest)| (digits, Some(rest)));
+    let numeric = |text: &str, most| (1..=most).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit());
+    if !numeric(digits, whole) || !rest.is_none_or(|rest| numeric(rest, part)) {
+        return None;
+    }
+    let value: Decimal = text.parse().ok()?;
+    value.checked_mul(Decimal::from(10u64.pow(scale)))?.to_i64()
+}
+
+fn read_quantity(text: &str) -> Result<i64> {
+    read_decimal(text, 9, 3, 3).ok_or(Error::malformed("quantity", "invalid-amount-range"))
+}
+
+fn read_discount(text: &str) -> Result<i64> {
+    let discount = read_decimal(text, 3, 2, 2).filter(|discount| *discount <= 10_000);
+    discount.ok_or(Error::malformed("discount", "invalid-amount-range"))
+}
+
+fn read_price(text: &str, currency: &str) -> Result<i64> {
+    if !shape::Lexis::Amount.matches(text) {
+        return Err(Error::Malformed(vec![FieldError::new("unit_price", "invalid-amount-text").with("value", text)]));
+    }
+    format::parse_amount(text, currency)
+        .ok_or_else(|| Error::Invalid(vec![FieldError::new("unit_price", "invalid-amount").with("currency", currency)]))
 }
 
 /// DELETE /api/opportunities/{id}/items/{item} · who may change the deal

@@ -9,12 +9,13 @@ use super::objects::{OPPORTUNITY, TASK};
 use super::standing::Weighted;
 use crate::shell::access::Right;
 use crate::shell::app::App;
-use crate::shell::config::{Pipeline, StageKind};
+use crate::shell::config::{Config, Pipeline, StageKind};
 use crate::shell::error::{Error, Result};
 use crate::shell::format;
 use crate::shell::layers::url_encode;
-use crate::shell::list::{self, Asks};
+use crate::shell::list::{self, Asks, ChipView, Shows};
 use crate::shell::page::{Asked, Page, avatar_colour, initials, respond};
+use crate::shell::record::filter::{Filter, Op};
 use crate::shell::record::query::{self, ListQuery};
 use crate::shell::records::{get, pairs};
 use crate::shell::viewer::Viewer;
@@ -61,6 +62,92 @@ struct Tab {
     here: bool,
 }
 
+/// What the address bar says of a board: what a list is asked for, and the pipeline. The filters of a list come along; those
+/// that a board can't follow are kept for the way back, and named.
+struct Wanted<'a> {
+    pipeline: &'a Pipeline,
+    asks: Asks,
+    /// Filters that count here.
+    counted: Vec<Filter>,
+    /// Those that don't: the board shows open deals of one pipeline, whatever they say.
+    ignored: Vec<Filter>,
+}
+
+impl<'a> Wanted<'a> {
+    fn parse(viewer: &Viewer, config: &'a Config, query: &str) -> Result<Wanted<'a>> {
+        let mut asks = Asks { view: String::new(), after: String::new(), ..Asks::parse(query) };
+        let filters = asks.filters.iter().map(|text| Filter::parse(&OPPORTUNITY, viewer, text));
+        let filters = filters.collect::<Result<Vec<Filter>>>()?;
+        let named = get(&pairs(query), "pipeline").parse().ok();
+        let filtered = filters.iter().find_map(one_pipeline);
+        let chosen = named.or(filtered).and_then(|id| config.pipeline(id)).or(config.pipelines.first());
+        let pipeline = chosen.ok_or(Error::NotFound)?;
+        // The board's own pipeline is said by its tab.
+        let (_, filters): (Vec<Filter>, Vec<Filter>) =
+            filters.into_iter().partition(|filter| one_pipeline(filter).is_some());
+        asks.filters = filters.iter().map(Filter::to_text).collect();
+        let (counted, ignored) = filters.into_iter().partition(|filter| counts(pipeline, filter));
+        Ok(Wanted { pipeline, asks, counted, ignored })
+    }
+
+    /// The deals of the board.
+    fn list(&self, viewer: &Viewer) -> Result<ListQuery> {
+        let filters = self.counted.iter().map(Filter::to_text).collect();
+        let words = self.asks.words.clone();
+        Ok(list::settle(viewer, &OPPORTUNITY, Asks { filters, words, view: "none".into(), ..Asks::default() }, &[])?
+            .query)
+    }
+
+    /// This board with other filters or another pipeline.
+    fn href(&self, pipeline: Uuid, change: impl FnOnce(&mut Asks)) -> String {
+        let mut asks = self.asks.clone();
+        change(&mut asks);
+        format!("?pipeline={pipeline}&{}", asks.to_query()).trim_end_matches('&').to_owned()
+    }
+
+    fn without(&self, filter: &Filter) -> String {
+        self.href(self.pipeline.id, |asks| asks.filters.retain(|text| *text != filter.to_text()))
+    }
+
+    /// The list of the same deals; `stage`: only those of that column.
+    fn list_href(&self, viewer: &Viewer, stage: Option<Uuid>) -> String {
+        let mut asks = Asks { view: "none".into(), ..self.asks.clone() };
+        // A list may be asked only for what its reader may see.
+        let (sees_state, sees_pipeline) = (viewer.sees(&OPPORTUNITY, "state"), viewer.sees(&OPPORTUNITY, "pipeline"));
+        if sees_state && !self.asks.filters.iter().any(|text| text.starts_with("state:")) {
+            asks.filters.push("state:is:open".into());
+        }
+        if sees_pipeline && viewer.config.pipelines.len() > 1 {
+            asks.filters.push(format!("pipeline:is:{}", self.pipeline.id));
+        }
+        if let Some(stage) = stage {
+            asks.filters.push(format!("stage:is:{stage}"));
+            asks.sort = "close_date".into();
+        }
+        format!("/opportunities?{}", asks.to_query())
+    }
+}
+
+/// The one pipeline that a filter asks for.
+fn one_pipeline(filter: &Filter) -> Option<Uuid> {
+    let is_one = filter.field.key == "pipeline" && filter.op == Op::Is && filter.values.len() == 1;
+    filter.values.first().filter(|_| is_one)?.parse().ok()
+}
+
+/// Whether a board of this pipeline can follow a filter.
+fn counts(pipeline: &Pipeline, filter: &Filter) -> bool {
+    let is_column = |value: &String| {
+        let stage = pipeline.stages.iter().find(|stage| stage.id.to_string() == *value);
+        stage.is_some_and(|stage| stage.kind == StageKind::Open)
+    };
+    match (filter.field.key, filter.op) {
+        ("pipeline", _) => false,
+        ("state", op) => op == Op::Is && filter.values == ["open"],
+        ("stage", Op::Is) => filter.values.iter().all(is_column),
+        _ => true,
+    }
+}
+
 #[derive(askama::Template)]
 #[template(path = "tools/crm/board.html")]
 struct BoardBody<'a> {
@@ -72,6 +159,12 @@ struct BoardBody<'a> {
     columns: Vec<ColumnView>,
     stages: Vec<(Uuid, String, &'static str)>,
     query: String,
+    chips: Vec<ChipView>,
+    /// Filters that the board can't follow.
+    ignored: Vec<ChipView>,
+    pipeline: Uuid,
+    list_query: String,
+    list_href: String,
     summary: String,
     may_create: bool,
     may_change: bool,
@@ -90,13 +183,10 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
     let given = pairs(&asked.query);
     let config = viewer.config.clone();
     let today = config.today(app.clock.now());
-    let chosen = get(&given, "pipeline").parse().ok().and_then(|id| config.pipeline(id)).or(config.pipelines.first());
-    let pipeline = chosen.ok_or(Error::NotFound)?;
+    let wanted = Wanted::parse(&viewer, &config, &asked.query)?;
+    let pipeline = wanted.pipeline;
     let shown: i64 = get(&given, "cards").parse().unwrap_or(CARDS).clamp(CARDS, MOST_CARDS);
-    let mut asks = Asks::parse(&asked.query);
-    asks.view = "none".into();
-    let settled = list::settle(&viewer, &OPPORTUNITY, asks, &[])?;
-    let filter = settled.query;
+    let filter = wanted.list(&viewer)?;
 
     let mut session = app.db.read().await?;
     let sums = sums(&mut session, &app, &viewer, pipeline, &filter, today).await?;
@@ -125,8 +215,10 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
                 if shown < MOST_CARDS {
                     (format!("?{rest}&cards={}", shown + 2 * CARDS), locale.text("board-more"))
                 } else {
-                    let href = format!("/opportunities?view=none&{rest}&f=stage%3Ais%3A{}&sort=close_date", stage.id);
-                    (href, locale.text_with("board-all", &[("count", &format::grouped(count))]))
+                    (
+                        wanted.list_href(&viewer, Some(stage.id)),
+                        locale.text_with("board-all", &[("count", &format::grouped(count))]),
+                    )
                 }
             });
             ColumnView {
@@ -152,7 +244,8 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
         .find(|filter| filter.field.key == "owner")
         .map(|filter| filter.values.join("|"))
         .unwrap_or_default();
-    let here = format!("/board?pipeline={}", pipeline.id);
+    let shows = Shows { viewer: &viewer, registry: app.registry, object: &OPPORTUNITY, today };
+    let here = format!("/board{}", wanted.href(pipeline.id, |_| {}));
     let body = BoardBody {
         page: &page,
         new_href: format!("/opportunities/new?pipeline={}&back={}", pipeline.id, url_encode(&here)),
@@ -162,7 +255,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
                 .iter()
                 .map(|other| Tab {
                     name: other.name.clone(),
-                    href: format!("?pipeline={}", other.id),
+                    href: wanted.href(other.id, |_| {}),
                     here: other.id == pipeline.id,
                 })
                 .collect()
@@ -173,11 +266,12 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
             .into_iter()
             .map(|(value, key)| Tab {
                 name: locale.text(key),
-                href: if value.is_empty() {
-                    format!("?pipeline={}", pipeline.id)
-                } else {
-                    format!("?pipeline={}&f=owner:is:{value}", pipeline.id)
-                },
+                href: wanted.href(pipeline.id, |asks| {
+                    asks.filters.retain(|text| !text.starts_with("owner:is:"));
+                    if !value.is_empty() {
+                        asks.filters.push(format!("owner:is:{value}"));
+                    }
+                }),
                 here: owner_filter == value,
             })
             .collect(),
@@ -189,6 +283,11 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
             .map(|(position, stage)| (stage.id, stage.name.clone(), dot(stage.kind, position)))
             .collect(),
         query: strip(&asked.query, ""),
+        chips: chips(&wanted, &shows),
+        ignored: ignored(&wanted, &shows),
+        pipeline: pipeline.id,
+        list_query: wanted.asks.to_query(),
+        list_href: wanted.list_href(&viewer, None),
         summary: if sees_weighted {
             locale.text_with(
                 "board-summary",
@@ -201,6 +300,32 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
         may_change: viewer.scope.access("opportunity").write > crate::shell::access::Level::None,
     };
     respond(&page, &body)
+}
+
+/// What narrows the board, but for what its tabs say already.
+fn chips(wanted: &Wanted<'_>, shows: &Shows<'_>) -> Vec<ChipView> {
+    let of_tabs = |filter: &&Filter| {
+        let is_whose = filter.field.key == "owner" && filter.op == Op::Is;
+        filter.field.key == "state"
+            || (is_whose && matches!(filter.values.as_slice(), [one] if one == "me" || one == "team"))
+    };
+    let filters = wanted.counted.iter().filter(|filter| !of_tabs(filter));
+    let words = (!wanted.asks.words.is_empty()).then(|| ChipView {
+        label: shows.viewer.locale.text("board-words"),
+        text: wanted.asks.words.clone(),
+        remove: wanted.href(wanted.pipeline.id, |asks| asks.words.clear()),
+    });
+    filters.map(|filter| shows.chip(filter, wanted.without(filter))).chain(words).collect()
+}
+
+fn ignored(wanted: &Wanted<'_>, shows: &Shows<'_>) -> Vec<ChipView> {
+    let filters = wanted.ignored.iter().map(|filter| shows.chip(filter, wanted.without(filter)));
+    let trash = wanted.asks.trash.then(|| ChipView {
+        label: String::new(),
+        text: shows.viewer.locale.text("list-trash-sub"),
+        remove: wanted.href(wanted.pipeline.id, |asks| asks.trash = false),
+    });
+    filters.chain(trash).collect()
 }
 
 fn strip(query: &str, key: &str) -> String {

@@ -9,10 +9,10 @@ use serde_json::json;
 use store::Uuid;
 
 use super::evidence::{self, Note};
-use super::items::{self, Ask};
+use super::items::{self, Ask, Item};
 use super::objects::OPPORTUNITY;
 use super::stage::{Move, came_from, move_to};
-use crate::shell::access::Right;
+use crate::shell::access::{Level, Right};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, FieldError, Result};
@@ -34,6 +34,8 @@ pub fn routes() -> Routes {
         .post("/opportunities/{id}/evidence/{criterion}", change, save_evidence)
         .get("/opportunities/{id}/items/new", change, item_form)
         .post("/opportunities/{id}/items", change, add_item)
+        .get("/opportunities/{id}/items/{item}/edit", change, edit_item_form)
+        .post("/opportunities/{id}/items/{item}", change, change_item)
         .post("/opportunities/{id}/items/{item}/removal", change, remove_item)
 }
 
@@ -527,6 +529,115 @@ async fn add_item(
             };
             let inputs = item_inputs(&viewer, &given, product, &currency, &errors);
             respond_item(&viewer, &asked, deal, version.unwrap_or(0), inputs, StatusCode::UNPROCESSABLE_ENTITY)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A line as its form shows it.
+fn line_texts(line: &Item, currency: &str) -> BTreeMap<String, String> {
+    let decimal = |value: i64, places: u32| rust_decimal::Decimal::new(value, places).normalize().to_string();
+    BTreeMap::from([
+        ("quantity".to_owned(), decimal(line.quantity, 3)),
+        ("unit_price".to_owned(), format::plain_amount(line.unit_price, currency)),
+        ("discount".to_owned(), decimal(line.discount, 2)),
+    ])
+}
+
+/// The form of a line that stands: its product is its title.
+fn respond_edit_item(
+    viewer: &Viewer,
+    asked: &Asked,
+    status: StatusCode,
+    deal: &query::Row,
+    line: &Item,
+    given: &BTreeMap<String, String>,
+    errors: &[FieldError],
+) -> Result<Response> {
+    let names_products = viewer.scope.level("product", Right::Read) > Level::None;
+    let title = if names_products {
+        viewer.locale.text_with("items-edit-title", &[("product", &line.product)])
+    } else {
+        viewer.locale.text("items-edit")
+    };
+    let page = Page::new(viewer, asked, title.clone());
+    let mut inputs = item_inputs(viewer, given, None, &deal.currency, errors);
+    inputs.retain(|input| input.key != "product");
+    let of_line = |error: &&FieldError| !inputs.iter().any(|input| input.key == error.field);
+    let general = errors.iter().filter(of_line).map(|error| error.text(viewer.locale)).collect();
+    let body = FormBody {
+        page: &page,
+        title,
+        action: format!("/opportunities/{}/items/{}", deal.id, line.id),
+        submit: viewer.locale.text("save"),
+        back: format!("/opportunities/{}?tab=related", deal.id),
+        inputs,
+        hidden: vec![("version".into(), line.version.to_string())],
+        general,
+        note: String::new(),
+    };
+    form::respond_form(status, &page, &body)
+}
+
+/// GET /opportunities/{id}/items/{item}/edit
+async fn edit_item_form(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path((deal, item)): Path<(String, String)>,
+) -> Result<Response> {
+    let (deal, item) = (id(&deal)?, id(&item)?);
+    let mut session = app.db.read().await?;
+    let (row, _) = query::find(&mut session, &viewer, app.registry, &OPPORTUNITY, deal).await?;
+    let may = query::allowed(&mut session, &viewer, &OPPORTUNITY, deal, Right::Write).await?;
+    if !may || !viewer.sees(&OPPORTUNITY, "amount") {
+        return Err(Error::Forbidden);
+    }
+    let line = items::find(&mut session, deal, item).await?;
+    respond_edit_item(&viewer, &asked, StatusCode::OK, &row, &line, &line_texts(&line, &row.currency), &[])
+}
+
+/// POST /opportunities/{id}/items/{item}
+async fn change_item(
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    Path((deal, item)): Path<(String, String)>,
+    body: String,
+) -> Result<Response> {
+    let (deal, item) = (id(&deal)?, id(&item)?);
+    let mut given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
+    let version = given.get("version").and_then(|text| text.parse::<i64>().ok());
+    let version = version.ok_or(Error::Refused { status: 400, key: "error-bad-request" })?;
+    let actor = app.actor(&viewer, "page");
+    let mut tx = app.db.write().await?;
+    command::load_for_write(&mut tx, &actor, &OPPORTUNITY, deal).await?;
+    if !viewer.sees(&OPPORTUNITY, "amount") {
+        return Err(Error::Forbidden);
+    }
+    let (row, _) = query::find(&mut tx, &viewer, app.registry, &OPPORTUNITY, deal).await?;
+    let line = items::find(&mut tx, deal, item).await?;
+    if line.version != version {
+        // What was typed stays; sent again, it replaces what stands now.
+        let now = line_texts(&line, &row.currency);
+        let error =
+            now.iter().fold(FieldError::new("", "invalid-item-changed"), |error, (key, text)| error.with(key, text));
+        return respond_edit_item(&viewer, &asked, StatusCode::CONFLICT, &row, &line, &given, &[error]);
+    }
+    given.insert("product".into(), line.product_id.to_string());
+    let outcome = match read_ask(&given, &row.currency) {
+        Ok(ask) => items::change(&mut tx, &actor, &OPPORTUNITY, deal, &line, ask).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => {
+            tx.commit().await?;
+            let toast = Toast::success(viewer.locale.text("items-changed"));
+            Ok(done(&asked, &format!("/opportunities/{deal}?tab=related"), Some(toast)))
+        }
+        Err(Error::Invalid(errors)) => {
+            drop(tx);
+            respond_edit_item(&viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, &row, &line, &given, &errors)
         }
         Err(error) => Err(error),
     }

@@ -98,27 +98,83 @@ pub async fn add(
     ask: Ask,
 ) -> Result<i64> {
     let loaded = command::load_for_write(tx, actor, deal_object, deal).await?;
-    if ask.quantity <= 0 || !(0..=10_000).contains(&ask.discount) {
-        return Err(Error::field(if ask.quantity <= 0 { "quantity" } else { "discount" }, "invalid-amount-range"));
-    }
-    let currency = loaded.text("currency").to_owned();
-    let product: Option<(i64, String)> = tx
-        .optional(sql!("SELECT list_price, currency FROM product WHERE id = $1 AND deleted_at IS NULL", ask.product))
-        .await?;
-    let (list_price, price_currency) = product.ok_or_else(|| Error::field("product", "invalid-reference"))?;
-    let unit_price = match ask.unit_price {
-        Some(price) => price,
-        None => price_in(tx, actor, ask.product, &currency)
-            .await?
-            .or((price_currency == currency).then_some(list_price))
-            .ok_or_else(|| Error::field("unit_price", "invalid-no-price"))?,
-    };
-    let amount = line_amount(ask.quantity, unit_price, ask.discount)
-        .ok_or_else(|| Error::field("quantity", "invalid-amount-range"))?;
+    product_price(tx, ask.product).await?;
+    let (unit_price, amount) = priced(tx, actor, loaded.text("currency"), &ask).await?;
     let position: i64 =
         tx.value(sql!("SELECT COUNT(*) FROM line_item WHERE opportunity_id = $1", deal)).await?.unwrap_or(0);
     insert(tx, actor, deal, ask.product, ask.quantity, unit_price, ask.discount, amount, position).await?;
     settle(tx, actor, deal_object, deal, version).await
+}
+
+/// The unit price that counts, and what the line comes to.
+async fn priced(tx: &mut Tx, actor: &Actor, currency: &str, ask: &Ask) -> Result<(i64, i64)> {
+    if ask.quantity <= 0 || !(0..=10_000).contains(&ask.discount) {
+        return Err(Error::field(if ask.quantity <= 0 { "quantity" } else { "discount" }, "invalid-amount-range"));
+    }
+    let unit_price = match ask.unit_price {
+        Some(price) => price,
+        None => {
+            let (list_price, price_currency) = product_price(tx, ask.product).await?;
+            price_in(tx, actor, ask.product, currency)
+                .await?
+                .or((price_currency == currency).then_some(list_price))
+                .ok_or_else(|| Error::field("unit_price", "invalid-no-price"))?
+        }
+    };
+    let amount = line_amount(ask.quantity, unit_price, ask.discount)
+        .ok_or_else(|| Error::field("quantity", "invalid-amount-range"))?;
+    Ok((unit_price, amount))
+}
+
+/// A product's own price with its currency.
+async fn product_price(tx: &mut Tx, product: Uuid) -> Result<(i64, String)> {
+    let price = sql!("SELECT list_price, currency FROM product WHERE id = $1 AND deleted_at IS NULL", product);
+    tx.optional(price).await?.ok_or_else(|| Error::field("product", "invalid-reference"))
+}
+
+/// One line of a deal that the caller has shown to be visible.
+pub async fn find(session: &mut Session, deal: Uuid, item: Uuid) -> Result<Item> {
+    of_deal(session, deal).await?.into_iter().find(|line| line.id == item).ok_or(Error::NotFound)
+}
+
+/// Gives a line another quantity, price or discount; its product stays. The deal's amount follows. The line must be
+/// as `seen`: whoever looked at another one is told (409).
+pub async fn change(
+    tx: &mut Tx,
+    actor: &Actor,
+    deal_object: &'static Object,
+    deal: Uuid,
+    seen: &Item,
+    ask: Ask,
+) -> Result<()> {
+    let loaded = command::load_for_write(tx, actor, deal_object, deal).await?;
+    if !actor.viewer.sees(deal_object, "amount") {
+        return Err(Error::Forbidden);
+    }
+    let (unit_price, amount) = priced(tx, actor, loaded.text("currency"), &ask).await?;
+    if (ask.quantity, unit_price, ask.discount) == (seen.quantity, seen.unit_price, seen.discount) {
+        return Ok(());
+    }
+    let touched = tx
+        .execute(sql!(
+            "UPDATE line_item SET version = version + 1, quantity = $4, unit_price = $5, discount = $6, amount = $7 WHERE id = $1 AND opportunity_id = $2 AND version = $3",
+            seen.id,
+            deal,
+            seen.version,
+            ask.quantity,
+            unit_price,
+            ask.discount,
+            amount
+        ))
+        .await?;
+    if touched == 0 {
+        return Err(Error::Refused { status: 409, key: "error-conflict" });
+    }
+    if settle(tx, actor, deal_object, deal, None).await? == loaded.version {
+        // The sum is what it was; that the lines changed is told all the same.
+        command::note_all(tx, actor, deal_object, &loaded, "items", &[]).await?;
+    }
+    Ok(())
 }
 
 pub async fn remove(

@@ -1,0 +1,139 @@
+//! Line items are edited on the page and through the API; the deal's amount follows. On both engines.
+
+use serde_json::{Value as Json, json};
+use store::{Uuid, sql};
+use testkit::{Person, Role, TestApp, on_both};
+
+use crate::api::Company;
+
+/// A deal of this person with one line of two lamps.
+async fn deal_with_a_line(app: &TestApp, owner: &Person) -> (Uuid, Uuid) {
+    let account = app.account(owner, "Harbour Optics").await;
+    let deal = app.opportunity(owner, "Forty lamps", account).await;
+    let chief = app.person("Chief").role(Role::Partner).create().await;
+    let fields = [("name", "Lamp"), ("code", "L-1"), ("list_price", "900"), ("currency", "CNY")];
+    let lamp = app.create("product", &chief, &fields).await.to_string();
+    let line = [("version", "1"), ("product", lamp.as_str()), ("quantity", "2"), ("unit_price", "900")];
+    let answer = app.post_form(owner, &format!("/opportunities/{deal}/items"), &line).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    (deal, line_of(app, deal).await)
+}
+
+async fn line_of(app: &TestApp, deal: Uuid) -> Uuid {
+    app.value(sql!("SELECT id FROM line_item WHERE opportunity_id = $1", deal)).await.expect("a line")
+}
+
+async fn amount(app: &TestApp, deal: Uuid) -> Option<i64> {
+    app.value(sql!("SELECT amount FROM opportunity WHERE id = $1", deal)).await
+}
+
+#[test]
+fn a_line_gets_another_quantity_price_and_discount_and_the_amount_follows() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let (deal, line) = deal_with_a_line(app, &lin).await;
+        assert_eq!(amount(app, deal).await, Some(180_000));
+        let path = format!("/opportunities/{deal}/items/{line}");
+        let page = app.get(&lin, &format!("/opportunities/{deal}?tab=related")).await;
+        assert!(page.has(&format!("{path}/edit")), "{}", page.body);
+        let form = app.get(&lin, &format!("{path}/edit")).await;
+        assert!(form.has("Edit line item: Lamp") && form.has("value=\"900.00\""), "{}", form.body);
+        let wish = |version: &'static str, quantity: &'static str, price: &'static str, discount: &'static str| {
+            [("version", version), ("quantity", quantity), ("unit_price", price), ("discount", discount)]
+        };
+        let answer = app.post_form(&lin, &path, &wish("1", "2.5", "800", "10")).await;
+        assert_eq!((answer.status.as_u16(), amount(app, deal).await), (303, Some(180_000)), "{}", answer.body);
+        // The sum is what it was, and the change is told all the same.
+        let events = sql!("SELECT COUNT(*) FROM event WHERE kind = 'items' AND subject_id = $1", deal);
+        assert_eq!(app.value::<i64>(events.clone()).await, Some(2));
+        let answer = app.post_form(&lin, &path, &wish("2", "3", "800", "10")).await;
+        assert_eq!((answer.status.as_u16(), amount(app, deal).await), (303, Some(216_000)), "{}", answer.body);
+        assert_eq!(app.value::<i64>(events.clone()).await, Some(3));
+        // Who looked at the line before is told what it says now, and keeps what they typed.
+        let answer = app.post_form(&lin, &path, &wish("2", "7", "700", "")).await;
+        assert_eq!((answer.status.as_u16(), amount(app, deal).await), (409, Some(216_000)));
+        assert!(answer.has("quantity 3, unit price 800.00, discount 10%"), "{}", answer.body);
+        assert!(answer.has("value=\"7\"") && answer.has("name=\"version\" value=\"3\""), "{}", answer.body);
+        // What cannot be is said at its field, under the name of the line.
+        for (quantity, price, discount) in [("0", "800", "10"), ("3", "cheap", "10"), ("3", "800", "101")] {
+            let answer = app.post_form(&lin, &path, &wish("3", quantity, price, discount)).await;
+            assert_eq!((answer.status.as_u16(), amount(app, deal).await), (422, Some(216_000)));
+            assert!(answer.has("Edit line item: Lamp") && answer.has("aria-invalid"), "{}", answer.body);
+        }
+        // Without a price the list price counts; the same again changes nothing.
+        let answer = app.post_form(&lin, &path, &wish("3", "1", "", "")).await;
+        assert_eq!((answer.status.as_u16(), amount(app, deal).await), (303, Some(90_000)), "{}", answer.body);
+        let answer = app.post_form(&lin, &path, &wish("4", "1", "900", "0")).await;
+        let version: Option<i64> = app.value(sql!("SELECT version FROM line_item WHERE id = $1", line)).await;
+        assert_eq!((answer.status.as_u16(), version), (303, Some(4)));
+        assert_eq!(app.post_form(&lin, &path, &[("quantity", "1")]).await.status, 400);
+    });
+}
+
+#[test]
+fn a_line_is_changed_by_who_may_change_the_deal_and_see_its_amount() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let wu = app.person("Wu Di").role(Role::Seller).create().await;
+        let eve = app.person("Eve").role(Role::Auditor).create().await;
+        let (deal, line) = deal_with_a_line(app, &lin).await;
+        let (other, _) = (app.opportunity(&wu, "Another", app.account(&wu, "Pier").await).await, ());
+        let path = format!("/opportunities/{deal}/items/{line}");
+        let wish = [("version", "1"), ("quantity", "9"), ("unit_price", "1"), ("discount", "")];
+        for (who, status) in [(&wu, 404), (&eve, 404)] {
+            assert_eq!(app.post_form(who, &path, &wish).await.status, status);
+            assert_eq!(app.get(who, &format!("{path}/edit")).await.status, status);
+        }
+        // Nor by the way of a deal of one's own.
+        assert_eq!(app.post_form(&wu, &format!("/opportunities/{other}/items/{line}"), &wish).await.status, 404);
+        app.execute("INSERT INTO hidden_field (object, field, role) VALUES ('opportunity', 'amount', 'seller')").await;
+        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        assert_eq!(app.post_form(&lin, &path, &wish).await.status, 403);
+        assert_eq!(app.get(&lin, &format!("{path}/edit")).await.status, 403);
+        assert_eq!(amount(app, deal).await, Some(180_000));
+    });
+}
+
+#[test]
+fn programs_change_a_line_with_its_version() {
+    on_both(async |app: &TestApp| {
+        let company = Company::new(app).await;
+        let product = json!({ "name": "Lamp", "code": "L-1", "list_price": "900.00", "currency": "CNY" });
+        let product = company.post("partner", "/api/products", product).await.id();
+        let deal = json!({ "name": "Forty lamps", "close_date": "2027-03-31", "currency": "CNY" });
+        let deal = company.post("seller", "/api/opportunities", deal).await;
+        let lines = format!("{}/items", deal.header("location"));
+        let line = company.post("seller", &lines, json!({ "product": product, "quantity": "2" })).await;
+        assert_eq!(line.status, 201, "{}", line.body);
+        let path = line.header("location").to_owned();
+        let read = company.get("seller", &path).await;
+        assert_eq!((read.header("etag"), &read.body["version"]), (line.header("etag"), &json!(1)));
+        let patch = async |who: &str, tag: &str, body: Json| {
+            company.call(who, "PATCH", &path, body, &[("if-match", tag)]).await
+        };
+        let changed = patch("seller", line.header("etag"), json!({ "discount": "50" })).await;
+        assert_eq!(
+            (changed.status, &changed.body["amount"], &changed.body["quantity"], &changed.body["version"]),
+            (200, &json!("900.00"), &json!("2"), &json!(2)),
+            "{}",
+            changed.body
+        );
+        assert_eq!(company.get("seller", deal.header("location")).await.body["amount"], "900.00");
+        assert_eq!(patch("seller", line.header("etag"), json!({ "discount": "10" })).await.status, 412);
+        assert_eq!(company.call("seller", "PATCH", &path, json!({ "discount": "10" }), &[]).await.status, 428);
+        assert_eq!(patch("manager", "*", json!({ "unit_price": "1000.00" })).await.body["amount"], "1000.00");
+        assert_eq!(patch("auditor", "*", json!({ "discount": "10" })).await.status, 404);
+        for (body, status) in [
+            (json!({ "quantity": "0" }), 422),
+            (json!({ "quantity": "many" }), 400),
+            (json!({ "quantity": null }), 400),
+            (json!({ "discount": "101" }), 400),
+            (json!({ "unit_price": "1.2345" }), 400),
+            (json!({ "product": product }), 400),
+            (json!({ "quantity": "999999999", "unit_price": "999999999999999.00" }), 422),
+        ] {
+            assert_eq!(patch("seller", "*", body.clone()).await.status, status, "{body}");
+        }
+        assert_eq!(company.get("seller", deal.header("location")).await.body["amount"], "1000.00");
+    });
+}
