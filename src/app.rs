@@ -47,6 +47,7 @@ pub fn api() -> Api {
         .merge(tools::crm::team_api::operations())
         .merge(tools::crm::committee_api::operations())
         .merge(tools::crm::overview_api::operations())
+        .merge(tools::crm::analysis::api::operations())
         .merge(system::people::api::operations())
         .merge(system::imports::api::operations(&tools::crm::REGISTRY))
 }

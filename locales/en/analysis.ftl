@@ -105,3 +105,15 @@ analysis-open-deals = Open
 analysis-open-amount = Open amount
 analysis-won = Won
 analysis-lost-deals = Lost
+api-thing-analysis = analysis
+api-many-analysis = analyses
+api-things-analysis = Analysis
+api-analysis = The analysis: funnel, open and won deals by month, win rates, cycles and velocity
+api-analysis-text = Over the deals that you may see. Every figure has the path that lists its deals. Rates come with k of n and their 95 % interval, and stay open below eight closed deals. Amounts are in the base currency. What is hidden from you is left out.
+api-parameter-period = Deals closed in this period, and for the funnel those created in it; fiscal quarters and years.
+api-parameter-from = With period=days: the first day.
+api-parameter-to = With period=days: the last day.
+api-parameter-owner = Only deals of this person; me, team, or none.
+api-parameter-segment = Only deals with accounts of this industry, or none.
+api-parameter-source = Only deals from this source, or none.
+api-parameter-analysis-pipeline = Only this pipeline; the funnel is of the first unless said.

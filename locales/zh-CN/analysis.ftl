@@ -105,3 +105,15 @@ analysis-open-deals = 在途
 analysis-open-amount = 在途金额
 analysis-won = 赢单
 analysis-lost-deals = 输单
+api-thing-analysis = 分析
+api-many-analysis = 分析
+api-things-analysis = 分析
+api-analysis = 分析：漏斗、按月的进行中与赢单商机、赢单率、周期和速度
+api-analysis-text = 范围为您可见的商机。每个数字都附有可列出相应商机的路径。比率附有 k/n 及 95% 区间；已关闭商机不足八个时不给出比率。金额为本位币。对您隐藏的内容不会返回。
+api-parameter-period = 在此期间关闭的商机；漏斗则为在此期间创建的商机。季度和年度按财年计算。
+api-parameter-from = period=days 时的第一天。
+api-parameter-to = period=days 时的最后一天。
+api-parameter-owner = 只看此人的商机；或 me（本人）、team（团队）、none（无）。
+api-parameter-segment = 只看该行业客户的商机；none 表示没有行业。
+api-parameter-source = 只看该来源的商机；none 表示没有来源。
+api-parameter-analysis-pipeline = 只看该销售流程；未指定时漏斗取第一个。

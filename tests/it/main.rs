@@ -3,6 +3,7 @@
 mod administration;
 mod analysis;
 mod api;
+mod api_analysis;
 mod api_imports;
 mod api_overview;
 mod api_people;

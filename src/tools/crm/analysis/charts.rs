@@ -1,12 +1,12 @@
 //! From groups to what stands on the page: figures that are links, charts with their table, rates with their intervals.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value as Json, json};
 use solver::statistics::Tally;
 use store::{Day, Uuid};
 
+use super::behind;
 use super::sql::{ClosedGroup, Lens, OpenGroup, ReachGroup, Sum};
+use super::study::{ends, lost_reasons, open_sums, won_in};
 use crate::shell::config::{Pipeline, Stage, StageKind};
 use crate::shell::format;
 use crate::shell::i18n::Locale;
@@ -65,11 +65,6 @@ pub fn within(field: &str, first: Option<Day>, last: Option<Day>) -> Vec<String>
     first.into_iter().chain(last).collect()
 }
 
-fn is_any(field: &str, ids: impl IntoIterator<Item = Uuid>) -> String {
-    let ids: Vec<String> = ids.into_iter().map(|id| id.to_string()).collect();
-    format!("{field}:is:{}", ids.join("|"))
-}
-
 pub struct Column {
     pub label: String,
     pub number: bool,
@@ -107,6 +102,8 @@ pub struct Painter<'a> {
     pub currency: &'a str,
     /// Whether amounts may be shown; else deals are counted.
     pub money: bool,
+    /// The period; `None`: without limit.
+    pub days: Option<(Day, Day)>,
     /// Closed deals of the period, and deals created in it.
     pub closed: Vec<String>,
     pub created: Vec<String>,
@@ -185,26 +182,14 @@ impl Painter<'_> {
     /// The funnel of one pipeline over deals created in the period.
     pub fn funnel(&self, pipeline: &Pipeline, groups: &[ReachGroup], named: bool) -> Chart {
         let steps = steps(pipeline, groups);
-        let won: Vec<Uuid> = of_kind(pipeline, StageKind::Won).map(|stage| stage.id).collect();
-        let open: Vec<&Stage> = of_kind(pipeline, StageKind::Open).collect();
-        let from = |index: usize| open[index..].iter().map(|stage| stage.id).chain(won.iter().copied());
-        let cohort = |more: Vec<String>| -> Vec<String> { self.created.iter().cloned().chain(more).collect() };
-        let in_pipeline = format!("pipeline:is:{}", pipeline.id);
-        let extra = if self.lens.filters.contains(&in_pipeline) { None } else { Some(in_pipeline) };
-        let cohort = |more: Vec<String>| -> Vec<String> { extra.iter().cloned().chain(cohort(more)).collect() };
-        let won_filter = || {
-            let ids: Vec<Uuid> = won.clone();
-            cohort(vec![is_any("furthest_stage", ids)])
-        };
+        let behind = behind::Funnel::of(pipeline, &self.created, &self.lens.filters);
         let mut rows = Vec::new();
         let (mut names, mut values, mut texts, mut hrefs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (index, step) in steps.iter().enumerate() {
-            let is_last = index == open.len();
-            let reached_filter =
-                if is_last { won_filter() } else { cohort(vec![is_any("furthest_stage", from(index))]) };
+            let is_last = index == behind.open.len();
             let before = index.checked_sub(1).map(|before| steps[before].conversion());
             let share = before.and_then(|tally| tally.rate().filter(|_| tally.is_enough())).map(Self::percent);
-            let reached = self.count(step.reached, &reached_filter);
+            let reached = self.count(step.reached, &behind.reached(index));
             names.push(step.name.clone());
             values.push(step.reached);
             texts.push(match share {
@@ -214,20 +199,11 @@ impl Painter<'_> {
             hrefs.push(reached.href.clone());
             let mut cells = vec![reached.html()];
             if !is_last {
-                let stage = open[index].id;
-                let on_filter = if index + 1 < open.len() {
-                    cohort(vec![is_any("furthest_stage", from(index + 1))])
-                } else {
-                    won_filter()
-                };
-                let left_filter =
-                    cohort(vec![is_any("furthest_stage", from(index)), format!("waiting_stage:not:{stage}")]);
-                let here = |state: &str| cohort(vec![is_any("furthest_stage", [stage]), format!("state:is:{state}")]);
-                cells.push(self.count(step.conversion().trials, &left_filter).html());
-                cells.push(self.count(step.went_on, &on_filter).html());
+                cells.push(self.count(step.conversion().trials, &behind.left(index)).html());
+                cells.push(self.count(step.went_on, &behind.reached(index + 1)).html());
                 cells.extend(self.rate_cells(step.conversion()));
-                cells.push(self.count(step.waiting, &here("open")).html());
-                cells.push(self.count(step.lost, &here("lost")).html());
+                cells.push(self.count(step.waiting, &behind.ended_at(index, "open")).html());
+                cells.push(self.count(step.lost, &behind.ended_at(index, "lost")).html());
             } else {
                 cells.extend((0..6).map(|_| Html::default()));
             }
@@ -308,11 +284,6 @@ impl Painter<'_> {
         names: &[String],
     ) -> Chart {
         let later = spans.len() as i64 - 1;
-        let filters = |bucket: i64| match bucket {
-            -1 => within("close_date", None, Some(spans[0].0.plus(-1))),
-            bucket if bucket == later => within("close_date", Some(spans[bucket as usize].0), None),
-            bucket => within("close_date", Some(spans[bucket as usize].0), Some(spans[bucket as usize].1)),
-        };
         let name = |bucket: i64| match bucket {
             -1 => self.t("analysis-earlier"),
             bucket if bucket == later => self.t("analysis-later"),
@@ -324,19 +295,11 @@ impl Painter<'_> {
             .chain([later])
             .filter(|bucket| !matches!(*bucket, -1) && *bucket != later || has(*bucket))
             .collect();
-        let mut by: BTreeMap<(Uuid, i64), Sum> = BTreeMap::new();
-        for group in groups {
-            by.insert((group.stage_id, group.bucket), Sum { count: group.count, amount: group.amount });
-        }
+        let by = open_sums(groups);
         let stages: Vec<&&Stage> =
             stages.iter().filter(|stage| groups.iter().any(|group| group.stage_id == stage.id)).collect();
         let at = |stage: Uuid, bucket: i64| by.get(&(stage, bucket)).copied().unwrap_or_default();
-        let open = |bucket: i64, stage: Option<Uuid>| -> Vec<String> {
-            let mut all = vec!["state:is:open".to_owned()];
-            all.extend(filters(bucket));
-            all.extend(stage.map(|stage| format!("stage:is:{stage}")));
-            all
-        };
+        let open = |bucket: i64, stage: Option<Uuid>| behind::open_within(behind::days_ahead(bucket, spans), stage);
         let series: Vec<Json> = stages
             .iter()
             .map(|stage| {
@@ -404,37 +367,9 @@ impl Painter<'_> {
     // Closed deals ----------------------------------------------------------------------------------------------
 
     /// Won deals by month. With an open beginning the first bar is everything before `spans[0]`.
-    pub fn won_by_month(
-        &self,
-        groups: &[ClosedGroup],
-        spans: &[(Day, Day)],
-        names: &[String],
-        days: Option<(Day, Day)>,
-    ) -> Chart {
-        let sum = |bucket: i64| {
-            groups.iter().filter(|group| group.kind == "won" && group.bucket == bucket).fold(
-                Sum::default(),
-                |sum, group| Sum { count: sum.count + group.count, amount: sum.amount + group.amount },
-            )
-        };
-        let filters = |bucket: i64| {
-            let mut all = vec!["state:is:won".to_owned()];
-            all.extend(match usize::try_from(bucket) {
-                Err(_) => within("closed_on", None, spans.first().map(|(first, _)| first.plus(-1))),
-                Ok(at) => {
-                    // The ends of a period may lie within a month.
-                    let (first, last) = spans[at];
-                    let first = days.map_or(first, |(from, _)| from.max(first));
-                    let last = days.map_or(last, |(_, to)| to.min(last));
-                    within(
-                        "closed_on",
-                        Some(first),
-                        if days.is_none() && at + 1 == spans.len() { None } else { Some(last) },
-                    )
-                }
-            });
-            all
-        };
+    pub fn won_by_month(&self, groups: &[ClosedGroup], spans: &[(Day, Day)], names: &[String]) -> Chart {
+        let sum = |bucket: i64| won_in(groups, bucket);
+        let filters = |bucket: i64| behind::closed_within("won", behind::days_back(bucket, spans, self.days));
         let start = if sum(-1).count > 0 { -1 } else { 0 };
         let buckets: Vec<i64> = (start..spans.len() as i64).collect();
         let name = |bucket: i64| match usize::try_from(bucket) {
@@ -499,26 +434,14 @@ impl Painter<'_> {
 
     /// Why deals were lost in the period, the commonest first.
     pub fn lost_reasons(&self, groups: &[ClosedGroup]) -> Chart {
-        let mut by: BTreeMap<Option<&str>, Sum> = BTreeMap::new();
-        for group in groups.iter().filter(|group| group.kind == "lost") {
-            let sum = by.entry(group.reason.as_deref()).or_default();
-            sum.count += group.count;
-            sum.amount += group.amount;
-        }
-        let mut reasons: Vec<(Option<&str>, Sum)> = by.into_iter().collect();
-        reasons.sort_by_key(|(reason, sum)| (std::cmp::Reverse(sum.count), reason.is_none()));
+        let reasons = lost_reasons(groups);
         let total: i64 = reasons.iter().map(|(_, sum)| sum.count).sum();
         let field = OPPORTUNITY.field("lost_reason").expect("opportunities say why they were lost");
         let name = |reason: Option<&str>| match reason {
             Some(reason) => self.t(&OPPORTUNITY.choice_key(field, reason)),
             None => self.t("analysis-no-reason"),
         };
-        let filters = |reason: Option<&str>| {
-            let mut all = vec!["state:is:lost".to_owned()];
-            all.extend(self.closed_days());
-            all.push(reason.map_or_else(|| "lost_reason:empty:".into(), |reason| format!("lost_reason:is:{reason}")));
-            all
-        };
+        let filters = |reason: Option<&str>| behind::lost_for(reason, ends(self.days));
         let share = |sum: Sum| Self::percent(sum.count as f64 / total.max(1) as f64);
         let rows: Vec<Row> = reasons
             .iter()
@@ -571,16 +494,9 @@ impl Painter<'_> {
         }
     }
 
-    /// The days of the period, without the state.
-    fn closed_days(&self) -> Vec<String> {
-        self.closed.iter().filter(|filter| filter.starts_with("closed_on:")).cloned().collect()
-    }
-
     /// Filters of closed deals of one state.
     pub fn closed_as(&self, state: &str) -> Vec<String> {
-        let mut all = vec![format!("state:is:{state}")];
-        all.extend(self.closed_days());
-        all
+        behind::closed_within(state, ends(self.days))
     }
 }
 
@@ -588,7 +504,7 @@ pub(super) fn dash() -> Html {
     Html("<span class=\"dim\">–</span>".into())
 }
 
-fn of_kind(pipeline: &Pipeline, kind: StageKind) -> impl Iterator<Item = &Stage> {
+pub(super) fn of_kind(pipeline: &Pipeline, kind: StageKind) -> impl Iterator<Item = &Stage> {
     pipeline.stages.iter().filter(move |stage| stage.kind == kind)
 }
 

@@ -5,11 +5,14 @@
 //! are pulled towards the group's.
 //! Requirements: S4. Mathematics: `solver::statistics`.
 
+pub mod api;
 mod ask;
+mod behind;
 mod charts;
 mod pages;
 mod rates;
 mod sql;
+mod study;
 
 use crate::shell::routes::{Policy, Routes};
 

@@ -1,26 +1,22 @@
-//! GET /analysis: reads the address bar, runs the grouped statements, lays out figures and charts.
+//! GET /analysis: reads the address bar, lays out figures and charts.
 
 use axum::extract::State;
 use axum::response::Response;
 use store::{Day, Uuid};
 
-use super::ask::{Ask, Dimension, Months, PeriodName, months_of};
-use super::charts::{Chart, Column, Figure, Painter, Row, within};
-use super::rates::{Group, Rate, Rates, drawn};
-use super::sql::{self, Lens, OpenGroup, Outcome, Sum};
+use super::ask::{Ask, Dimension, Months, PeriodName};
+use super::charts::{Chart, Column, Figure, Painter, Row};
+use super::rates::{Group, Rate, Rates, drawn, groups};
+use super::sql::{OpenGroup, Outcome, Sum};
+use super::study::{Named, Study, gather, open_stages};
 use crate::shell::app::App;
-use crate::shell::config::{Config, Pipeline, Stage, StageKind};
+use crate::shell::config::{Config, Stage};
 use crate::shell::error::Result;
 use crate::shell::format;
 use crate::shell::page::{Asked, Page, respond};
 use crate::shell::viewer::Viewer;
 use crate::tools::crm::objects::{INDUSTRIES, OPPORTUNITY, SOURCES};
 use crate::tools::crm::standing::Weighted;
-
-/// Months ahead that have a bar of their own.
-const AHEAD: usize = 12;
-/// Months back that have a bar of their own when the period has no beginning.
-const BACK: usize = 24;
 
 struct Choice {
     value: String,
@@ -79,56 +75,31 @@ impl Body<'_> {
 pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
     let ask = Ask::parse(&asked.query)?;
     let config = viewer.config.clone();
-    let today = config.today(app.clock.now());
-    let mut session = app.db.read().await?;
-    let months = months_of(&mut session, today).await?;
-    let days = months.days(&ask)?;
-    let lens = Lens { viewer: &viewer, registry: app.registry, today, filters: ask.filters() };
-    let dimensions: Vec<Dimension> =
-        Dimension::ALL.into_iter().filter(|dimension| viewer.sees(&OPPORTUNITY, dimension.key())).collect();
-    let ends = days.map_or((None, None), |(first, last)| (Some(first), Some(last)));
-    let closed_days = within("closed_on", ends.0, ends.1);
+    let study = gather(&app, &viewer, &config, &ask).await?;
+    let Study { months, days, ahead, back, owners, open, closed, pipeline, all, .. } = &study;
+    let days = *days;
     let painter = Painter {
-        lens: &lens,
+        lens: &study.lens,
         locale: viewer.locale,
         currency: &config.base_currency,
-        money: viewer.sees(&OPPORTUNITY, "amount") && viewer.sees(&OPPORTUNITY, "amount_base"),
-        closed: [vec!["state:is:won|lost".to_owned()], closed_days].concat(),
-        created: within("created_on", ends.0, ends.1),
+        money: study.money,
+        days,
+        closed: study.closed_filters.clone(),
+        created: study.created_filters.clone(),
     };
-
-    let ahead = months_ahead(&months);
-    let back = months_back(&months, days);
-    let owners = sql::owners(&mut session, &viewer).await?;
-    let open = sql::open_by_month(&mut session, &lens, &ahead.spans).await?;
-    let closed = sql::closed_by_month(&mut session, &lens, &painter.closed, &back.spans).await?;
-    let pipeline = funnel_pipeline(&config, &ask);
-    let reached = match pipeline {
-        Some(pipeline) => {
-            let cohort = [vec![format!("pipeline:is:{}", pipeline.id)], painter.created.clone()].concat();
-            sql::reached(&mut session, &lens, &cohort).await?
-        }
-        None => Vec::new(),
-    };
-    let all = sql::outcomes(&mut session, &lens, None, days).await?;
-    let all = all.into_iter().next().map(|(_, outcome)| outcome).unwrap_or_default();
-    let mut compared: Vec<(Dimension, Vec<Group>)> = Vec::new();
-    for dimension in dimensions {
-        let outcomes = sql::outcomes(&mut session, &lens, Some(dimension), days).await?;
-        compared.push((dimension, painter.groups(dimension, outcomes, &owners)));
-    }
-    drop(session);
-
+    let named =
+        |(dimension, outcomes): &(Dimension, Vec<_>)| (*dimension, groups(viewer.locale, *dimension, outcomes, owners));
+    let compared: Vec<(Dimension, Vec<Group>)> = study.compared.iter().map(named).collect();
     let names = |months: &Named| months.names(viewer.locale);
     let stages: Vec<&Stage> = open_stages(&config);
     let mut charts = Vec::new();
-    if let Some(pipeline) = pipeline {
-        charts.push(painter.funnel(pipeline, &reached, config.pipelines.len() > 1));
+    if let Some(pipeline) = *pipeline {
+        charts.push(painter.funnel(pipeline, &study.reached, config.pipelines.len() > 1));
     }
-    charts.push(painter.open_by_month(&stages, &open, &ahead.spans, &names(&ahead)));
-    charts.push(painter.won_by_month(&closed, &back.spans, &names(&back), days));
+    charts.push(painter.open_by_month(&stages, open, &ahead.spans, &names(ahead)));
+    charts.push(painter.won_by_month(closed, &back.spans, &names(back)));
     if viewer.sees(&OPPORTUNITY, "lost_reason") {
-        charts.push(painter.lost_reasons(&closed));
+        charts.push(painter.lost_reasons(closed));
     }
     let by = if compared.iter().any(|(dimension, _)| *dimension == ask.by) {
         ask.by
@@ -139,15 +110,15 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
     let page = Page::new(&viewer, &asked, viewer.locale.text("nav-analysis")).with_charts();
     let body = Body {
         page: &page,
-        sub: sub(&painter, &ask, &months, days, &owners),
-        selects: selects(&painter, &ask, &owners, &config),
+        sub: sub(&painter, &ask, months, days, owners),
+        selects: selects(&painter, &ask, owners, &config),
         from: days.map(|(first, _)| first.to_string()).unwrap_or_default(),
         to: days.map(|(_, last)| last.to_string()).unwrap_or_default(),
         by: by.key(),
-        is_bare: lens.filters.is_empty(),
+        is_bare: study.lens.filters.is_empty(),
         may_create: viewer.may_create("opportunity"),
         is_empty: all.open.count + all.won.count + all.lost.count == 0 && charts.iter().all(Chart::is_empty),
-        tiles: tiles(&painter, &open, &all),
+        tiles: tiles(&painter, open, all),
         rates: compared
             .iter()
             // With one owner, as a seller sees it, there is nobody to compare with.
@@ -167,57 +138,6 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
         charts,
     };
     respond(&page, &body)
-}
-
-/// Spans of days with the months they stand for.
-struct Named {
-    spans: Vec<(Day, Day)>,
-    months: Vec<super::ask::Span>,
-}
-
-impl Named {
-    fn names(&self, locale: crate::shell::i18n::Locale) -> Vec<String> {
-        self.months.iter().map(|month| month.month_name(locale)).collect()
-    }
-}
-
-/// This month and those after it; the last span is everything later.
-fn months_ahead(months: &Months) -> Named {
-    let ahead: Vec<_> = months
-        .spans
-        .iter()
-        .filter(|span| span.kind == "month" && span.last_day >= months.today)
-        .take(AHEAD + 1)
-        .cloned()
-        .collect();
-    Named { spans: ahead.iter().map(|span| (span.first_day, span.last_day)).collect(), months: ahead }
-}
-
-/// The months of the period up to today.
-fn months_back(months: &Months, days: Option<(Day, Day)>) -> Named {
-    let (first, last) = days.unwrap_or((Day(i64::MIN), months.today));
-    // Nothing is closed in the future, and a bar for each of a hundred months would say nothing.
-    let last = last.min(months.today).max(first);
-    let back = months.between(first, last);
-    let back: Vec<_> = back.iter().rev().take(BACK).rev().map(|span| (*span).clone()).collect();
-    Named { spans: back.iter().map(|span| (span.first_day, span.last_day)).collect(), months: back }
-}
-
-/// The funnel is of one pipeline: the chosen one, else the first.
-fn funnel_pipeline<'c>(config: &'c Config, ask: &Ask) -> Option<&'c Pipeline> {
-    match ask.pipeline.parse::<Uuid>() {
-        Ok(id) => config.pipeline(id),
-        Err(_) => config.pipelines.first(),
-    }
-}
-
-fn open_stages(config: &Config) -> Vec<&Stage> {
-    config
-        .pipelines
-        .iter()
-        .flat_map(|pipeline| &pipeline.stages)
-        .filter(|stage| stage.kind == StageKind::Open)
-        .collect()
 }
 
 fn sub(

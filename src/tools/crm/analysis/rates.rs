@@ -7,6 +7,7 @@ use super::ask::Dimension;
 use super::charts::{Column, DRAWN, Figure, Painter, Row, bar, dash};
 use super::sql::{Outcome, Sum};
 use crate::shell::format;
+use crate::shell::i18n::Locale;
 use crate::shell::page::{Html, escape};
 use crate::tools::crm::objects::OPPORTUNITY;
 
@@ -34,6 +35,8 @@ pub struct Rates {
 /// One group of the comparison, with its name and the filter that finds it.
 #[derive(Debug, Clone)]
 pub struct Group {
+    /// The owner's id, the choice, or nothing.
+    pub key: Cell,
     pub name: String,
     pub filter: String,
     pub outcome: Outcome,
@@ -42,16 +45,11 @@ pub struct Group {
 impl Painter<'_> {
     /// Win rates of groups, the highest first; those with too few closed deals come last, grey and without a bar.
     pub fn rates(&self, dimension: Dimension, groups: &[Group]) -> Rates {
-        let tallies: Vec<Tally> = groups.iter().map(|group| group.outcome.closed()).collect();
-        let shrunk = dimension == Dimension::Owner;
-        let prior = if shrunk { Prior::fit(&tallies) } else { None };
-        // Expected rate and interval; without a prior what was observed.
-        let estimate = |tally: Tally| -> Option<(f64, (f64, f64))> {
-            let observed = tally.rate().zip(tally.interval())?;
-            Some(prior.map_or(observed, |prior| prior.shrink(tally)))
-        };
+        let expected = Expected::of(dimension, groups);
+        let estimate = |tally: Tally| expected.rate(tally);
+        let of_group = |group| -> (&Group, Tally) { (group, group.outcome.closed()) };
         let mut order: Vec<(&Group, Tally)> =
-            groups.iter().zip(tallies.iter().copied()).filter(|(_, tally)| tally.trials > 0).collect();
+            groups.iter().map(of_group).filter(|(_, tally)| tally.trials > 0).collect();
         order.sort_by(|(_, left), (_, right)| {
             let key = |tally: Tally| (tally.is_enough(), estimate(tally).map_or(0.0, |(rate, _)| rate));
             key(*right).partial_cmp(&key(*left)).unwrap_or(std::cmp::Ordering::Equal)
@@ -99,7 +97,8 @@ impl Painter<'_> {
             }
             _ => self.t("analysis-rates-none"),
         };
-        let mut method = self.t(if shrunk { "analysis-rates-shrunk" } else { "analysis-rates-wilson" });
+        let mut method =
+            self.t(if dimension == Dimension::Owner { "analysis-rates-shrunk" } else { "analysis-rates-wilson" });
         if few > 0 {
             let args = [("few", few.to_string())];
             let args = args.each_ref().map(|(name, value)| (*name, value.as_str()));
@@ -114,7 +113,7 @@ impl Painter<'_> {
             title: self.t(&format!("analysis-rate-by-{}", dimension.key())),
             sentence,
             method,
-            shrunk: prior.is_some(),
+            shrunk: expected.is_shrunk(),
             rows,
         }
     }
@@ -208,34 +207,49 @@ impl Painter<'_> {
     fn too_few(&self) -> Html {
         Html(format!("<span class=\"dim tiny\">{}</span>", escape(&self.t("analysis-not-enough"))))
     }
+}
 
-    /// Names and filters for the groups of a dimension.
-    pub fn groups(
-        &self,
-        dimension: Dimension,
-        outcomes: Vec<(Cell, Outcome)>,
-        owners: &[(Uuid, String)],
-    ) -> Vec<Group> {
-        let field = OPPORTUNITY.field(dimension.key()).expect("dimensions are fields of the opportunity");
-        outcomes
-            .into_iter()
-            .map(|(key, outcome)| {
-                let (name, filter) = match &key {
-                    Cell::Id(id) => (
-                        owners
-                            .iter()
-                            .find(|(owner, _)| owner == id)
-                            .map_or_else(|| "—".into(), |(_, name)| name.clone()),
-                        format!("{}:is:{id}", field.key),
-                    ),
-                    Cell::Text(text) => {
-                        (self.t(&OPPORTUNITY.choice_key(field, text)), format!("{}:is:{text}", field.key))
-                    }
-                    _ => (self.t(&format!("analysis-no-{}", dimension.key())), format!("{}:empty:", field.key)),
-                };
-                Group { name, filter, outcome }
-            })
-            .collect()
+/// Names and filters for the groups of a dimension.
+pub fn groups(
+    locale: Locale,
+    dimension: Dimension,
+    outcomes: &[(Cell, Outcome)],
+    owners: &[(Uuid, String)],
+) -> Vec<Group> {
+    let field = OPPORTUNITY.field(dimension.key()).expect("dimensions are fields of the opportunity");
+    let owner = |id: &Uuid| owners.iter().find(|(owner, _)| owner == id).map(|(_, name)| name.clone());
+    outcomes
+        .iter()
+        .map(|(key, outcome)| {
+            let (name, filter) = match key {
+                Cell::Id(id) => (owner(id).unwrap_or_else(|| "—".into()), format!("{}:is:{id}", field.key)),
+                Cell::Text(text) => {
+                    (locale.text(&OPPORTUNITY.choice_key(field, text)), format!("{}:is:{text}", field.key))
+                }
+                _ => (locale.text(&format!("analysis-no-{}", dimension.key())), format!("{}:empty:", field.key)),
+            };
+            Group { key: key.clone(), name, filter, outcome: outcome.clone() }
+        })
+        .collect()
+}
+
+/// What rate one should expect of a group. People are compared only after theirs are pulled towards everybody's.
+pub struct Expected(Option<Prior>);
+
+impl Expected {
+    pub fn of(dimension: Dimension, groups: &[Group]) -> Expected {
+        let tallies: Vec<Tally> = groups.iter().map(|group| group.outcome.closed()).collect();
+        Expected(if dimension == Dimension::Owner { Prior::fit(&tallies) } else { None })
+    }
+
+    pub fn is_shrunk(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Expected rate and interval; without a prior what was observed.
+    pub fn rate(&self, tally: Tally) -> Option<(f64, (f64, f64))> {
+        let observed = tally.rate().zip(tally.interval())?;
+        Some(self.0.as_ref().map_or(observed, |prior| prior.shrink(tally)))
     }
 }
 
