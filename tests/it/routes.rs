@@ -574,6 +574,7 @@ impl<'a> Trial<'a> {
             path if path.contains("/team/") => json!({ "duty": "Service" }),
             path if path.contains("/shares/") => json!({ "may_write": false }),
             path if path.contains("/views/") => json!({ "name": "Probe" }),
+            path if path.contains("/items/") => json!({ "quantity": "2" }),
             path if path.ends_with("/mapping") => {
                 json!({ "object": "account", "columns": { "Name": { "field": "name" } } })
             }
