@@ -48,6 +48,9 @@ pub fn api() -> Api {
         .merge(tools::crm::committee_api::operations())
         .merge(tools::crm::overview_api::operations())
         .merge(tools::crm::analysis::api::operations())
+        .merge(tools::crm::timeline_api::operations())
+        .merge(system::settings::api::operations(&tools::crm::REGISTRY))
+        .merge(system::audit_api::operations(&tools::crm::REGISTRY))
         .merge(system::people::api::operations())
         .merge(system::imports::api::operations(&tools::crm::REGISTRY))
 }

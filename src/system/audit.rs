@@ -18,7 +18,7 @@ use crate::shell::error::{Error, Result};
 use crate::shell::format;
 use crate::shell::layers::url_encode;
 use crate::shell::page::{Asked, Html, Page, respond, who};
-use crate::shell::record::{FOLLOWED, Registry, told};
+use crate::shell::record::{FOLLOWED, Registry};
 use crate::shell::records::{get, pairs};
 use crate::shell::routes::{Policy, Routes};
 use crate::shell::viewer::Viewer;
@@ -79,13 +79,13 @@ const RECORD_KINDS: [&str; 17] = [
 
 /// Which events.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Filter {
-    person: Option<Uuid>,
-    kind: String,
-    subject_type: String,
-    from: Option<Day>,
-    to: Option<Day>,
-    after: Option<Uuid>,
+pub(super) struct Filter {
+    pub person: Option<Uuid>,
+    pub kind: String,
+    pub subject_type: String,
+    pub from: Option<Day>,
+    pub to: Option<Day>,
+    pub after: Option<Uuid>,
 }
 
 impl Filter {
@@ -105,7 +105,7 @@ impl Filter {
     }
 
     /// The filter as a query, without the place in the list.
-    fn query(&self) -> String {
+    pub fn query(&self) -> String {
         let parts = [
             ("person", self.person.map(|id| id.to_string()).unwrap_or_default()),
             ("kind", self.kind.clone()),
@@ -118,7 +118,7 @@ impl Filter {
     }
 
     /// The events after `after`, newest first. Ids sort by time, so the days narrow by id as well as by the time itself.
-    fn statement(&self, zone: &jiff::tz::TimeZone, limit: i64) -> Sql {
+    pub fn statement(&self, zone: &jiff::tz::TimeZone, limit: i64) -> Sql {
         let mut statement = Sql::new(
             "SELECT e.id, e.at, e.actor_id, p.name AS actor_name, e.via, e.kind, e.subject_type, e.subject_id, e.version,
                     e.changes, e.reason
@@ -160,11 +160,11 @@ fn first_id(at: Instant) -> Uuid {
     Uuid::from_u128((at.0.max(0) as u128 / 1000) << 80)
 }
 
-fn kinds() -> impl Iterator<Item = &'static str> {
+pub(super) fn kinds() -> impl Iterator<Item = &'static str> {
     HOUSE_KINDS.into_iter().chain(RECORD_KINDS)
 }
 
-fn subject_types(registry: &Registry) -> impl Iterator<Item = &'static str> {
+pub(super) fn subject_types(registry: &Registry) -> impl Iterator<Item = &'static str> {
     let records = registry.objects.iter().map(|object| object.name).filter(|name| *name != "person");
     HOUSE_TYPES.into_iter().chain(records).chain([views::SUBJECT])
 }
@@ -275,9 +275,7 @@ fn event_view(viewer: &Viewer, registry: &Registry, wording: &Wording, event: &R
             })
             .collect(),
         is_warning: matches!(event.kind.as_str(), "sign_in_failed" | "disabled"),
-        reason: event.reason.as_deref().filter(|_| is_named).map_or_else(String::new, |reason| {
-            told::import_of(&event.via, reason).map_or_else(|| reason.to_owned(), |_| told::in_words(locale, None))
-        }),
+        reason: wording.reason(event).filter(|_| is_named).unwrap_or_default(),
     }
 }
 
@@ -287,14 +285,20 @@ fn short_id(id: Uuid) -> String {
     format!("…{}", &text[24..])
 }
 
-/// GET /audit.csv: every matching event, read in chunks, so that a long history needs no more memory than a short one.
+/// GET /audit.csv
 async fn export(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
-    app.limits.take(format!("export {}", viewer.person), 10.0, app.clock.now())?;
     let filter = Filter { after: None, ..Filter::parse(&asked.query, app.registry) };
+    let by = By::page(&viewer);
+    hand_out(app, viewer, by, filter).await
+}
+
+/// Every matching event as a file, read in chunks, so that a long history needs no more memory than a short one.
+pub(super) async fn hand_out(app: App, viewer: Viewer, by: By, filter: Filter) -> Result<Response> {
+    app.limits.take(format!("export {}", viewer.person), 10.0, app.clock.now())?;
     let mut tx = app.db.write().await?;
     let mut changes = Changes::default();
     changes.add("filter", serde_json::Value::Null, filter.query());
-    note(&mut tx, &app.clock, By::page(&viewer), "exported", ("audit", Uuid::nil()), 0, &changes.0).await?;
+    note(&mut tx, &app.clock, by, "exported", ("audit", Uuid::nil()), 0, &changes.0).await?;
     tx.commit().await?;
     let columns = [
         "audit-when",

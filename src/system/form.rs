@@ -75,6 +75,16 @@ impl<'a> Reader<'a> {
         self.sent.contains_key(name)
     }
 
+    /// The inputs whose names begin like this, by the rest of their names.
+    pub fn names(&self, prefix: &str) -> impl Iterator<Item = &'a str> {
+        self.sent.keys().filter_map(move |name| name.strip_prefix(prefix))
+    }
+
+    /// How many inputs there are whose names begin like this.
+    pub fn count_of(&self, prefix: &str) -> usize {
+        self.names(prefix).count()
+    }
+
     pub fn wrong(&mut self, name: &str, key: &str) {
         self.errors.push(FieldError::new(name, key));
     }

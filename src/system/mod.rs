@@ -1,6 +1,7 @@
 //! The house's own affairs: setting up, signing in, people and their rights, settings, history, imports, jobs, the user guide.
 
 pub mod audit;
+pub mod audit_api;
 pub mod doctor;
 mod form;
 pub mod help;

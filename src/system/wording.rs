@@ -10,7 +10,7 @@ use store::{Session, Sql, Uuid};
 use crate::shell::access::{Level, Right, Role};
 use crate::shell::error::Result;
 use crate::shell::i18n::Locale;
-use crate::shell::record::{Kind, Object, Registry, plain_target, value};
+use crate::shell::record::{Kind, Object, Registry, plain_target, told, value};
 use crate::shell::viewer::Viewer;
 use crate::shell::views;
 
@@ -39,6 +39,11 @@ impl Wording {
             None => HashMap::new(),
         };
         Ok(Wording { viewer: viewer.clone(), registry, names })
+    }
+
+    /// Why it was done, as people read it.
+    pub fn reason(&self, event: &Recorded) -> Option<String> {
+        told::reason_of(event, self.viewer.locale, None)
     }
 
     /// The subject's name; `None` when it is not the viewer's to know.
@@ -82,6 +87,22 @@ impl Wording {
     pub fn change(&self, event: &Recorded, change: &Change) -> (String, String, String) {
         let label = field_label(self.viewer.locale, self.registry, &event.subject_type, &change.field);
         (label, self.value(event, &change.field, &change.old), self.value(event, &change.field, &change.new))
+    }
+
+    /// Old and new value of such a change as the API writes them. What is not the viewer's to know is null.
+    pub fn plain(&self, event: &Recorded, change: &Change) -> (Json, Json) {
+        let field = self.registry.get(&event.subject_type).and_then(|object| object.field(&change.field));
+        let base = self.viewer.config.base_currency.as_str();
+        let currency = self.names.get(&event.subject_id).and_then(|(_, currency)| currency.as_deref()).unwrap_or(base);
+        let plain = |json: &Json| {
+            let Some(field) = field.filter(|_| !json.is_null()) else { return json.clone() };
+            let cell = value::from_raw_json(field, json);
+            let is_hidden =
+                matches!(field.kind, Kind::Ref(_)) && cell.id().is_none_or(|id| !self.names.contains_key(&id));
+            let currency = if field.kind == Kind::BaseMoney { base } else { currency };
+            if is_hidden { Json::Null } else { value::to_json(field, &cell, currency) }
+        };
+        (plain(&change.old), plain(&change.new))
     }
 
     fn value(&self, event: &Recorded, field: &str, json: &Json) -> String {

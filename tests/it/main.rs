@@ -7,6 +7,8 @@ mod api_analysis;
 mod api_imports;
 mod api_overview;
 mod api_people;
+mod api_settings;
+mod api_timeline;
 mod backup;
 mod board;
 mod bulk;

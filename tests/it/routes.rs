@@ -307,7 +307,9 @@ impl<'a> Trial<'a> {
             _ if path.starts_with("/people/{id}") || path.starts_with("/api/people/{id}") => {
                 app.person(&format!("Spare {}", self.number)).create().await.id
             }
-            _ if path.starts_with("/settings/") => self.setting(path, &mut ids).await,
+            _ if path.trim_start_matches("/api").starts_with("/settings/") => {
+                self.setting(path.trim_start_matches("/api"), &mut ids).await
+            }
             _ if path.starts_with("/imports/mappings") || path.starts_with("/api/import-mappings/{id}") => {
                 let id = new_id(&app.clock);
                 app.execute(sql!("INSERT INTO import_mapping (id, version, name, object, mapping, owner_id, created_at) VALUES ($1, 1, 'Mine', 'account', '', $2, 0)", id, me)).await;
@@ -419,23 +421,23 @@ impl<'a> Trial<'a> {
     /// A pipeline, stage or price list of its own.
     async fn setting(&self, path: &str, ids: &mut BTreeMap<&'static str, String>) -> Uuid {
         let (app, id) = (self.app, new_id(&self.app.clock));
-        if path.starts_with("/settings/prices") {
+        if path.starts_with("/settings/price") {
             app.execute(sql!("INSERT INTO price_list (id, version, name, currency) VALUES ($1, 1, 'List', 'CNY')", id))
                 .await;
             return id;
         }
         app.execute(sql!("INSERT INTO pipeline (id, version, name, position) VALUES ($1, 1, 'Other', 9)", id)).await;
         let stages = [("Open", "open", 10), ("Further", "open", 50), ("Won", "won", 100), ("Lost", "lost", 0)];
-        let mut first = None;
+        let mut made = Vec::new();
         for (position, (name, kind, probability)) in stages.into_iter().enumerate() {
             let stage = new_id(&app.clock);
             app.execute(sql!("INSERT INTO stage (id, version, pipeline_id, name, position, kind, probability) VALUES ($1, 1, $2, $3, $4, $5, $6)", stage, id, name, position as i64, kind, probability)).await;
-            first.get_or_insert(stage);
+            made.push(stage.to_string());
         }
         app.execute("UPDATE organization SET config_version = config_version + 1").await;
-        let first = first.expect("a stage");
-        ids.insert("first_stage", first.to_string());
-        if path.starts_with("/settings/stages") { first } else { id }
+        ids.insert("first_stage", made[0].clone());
+        ids.insert("all_stages", made.join(" "));
+        if path.starts_with("/settings/stages") { made[0].parse().expect("an id") } else { id }
     }
 
     /// A checked file of the caller's own, if they may bring one in; else somebody else's.
@@ -572,6 +574,11 @@ impl<'a> Trial<'a> {
             path if path.contains("/evidence/") => json!({ "note": "It was shown" }),
             path if path.contains("/committee/") => json!({ "buying_role": "champion" }),
             path if path.contains("/team/") => json!({ "duty": "Service" }),
+            path if path.ends_with("/order") => {
+                json!({ "stages": ids["all_stages"].split(' ').collect::<Vec<_>>() })
+            }
+            // The other calls go by the rules as they are.
+            path if path.contains("/settings/access/") => json!({}),
             path if path.contains("/shares/") => json!({ "may_write": false }),
             path if path.contains("/views/") => json!({ "name": "Probe" }),
             path if path.contains("/items/") => json!({ "quantity": "2" }),
@@ -643,7 +650,11 @@ fn filled(path: &str, ids: &BTreeMap<&'static str, String>) -> String {
         rest.push('/');
     }
     rest.pop();
-    if path.ends_with("/filter/input") { format!("{rest}?field=created_at") } else { rest }
+    match path {
+        "/api/settings/rates" => format!("{rest}?currency=USD&day=2026-11-01"),
+        path if path.ends_with("/filter/input") => format!("{rest}?field=created_at"),
+        _ => rest,
+    }
 }
 
 /// The tables whose rows a refused write must leave alone: all but sign-ins and the fiscal calendar, which is long and fixed.

@@ -61,15 +61,15 @@ pub async fn list(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid,
     let mut events: Vec<Recorded> = session.all(sql!(EVENTS, id, object.name, before, limit + 1)).await?;
     let more = events.len() as i64 > limit;
     events.truncate(limit as usize);
-    let seen = Seen::of(&mut session, viewer, app.registry, object, &events).await?;
+    let named: Vec<(&'static Object, &Recorded)> = events.iter().map(|event| (object, event)).collect();
+    let seen = Seen::of(&mut session, viewer, app.registry, &named).await?;
     let imports = events.iter().filter_map(import_in).filter(|_| viewer.sees(object, "import")).collect();
     let files = told::files_of(&mut session, imports).await?;
     let mut currency = after.map_or(row.currency, |place| place.currency);
     let told = events.iter().filter_map(|event| {
         let mut told = of_event(viewer, object, event, &seen, &mut currency)?;
-        if let Some(import) = import_in(event) {
-            told["reason"] = json!(told::in_words(viewer.locale, files.get(&import).map(String::as_str)));
-        }
+        let file = import_in(event).and_then(|import| files.get(&import));
+        told["reason"] = json!(told::reason_of(event, viewer.locale, file.map(String::as_str)));
         Some(told)
     });
     let data: Vec<Json> = told.collect();
@@ -82,11 +82,13 @@ pub async fn list(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid,
 }
 
 /// The import that an event says it was told by.
-fn import_in(event: &Recorded) -> Option<Uuid> {
+pub fn import_in(event: &Recorded) -> Option<Uuid> {
     told::import_of(&event.via, event.reason.as_deref()?)
 }
 
-fn of_event(
+/// An event as the viewer may know it; `None` when they may know nothing of it. `currency`: what the record's amounts were in
+/// after the event; before it, when the event is that they turned.
+pub fn of_event(
     viewer: &Viewer,
     object: &'static Object,
     event: &Recorded,
@@ -140,18 +142,20 @@ fn of_event(
 }
 
 /// The other records named in a page of events that the viewer may see.
-struct Seen(HashSet<Uuid>);
+pub struct Seen(HashSet<Uuid>);
 
 impl Seen {
-    async fn of(
+    /// `events`: each with the kind of record that it happened to.
+    pub async fn of(
         session: &mut Session,
         viewer: &Viewer,
         registry: &Registry,
-        object: &'static Object,
-        events: &[Recorded],
+        events: &[(&'static Object, &Recorded)],
     ) -> Result<Seen> {
         let mut named: HashMap<&'static str, HashSet<Uuid>> = HashMap::new();
-        for Change { field, old, new } in events.iter().flat_map(Recorded::changes) {
+        let changes =
+            events.iter().flat_map(|(object, event)| event.changes().into_iter().map(move |one| (object, one)));
+        for (object, Change { field, old, new }) in changes {
             let Some(Kind::Ref(target)) = object.field(&field).map(|field| field.kind) else { continue };
             let ids =
                 [old, new].into_iter().filter_map(|value| value.as_str().and_then(|text| text.parse::<Uuid>().ok()));

@@ -11,7 +11,7 @@ mod bulk;
 pub mod call;
 pub mod document;
 mod export;
-mod history;
+pub mod history;
 pub mod operation;
 pub mod records;
 mod reference;

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use store::event::Recorded;
 use store::{Session, Sql, Uuid};
 
 use crate::shell::error::Result;
@@ -37,4 +38,10 @@ pub fn in_words(locale: Locale, file: Option<&str>) -> String {
         Some(file) => locale.text_with("timeline-via-import-of", &[("file", file)]),
         None => locale.text("timeline-via-import"),
     }
+}
+
+/// The reason of an event as people read it; see [`in_words`].
+pub fn reason_of(event: &Recorded, locale: Locale, file: Option<&str>) -> Option<String> {
+    let reason = event.reason.as_deref()?;
+    Some(import_of(&event.via, reason).map_or_else(|| reason.to_owned(), |_| in_words(locale, file)))
 }

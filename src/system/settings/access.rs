@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use store::{Session, Tx, sql};
 
-use super::{ADMIN, HOUSE, begin, finish, saved, tabs, version};
+use super::{ADMIN, Author, HOUSE, at_page, begin, finish, saved, tabs, version};
 use crate::shell::access::{Access, Level, Role};
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
@@ -32,14 +32,14 @@ pub fn routes() -> Routes {
 }
 
 /// The rules of one kind of record as they stand in the database.
-struct Standing {
-    rules: Vec<(Role, Access)>,
-    default: Level,
-    hidden: HashSet<(String, Role)>,
+pub(super) struct Standing {
+    pub rules: Vec<(Role, Access)>,
+    pub default: Level,
+    pub hidden: HashSet<(String, Role)>,
 }
 
 impl Standing {
-    async fn load(session: &mut Session, object: &str) -> Result<Standing> {
+    pub async fn load(session: &mut Session, object: &str) -> Result<Standing> {
         let rows: Vec<(String, String, String, bool, bool)> = session
             .all(sql!(
                 "SELECT role, read_level, write_level, may_create, may_export FROM access_rule WHERE object = $1",
@@ -134,12 +134,12 @@ fn level_text(locale: Locale, level: Level) -> String {
 }
 
 /// Products and people have no owner: one reads all of them or none.
-fn levels(object: &Object) -> &'static [Level] {
+pub(super) fn levels(object: &Object) -> &'static [Level] {
     if object.field("owner").is_some() { &Level::ALL } else { &[Level::None, Level::All] }
 }
 
 /// What may be hidden: not what names a record, must be filled in or keeps the house in order.
-fn hideable(object: &'static Object) -> impl Iterator<Item = &'static Field> {
+pub(super) fn hideable(object: &'static Object) -> impl Iterator<Item = &'static Field> {
     let fields = object.fields.iter().filter(|field| !field.is_virtual() && !field.required && !field.always_shown);
     fields.filter(|field| field.key != object.title)
 }
@@ -275,7 +275,7 @@ async fn save(
 ) -> Result<Response> {
     let object = object_of(&app, &object)?;
     let here = format!("{HERE}/{}", object.name);
-    match store(&app, &viewer, object, &sent).await {
+    match at_page(&app, &viewer, async |tx, author| store(tx, author, object, &sent).await).await {
         Ok(()) => Ok(saved(&viewer, &asked, &here)),
         Err(Error::Invalid(errors)) => {
             let typed = Typed::refused(sent, errors);
@@ -324,19 +324,17 @@ fn read(object: &'static Object, form: &mut Reader<'_>) -> Standing {
     Standing { rules, default, hidden }
 }
 
-async fn store(app: &App, viewer: &Viewer, object: &'static Object, sent: &Sent) -> Result<()> {
+pub(super) async fn store(tx: &mut Tx, author: &Author<'_>, object: &'static Object, sent: &Sent) -> Result<()> {
     let mut form = Reader::of(sent);
     let asked = read(object, &mut form);
     let seen = form.version();
     form.finish()?;
-    let mut tx = app.db.write().await?;
     let part = part(object);
-    let version = begin(&mut tx, seen, |field| field.starts_with(&part)).await?;
-    let before = Standing::load(&mut tx, object.name).await?;
+    let version = begin(tx, seen, |field| field.starts_with(&part)).await?;
+    let before = Standing::load(tx, object.name).await?;
     let changes = differences(object, &before, &asked);
-    write(&mut tx, object, &asked).await?;
-    finish(&mut tx, app, viewer, version, changes).await?;
-    Ok(tx.commit().await?)
+    write(tx, object, &asked).await?;
+    finish(tx, author, version, changes).await
 }
 
 fn differences(object: &Object, before: &Standing, after: &Standing) -> Changes {

@@ -4,6 +4,7 @@
 //! changed since. Pipelines, stages and price lists are subjects of their own.
 
 pub mod access;
+pub mod api;
 pub mod organization;
 pub mod pipelines;
 pub mod prices;
@@ -92,14 +93,34 @@ async fn lock(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
+/// Who changes a setting, and through which door.
+struct Author<'a> {
+    app: &'a App,
+    viewer: &'a Viewer,
+    by: By,
+}
+
+/// Makes a change as somebody at a page, in a transaction of its own.
+async fn at_page<T>(
+    app: &App,
+    viewer: &Viewer,
+    make: impl AsyncFnOnce(&mut Tx, &Author<'_>) -> Result<T>,
+) -> Result<T> {
+    let author = Author { app, viewer, by: By::page(viewer) };
+    let mut tx = app.db.write().await?;
+    let made = make(&mut tx, &author).await?;
+    tx.commit().await?;
+    Ok(made)
+}
+
 /// Ends a change of house-wide settings. Nothing changed: nothing is written.
-async fn finish(tx: &mut Tx, app: &App, viewer: &Viewer, version: i64, changes: Changes) -> Result<()> {
+async fn finish(tx: &mut Tx, author: &Author<'_>, version: i64, changes: Changes) -> Result<()> {
     if changes.is_empty() {
         return Ok(());
     }
     tx.execute("UPDATE organization SET version = version + 1 WHERE id = 1").await?;
     settings_changed(tx).await?;
-    note(tx, &app.clock, By::page(viewer), "updated", HOUSE, version + 1, &changes.0).await
+    note(tx, &author.app.clock, author.by, "updated", HOUSE, version + 1, &changes.0).await
 }
 
 /// Takes the next version of a row that a form was opened for. Returns it.
@@ -125,13 +146,12 @@ async fn next_version(tx: &mut Tx, table: &str, id: Uuid, seen: i64) -> Result<i
 /// Ends a change of one row: the servers read the settings anew, and the history knows.
 async fn finish_row(
     tx: &mut Tx,
-    app: &App,
-    viewer: &Viewer,
+    author: &Author<'_>,
     kind: &str,
     id: Uuid,
     version: i64,
     changes: Changes,
 ) -> Result<()> {
     settings_changed(tx).await?;
-    note(tx, &app.clock, By::page(viewer), kind, ("settings", id), version, &changes.0).await
+    note(tx, &author.app.clock, author.by, kind, ("settings", id), version, &changes.0).await
 }

@@ -4,9 +4,9 @@ use axum::Form;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use store::sql;
+use store::{Session, Tx, sql};
 
-use super::{ADMIN, HOUSE, begin, finish, saved, tabs};
+use super::{ADMIN, Author, HOUSE, at_page, begin, finish, saved, tabs};
 use crate::shell::app::App;
 use crate::shell::calendar::{Calendar, store_periods};
 use crate::shell::error::{Error, Result};
@@ -25,17 +25,21 @@ pub fn routes() -> Routes {
 }
 
 #[derive(sqlx::FromRow)]
-struct OrganizationRow {
-    version: i64,
-    name: String,
-    base_currency: String,
-    fiscal_start_month: i64,
-    fiscal_calendar: String,
-    locale: String,
-    zone: String,
+pub(super) struct OrganizationRow {
+    pub version: i64,
+    pub name: String,
+    pub base_currency: String,
+    pub fiscal_start_month: i64,
+    pub fiscal_calendar: String,
+    pub locale: String,
+    pub zone: String,
 }
 
 const ORGANIZATION: &str = "SELECT version, name, base_currency, fiscal_start_month, fiscal_calendar, locale, zone FROM organization WHERE id = 1";
+
+pub(super) async fn organization(session: &mut Session) -> Result<OrganizationRow> {
+    Ok(session.one(ORGANIZATION).await?)
+}
 
 #[derive(askama::Template)]
 #[template(path = "system/settings/form.html")]
@@ -60,7 +64,7 @@ async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Re
 
 async fn form(app: &App, viewer: &Viewer, asked: &Asked, status: StatusCode, typed: &Typed) -> Result<Response> {
     let mut session = app.db.read().await?;
-    let row: OrganizationRow = session.one(ORGANIZATION).await?;
+    let row = organization(&mut session).await?;
     let deals: i64 =
         session.value("SELECT COUNT(*) FROM (SELECT id FROM opportunity LIMIT 1) one_deal").await?.unwrap_or(0);
     drop(session);
@@ -104,7 +108,7 @@ async fn form(app: &App, viewer: &Viewer, asked: &Asked, status: StatusCode, typ
 
 /// POST /settings/organization
 async fn save(State(app): State<App>, viewer: Viewer, asked: Asked, Form(sent): Form<Sent>) -> Result<Response> {
-    match store(&app, &viewer, &sent).await {
+    match at_page(&app, &viewer, async |tx, author| store(tx, author, &sent).await).await {
         Ok(()) => Ok(saved(&viewer, &asked, HERE)),
         Err(Error::Invalid(errors)) => {
             form(&app, &viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, &Typed::refused(sent, errors)).await
@@ -122,7 +126,7 @@ fn is_part(field: &str) -> bool {
     !field.contains('.')
 }
 
-async fn store(app: &App, viewer: &Viewer, sent: &Sent) -> Result<()> {
+pub(super) async fn store(tx: &mut Tx, author: &Author<'_>, sent: &Sent) -> Result<()> {
     let mut form = Reader::of(sent);
     let name = form.required_line("name", 200);
     let locale = form.choice("locale", Locale::parse, Locale::En);
@@ -136,9 +140,8 @@ async fn store(app: &App, viewer: &Viewer, sent: &Sent) -> Result<()> {
     let seen = form.version();
     form.finish()?;
 
-    let mut tx = app.db.write().await?;
-    let version = begin(&mut tx, seen, is_part).await?;
-    let row: OrganizationRow = tx.one(ORGANIZATION).await?;
+    let version = begin(tx, seen, is_part).await?;
+    let row = organization(tx).await?;
     let money = money.unwrap_or_else(|| row.base_currency.clone());
     let mut changes = Changes::default();
     changes.add("name", row.name, name.as_str());
@@ -170,10 +173,9 @@ async fn store(app: &App, viewer: &Viewer, sent: &Sent) -> Result<()> {
     ))
     .await?;
     if periods_move {
-        store_periods(&mut tx, calendar, month as i8).await?;
+        store_periods(tx, calendar, month as i8).await?;
     }
-    finish(&mut tx, app, viewer, version, changes).await?;
-    Ok(tx.commit().await?)
+    finish(tx, author, version, changes).await
 }
 
 pub fn languages(locale: Locale) -> Vec<(String, String)> {

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use store::{Session, Tx, Uuid, new_id, sql};
 
 use super::stages::{remove_stage, save_stage, show_stage};
-use super::{ADMIN, finish_row, lock, next_version, overtaken, saved, tabs};
+use super::{ADMIN, Author, at_page, finish_row, lock, next_version, overtaken, saved, tabs};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, Result};
@@ -72,7 +72,7 @@ const STAGES: &str = "
            (SELECT COUNT(*) FROM criterion c WHERE c.stage_id = s.id AND c.deleted_at IS NULL) AS criteria
       FROM stage s WHERE s.deleted_at IS NULL";
 
-async fn pipelines(session: &mut Session) -> Result<Vec<PipelineRow>> {
+pub(super) async fn pipelines(session: &mut Session) -> Result<Vec<PipelineRow>> {
     Ok(session.all("SELECT id, version, name FROM pipeline WHERE deleted_at IS NULL ORDER BY position, id").await?)
 }
 
@@ -132,7 +132,7 @@ async fn add_pipeline(
     asked: Asked,
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
-    match store_pipeline(&app, &viewer, &sent).await {
+    match at_page(&app, &viewer, async |tx, author| store_pipeline(tx, author, &sent).await).await {
         Ok(id) => Ok(saved(&viewer, &asked, &format!("{HERE}/{id}"))),
         Err(Error::Invalid(errors)) => {
             let typed = Typed::refused(sent, errors);
@@ -142,21 +142,19 @@ async fn add_pipeline(
     }
 }
 
-async fn store_pipeline(app: &App, viewer: &Viewer, sent: &Sent) -> Result<Uuid> {
+pub(super) async fn store_pipeline(tx: &mut Tx, author: &Author<'_>, sent: &Sent) -> Result<Uuid> {
     let mut form = Reader::of(sent);
     let name = form.required_line("name", 80);
     form.finish()?;
-    let mut tx = app.db.write().await?;
-    lock(&mut tx).await?;
-    let others = pipelines(&mut tx).await?;
+    lock(tx).await?;
+    let others = pipelines(tx).await?;
     refuse_same_name(&name, others.iter().map(|other| other.name.as_str()))?;
     let position: i64 =
         tx.value("SELECT CAST(COALESCE(MAX(position), 0) AS BIGINT) FROM pipeline").await?.unwrap_or(0) + 1;
-    let id = setup::create_pipeline(&mut tx, &app.clock, viewer.config.locale, &name, position).await?;
+    let id = setup::create_pipeline(tx, &author.app.clock, author.viewer.config.locale, &name, position).await?;
     let mut changes = Changes::default();
     changes.add("pipeline.name", Json::Null, name);
-    finish_row(&mut tx, app, viewer, "created", id, 1, changes).await?;
-    tx.commit().await?;
+    finish_row(tx, author, "created", id, 1, changes).await?;
     Ok(id)
 }
 
@@ -297,25 +295,23 @@ async fn rename_pipeline(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    let outcome = store_name(&app, &viewer, id, &sent).await;
+    let outcome = at_page(&app, &viewer, async |tx, author| store_name(tx, author, id, &sent).await).await;
     pipeline_answer(&app, &viewer, &asked, id, sent, false, outcome).await
 }
 
-async fn store_name(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Result<()> {
+pub(super) async fn store_name(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent: &Sent) -> Result<()> {
     let mut form = Reader::of(sent);
     let name = form.required_line("name", 80);
     let seen = form.version();
     form.finish()?;
-    let mut tx = app.db.write().await?;
-    let version = next_version(&mut tx, "pipeline", id, seen).await?;
-    let all = pipelines(&mut tx).await?;
+    let version = next_version(tx, "pipeline", id, seen).await?;
+    let all = pipelines(tx).await?;
     refuse_same_name(&name, all.iter().filter(|other| other.id != id).map(|other| other.name.as_str()))?;
-    let before = pipeline(&mut tx, id).await?;
+    let before = pipeline(tx, id).await?;
     tx.execute(sql!("UPDATE pipeline SET name = $2 WHERE id = $1", id, &name)).await?;
     let mut changes = Changes::default();
     changes.add("pipeline.name", before.name, name);
-    finish_row(&mut tx, app, viewer, "updated", id, version, changes).await?;
-    Ok(tx.commit().await?)
+    finish_row(tx, author, "updated", id, version, changes).await
 }
 
 /// POST /settings/pipelines/{id}/order: one stage a place up or down.
@@ -327,20 +323,18 @@ async fn move_stage(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    let outcome = store_order(&app, &viewer, id, &sent).await;
+    let outcome = at_page(&app, &viewer, async |tx, author| store_order(tx, author, id, &sent).await).await;
     pipeline_answer(&app, &viewer, &asked, id, sent, false, outcome).await
 }
 
-async fn store_order(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Result<()> {
+pub(super) async fn store_order(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent: &Sent) -> Result<()> {
     let form = Reader::of(sent);
     let (up, moved) = match (form.raw("up"), form.raw("down")) {
         ("", down) => (false, parse_id(down)?),
         (up, _) => (true, parse_id(up)?),
     };
-    let mut tx = app.db.write().await?;
-    let version = next_version(&mut tx, "pipeline", id, form.version()).await?;
-    let mut stages = stages_of(&mut tx, id).await?;
-    let before = order_of(&stages);
+    lock(tx).await?;
+    let mut stages = stages_of(tx, id).await?;
     let at = stages.iter().position(|stage| stage.id == moved).ok_or(Error::NotFound)?;
     let to = if up { at.checked_sub(1) } else { Some(at + 1).filter(|to| *to < stages.len()) };
     // Open stages come before the closed ones: a deal moves from left to right.
@@ -349,11 +343,40 @@ async fn store_order(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Resul
         return Ok(());
     };
     stages.swap(at, to);
-    write_order(&mut tx, &stages).await?;
+    arrange(tx, author, id, form.version(), &stages).await
+}
+
+/// Brings the stages of a pipeline into this order.
+async fn arrange(tx: &mut Tx, author: &Author<'_>, id: Uuid, seen: i64, stages: &[StageRow]) -> Result<()> {
+    let version = next_version(tx, "pipeline", id, seen).await?;
+    let before = order_of(&stages_of(tx, id).await?);
+    write_order(tx, stages).await?;
     let mut changes = Changes::default();
-    changes.add("pipeline.order", before, order_of(&stages));
-    finish_row(&mut tx, app, viewer, "updated", id, version, changes).await?;
-    Ok(tx.commit().await?)
+    changes.add("pipeline.order", before, order_of(stages));
+    finish_row(tx, author, "updated", id, version, changes).await
+}
+
+/// Brings the stages of a pipeline into the order of these ids.
+///
+/// Errors: not each of them once, or a closed stage before an open one.
+pub(super) async fn store_whole_order(
+    tx: &mut Tx,
+    author: &Author<'_>,
+    id: Uuid,
+    seen: i64,
+    order: &[Uuid],
+) -> Result<()> {
+    lock(tx).await?;
+    let mut stages = stages_of(tx, id).await?;
+    let place = |stage: &StageRow| order.iter().position(|id| *id == stage.id);
+    if order.len() != stages.len() || stages.iter().any(|stage| place(stage).is_none()) {
+        return Err(Error::field("stages", "refused-stages-each-once"));
+    }
+    stages.sort_by_key(place);
+    if !stages.is_sorted_by_key(|stage| stage.kind() != StageKind::Open) {
+        return Err(Error::field("stages", "refused-open-stages-first"));
+    }
+    arrange(tx, author, id, seen, &stages).await
 }
 
 fn order_of(stages: &[StageRow]) -> String {
@@ -376,11 +399,12 @@ async fn add_stage(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    let outcome = store_new_stage(&app, &viewer, id, &sent).await;
+    let outcome =
+        at_page(&app, &viewer, async |tx, author| store_new_stage(tx, author, id, &sent).await).await.map(drop);
     pipeline_answer(&app, &viewer, &asked, id, sent, true, outcome).await
 }
 
-async fn store_new_stage(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Result<()> {
+pub(super) async fn store_new_stage(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent: &Sent) -> Result<Uuid> {
     let mut form = Reader::of(sent);
     let name = form.required_line("name", 80);
     let kinds = |text: &str| matches!(text, "open" | "won" | "lost").then(|| StageKind::parse(text));
@@ -388,11 +412,10 @@ async fn store_new_stage(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> R
     let (probability, days) = read_weights(&mut form, kind);
     let seen = form.version();
     form.finish()?;
-    let mut tx = app.db.write().await?;
-    let version = next_version(&mut tx, "pipeline", id, seen).await?;
-    let mut stages = stages_of(&mut tx, id).await?;
+    let version = next_version(tx, "pipeline", id, seen).await?;
+    let mut stages = stages_of(tx, id).await?;
     refuse_same_name(&name, stages.iter().map(|stage| stage.name.as_str()))?;
-    let stage = new_id(&app.clock);
+    let stage = new_id(&author.app.clock);
     tx.execute(sql!(
         "INSERT INTO stage (id, version, pipeline_id, name, position, kind, probability, expected_days) VALUES ($1, 1, $2, $3, 0, $4, $5, $6)",
         stage,
@@ -418,16 +441,16 @@ async fn store_new_stage(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> R
         criteria: 0,
     };
     stages.insert(place, row);
-    write_order(&mut tx, &stages).await?;
+    write_order(tx, &stages).await?;
     let mut changes = Changes::default();
     changes.add("pipeline.order", before, order_of(&stages));
-    finish_row(&mut tx, app, viewer, "updated", id, version, changes).await?;
+    finish_row(tx, author, "updated", id, version, changes).await?;
     let mut changes = Changes::default();
     changes.add("stage.name", Json::Null, name);
     changes.add("stage.kind", Json::Null, kind.key());
     changes.add("stage.probability", Json::Null, probability);
-    finish_row(&mut tx, app, viewer, "created", stage, 1, changes).await?;
-    Ok(tx.commit().await?)
+    finish_row(tx, author, "created", stage, 1, changes).await?;
+    Ok(stage)
 }
 
 /// A won deal is certain and a lost one is gone: only open stages have a chance and a length.
@@ -448,7 +471,7 @@ async fn remove_pipeline(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    match drop_pipeline(&app, &viewer, id, &sent).await {
+    match at_page(&app, &viewer, async |tx, author| drop_pipeline(tx, author, id, &sent).await).await {
         Ok(()) => Ok(saved(&viewer, &asked, HERE)),
         outcome => {
             // The page's name field was not part of this form.
@@ -461,22 +484,20 @@ async fn remove_pipeline(
     }
 }
 
-async fn drop_pipeline(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Result<()> {
-    let mut tx = app.db.write().await?;
-    let version = next_version(&mut tx, "pipeline", id, Reader::of(sent).version()).await?;
-    if pipelines(&mut tx).await?.len() < 2 {
+pub(super) async fn drop_pipeline(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent: &Sent) -> Result<()> {
+    let version = next_version(tx, "pipeline", id, Reader::of(sent).version()).await?;
+    if pipelines(tx).await?.len() < 2 {
         return Err(Error::field("", "refused-last-pipeline"));
     }
     let deals: i64 = tx.value(sql!("SELECT COUNT(*) FROM opportunity WHERE pipeline_id = $1", id)).await?.unwrap_or(0);
     if deals > 0 {
         return Err(Error::field("", "refused-pipeline-in-use"));
     }
-    let before = pipeline(&mut tx, id).await?;
-    let now = app.clock.now();
+    let before = pipeline(tx, id).await?;
+    let now = author.app.clock.now();
     tx.execute(sql!("UPDATE stage SET deleted_at = $2 WHERE pipeline_id = $1 AND deleted_at IS NULL", id, now)).await?;
     tx.execute(sql!("UPDATE pipeline SET deleted_at = $2 WHERE id = $1", id, now)).await?;
     let mut changes = Changes::default();
     changes.add("pipeline.name", before.name, Json::Null);
-    finish_row(&mut tx, app, viewer, "deleted", id, version, changes).await?;
-    Ok(tx.commit().await?)
+    finish_row(tx, author, "deleted", id, version, changes).await
 }

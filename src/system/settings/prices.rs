@@ -1,6 +1,8 @@
 //! Price lists: what products cost in a currency, from a day to a day. A line item takes the price of the newest list in its
 //! deal's currency that is in force; without one, the product's list price.
 
+use std::collections::HashSet;
+
 use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -8,7 +10,7 @@ use axum::response::Response;
 use serde_json::Value as Json;
 use store::{Day, Session, Tx, Uuid, new_id, sql};
 
-use super::{ADMIN, finish_row, lock, next_version, overtaken, saved, tabs};
+use super::{ADMIN, Author, at_page, finish_row, lock, next_version, overtaken, saved, tabs};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
@@ -32,14 +34,14 @@ pub fn routes() -> Routes {
 }
 
 #[derive(Debug, Clone, sqlx::FromRow)]
-struct ListRow {
-    id: Uuid,
-    version: i64,
-    name: String,
-    currency: String,
-    from_day: Option<Day>,
-    to_day: Option<Day>,
-    prices: i64,
+pub(super) struct ListRow {
+    pub id: Uuid,
+    pub version: i64,
+    pub name: String,
+    pub currency: String,
+    pub from_day: Option<Day>,
+    pub to_day: Option<Day>,
+    pub prices: i64,
 }
 
 const LISTS: &str = "
@@ -47,8 +49,12 @@ const LISTS: &str = "
            (SELECT COUNT(*) FROM price p WHERE p.price_list_id = l.id) AS prices
       FROM price_list l WHERE l.deleted_at IS NULL";
 
-async fn price_list(session: &mut Session, id: Uuid) -> Result<ListRow> {
+pub(super) async fn price_list(session: &mut Session, id: Uuid) -> Result<ListRow> {
     session.optional(sql!(format!("{LISTS} AND l.id = $1"), id)).await?.ok_or(Error::NotFound)
+}
+
+pub(super) async fn price_lists(session: &mut Session) -> Result<Vec<ListRow>> {
+    Ok(session.all(format!("{LISTS} ORDER BY l.currency, l.from_day DESC NULLS LAST, l.id").as_str()).await?)
 }
 
 struct ListView {
@@ -79,10 +85,7 @@ async fn list(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Re
 }
 
 async fn lists_page(app: &App, viewer: &Viewer, asked: &Asked, status: StatusCode, typed: &Typed) -> Result<Response> {
-    let mut session = app.db.read().await?;
-    let rows: Vec<ListRow> =
-        session.all(format!("{LISTS} ORDER BY l.currency, l.from_day DESC NULLS LAST, l.id").as_str()).await?;
-    drop(session);
+    let rows = price_lists(&mut app.db.read().await?).await?;
     let locale = viewer.locale;
     let today = viewer.config.today(app.clock.now());
     let day = |day: Option<Day>| day.map(|day| format::date(locale, day)).unwrap_or_default();
@@ -122,7 +125,7 @@ async fn lists_page(app: &App, viewer: &Viewer, asked: &Asked, status: StatusCod
 
 /// POST /settings/prices
 async fn add(State(app): State<App>, viewer: Viewer, asked: Asked, Form(sent): Form<Sent>) -> Result<Response> {
-    match store_list(&app, &viewer, &sent).await {
+    match at_page(&app, &viewer, async |tx, author| store_list(tx, author, &sent).await).await {
         Ok(id) => Ok(saved(&viewer, &asked, &format!("{HERE}/{id}"))),
         Err(Error::Invalid(errors)) => {
             let typed = Typed::refused(sent, errors);
@@ -143,15 +146,14 @@ fn read_span(form: &mut Reader<'_>) -> (Option<Day>, Option<Day>) {
     (from, to)
 }
 
-async fn store_list(app: &App, viewer: &Viewer, sent: &Sent) -> Result<Uuid> {
+pub(super) async fn store_list(tx: &mut Tx, author: &Author<'_>, sent: &Sent) -> Result<Uuid> {
     let mut form = Reader::of(sent);
     let name = form.required_line("name", 80);
     let currency = form.parsed("currency", currency, "invalid-currency");
     let (from, to) = read_span(&mut form);
     form.finish()?;
-    let mut tx = app.db.write().await?;
-    lock(&mut tx).await?;
-    let id = new_id(&app.clock);
+    lock(tx).await?;
+    let id = new_id(&author.app.clock);
     tx.execute(sql!(
         "INSERT INTO price_list (id, version, name, currency, from_day, to_day) VALUES ($1, 1, $2, $3, $4, $5)",
         id,
@@ -167,26 +169,56 @@ async fn store_list(app: &App, viewer: &Viewer, sent: &Sent) -> Result<Uuid> {
     changes.add("price_list.currency", Json::Null, currency);
     changes.add("price_list.from", Json::Null, text(from));
     changes.add("price_list.to", Json::Null, text(to));
-    finish_row(&mut tx, app, viewer, "created", id, 1, changes).await?;
-    tx.commit().await?;
+    finish_row(tx, author, "created", id, 1, changes).await?;
     Ok(id)
 }
 
 #[derive(Debug, sqlx::FromRow)]
-struct ProductRow {
-    id: Uuid,
-    name: String,
-    code: String,
-    list_price: i64,
-    currency: String,
-    amount: Option<i64>,
+pub(super) struct ProductRow {
+    pub id: Uuid,
+    pub name: String,
+    pub code: String,
+    pub list_price: i64,
+    pub currency: String,
+    pub amount: Option<i64>,
 }
 
-/// Products that are sold, and those that have a price in the list.
+/// Products that are sold, and those that have a price in the list `$1`.
 const PRODUCTS: &str = "
     SELECT p.id, p.name, p.code, p.list_price, p.currency, x.amount
       FROM product p LEFT JOIN price x ON x.product_id = p.id AND x.price_list_id = $1
-     WHERE p.deleted_at IS NULL AND (p.active OR x.amount IS NOT NULL) ORDER BY p.name_key, p.id LIMIT $2";
+     WHERE p.deleted_at IS NULL AND (p.active OR x.amount IS NOT NULL)";
+
+/// Those of these products that a list may price.
+async fn products_of(session: &mut Session, list: Uuid, asked: &[Uuid]) -> Result<Vec<ProductRow>> {
+    let mut found = Vec::new();
+    for batch in store::batches(asked) {
+        let mut statement = sql!(PRODUCTS, list);
+        statement.push(" AND p.id IN (").bind_list(batch.iter().copied()).push(")");
+        found.extend(session.all::<ProductRow>(statement).await?);
+    }
+    Ok(found)
+}
+
+pub(super) async fn known_products(
+    session: &mut Session,
+    list: Uuid,
+    asked: impl Iterator<Item = Uuid>,
+) -> Result<HashSet<Uuid>> {
+    let asked: Vec<Uuid> = asked.collect();
+    Ok(products_of(session, list, &asked).await?.into_iter().map(|product| product.id).collect())
+}
+
+/// What a list says, by product; behind `after`.
+pub(super) async fn priced(
+    session: &mut Session,
+    list: Uuid,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<ProductRow>> {
+    let text = format!("{PRODUCTS} AND x.amount IS NOT NULL AND ($2 IS NULL OR p.id > $2) ORDER BY p.id LIMIT $3");
+    Ok(session.all(sql!(text, list, after, limit)).await?)
+}
 
 /// More rows than this are not filled in by hand.
 const GRID: i64 = 1000;
@@ -227,7 +259,8 @@ async fn list_page(
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
     let list = price_list(&mut session, id).await?;
-    let products: Vec<ProductRow> = session.all(sql!(PRODUCTS, id, GRID)).await?;
+    let grid = format!("{PRODUCTS} ORDER BY p.name_key, p.id LIMIT $2");
+    let products: Vec<ProductRow> = session.all(sql!(grid, id, GRID)).await?;
     drop(session);
     let locale = viewer.locale;
     let t = |key: &str| locale.text(key);
@@ -293,19 +326,19 @@ async fn save(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    let outcome = store_prices(&app, &viewer, id, &sent).await;
+    let outcome = at_page(&app, &viewer, async |tx, author| store_prices(tx, author, id, &sent).await).await;
     let here = format!("{HERE}/{id}");
     answer(&app, &viewer, &asked, id, sent, outcome, &here).await
 }
 
-async fn store_prices(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Result<()> {
+pub(super) async fn store_prices(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent: &Sent) -> Result<()> {
     let mut form = Reader::of(sent);
     let name = form.required_line("name", 80);
     let (from, to) = read_span(&mut form);
-    let mut tx = app.db.write().await?;
-    let version = next_version(&mut tx, "price_list", id, form.version()).await?;
-    let before = price_list(&mut tx, id).await?;
-    let products: Vec<ProductRow> = tx.all(sql!(PRODUCTS, id, GRID)).await?;
+    let version = next_version(tx, "price_list", id, form.version()).await?;
+    let before = price_list(tx, id).await?;
+    let asked: Vec<Uuid> = form.names("price-").filter_map(|name| name.parse().ok()).collect();
+    let products = products_of(tx, id, &asked).await?;
     let prices = read_prices(&mut form, &before.currency, &products);
     form.finish()?;
     let text = |day: Option<Day>| day.map(|day| day.to_string());
@@ -318,10 +351,9 @@ async fn store_prices(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Resu
     let shown = |amount: Option<i64>| amount.map(|amount| format::plain_amount(amount, &before.currency));
     for (product, amount) in prices {
         changes.add(format!("price.{}", product.code), shown(product.amount), shown(amount));
-        write_price(&mut tx, id, product.id, amount).await?;
+        write_price(tx, id, product.id, amount).await?;
     }
-    finish_row(&mut tx, app, viewer, "updated", id, version, changes).await?;
-    Ok(tx.commit().await?)
+    finish_row(tx, author, "updated", id, version, changes).await
 }
 
 /// The prices that differ from what stands. A product that the form does not show keeps its price; an empty input takes it away.
@@ -385,19 +417,17 @@ async fn remove(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    let outcome = drop_list(&app, &viewer, id, &sent).await;
+    let outcome = at_page(&app, &viewer, async |tx, author| drop_list(tx, author, id, &sent).await).await;
     answer(&app, &viewer, &asked, id, sent, outcome, HERE).await
 }
 
-async fn drop_list(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Result<()> {
-    let mut tx = app.db.write().await?;
-    let version = next_version(&mut tx, "price_list", id, Reader::of(sent).version()).await?;
-    let before = price_list(&mut tx, id).await?;
-    tx.execute(sql!("UPDATE price_list SET deleted_at = $2 WHERE id = $1", id, app.clock.now())).await?;
+pub(super) async fn drop_list(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent: &Sent) -> Result<()> {
+    let version = next_version(tx, "price_list", id, Reader::of(sent).version()).await?;
+    let before = price_list(tx, id).await?;
+    tx.execute(sql!("UPDATE price_list SET deleted_at = $2 WHERE id = $1", id, author.app.clock.now())).await?;
     let mut changes = Changes::default();
     changes.add("price_list.name", before.name, Json::Null);
-    finish_row(&mut tx, app, viewer, "deleted", id, version, changes).await?;
-    Ok(tx.commit().await?)
+    finish_row(tx, author, "deleted", id, version, changes).await
 }
 
 #[cfg(test)]

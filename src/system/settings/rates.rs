@@ -8,9 +8,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
-use store::{Day, Sql, Tx, Uuid, sql};
+use store::{Day, Session, Sql, Tx, Uuid, sql};
 
-use super::{ADMIN, HOUSE, begin, finish, tabs, version};
+use super::{ADMIN, Author, HOUSE, at_page, begin, finish, tabs, version};
 use crate::shell::app::App;
 use crate::shell::config::convert;
 use crate::shell::error::{Error, FieldError, Result};
@@ -50,6 +50,11 @@ struct RatesBody<'a> {
     currencies: Vec<&'static str>,
 }
 
+/// Currency, day and rate, the newest of each currency first.
+pub(super) async fn rates(session: &mut Session) -> Result<Vec<(String, Day, String)>> {
+    Ok(session.all("SELECT currency, on_day, rate FROM fx_rate ORDER BY currency, on_day DESC").await?)
+}
+
 /// GET /settings/rates
 async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
     list(&app, &viewer, &asked, StatusCode::OK, &Typed::default()).await
@@ -58,8 +63,7 @@ async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Re
 async fn list(app: &App, viewer: &Viewer, asked: &Asked, status: StatusCode, typed: &Typed) -> Result<Response> {
     let mut session = app.db.read().await?;
     let version = version(&mut session).await?;
-    let rows: Vec<(String, Day, String)> =
-        session.all("SELECT currency, on_day, rate FROM fx_rate ORDER BY currency, on_day DESC").await?;
+    let rows = rates(&mut session).await?;
     drop(session);
     let (locale, config) = (viewer.locale, &viewer.config);
     let today = config.today(app.clock.now());
@@ -120,12 +124,12 @@ fn part(currency: &str, day: &str) -> String {
 
 /// POST /settings/rates: a rate for that day is added, or replaced.
 async fn add(State(app): State<App>, viewer: Viewer, asked: Asked, Form(sent): Form<Sent>) -> Result<Response> {
-    let outcome = store_rate(&app, &viewer, &sent).await;
+    let outcome = at_page(&app, &viewer, async |tx, author| store_rate(tx, author, &sent).await).await;
     answer(&app, &viewer, &asked, sent, outcome).await
 }
 
-async fn store_rate(app: &App, viewer: &Viewer, sent: &Sent) -> Result<i64> {
-    let config = &viewer.config;
+pub(super) async fn store_rate(tx: &mut Tx, author: &Author<'_>, sent: &Sent) -> Result<i64> {
+    let config = &author.viewer.config;
     let mut form = Reader::of(sent);
     let currency = form.parsed("currency", currency, "invalid-currency");
     if currency == config.base_currency {
@@ -139,9 +143,8 @@ async fn store_rate(app: &App, viewer: &Viewer, sent: &Sent) -> Result<i64> {
     let (rate, seen) = (rate.unwrap_or_default(), form.version());
     form.finish()?;
 
-    let mut tx = app.db.write().await?;
     let part = part(&currency, &day.to_string());
-    let version = begin(&mut tx, seen, |field| field == part).await?;
+    let version = begin(tx, seen, |field| field == part).await?;
     let before: Option<String> =
         tx.value(sql!("SELECT rate FROM fx_rate WHERE currency = $1 AND on_day = $2", &currency, day)).await?;
     tx.execute(sql!(
@@ -154,9 +157,8 @@ async fn store_rate(app: &App, viewer: &Viewer, sent: &Sent) -> Result<i64> {
     .await?;
     let mut changes = Changes::default();
     changes.add(part, before, rate.to_string());
-    let deals = revalue(&mut tx, &currency, config.today(app.clock.now())).await?;
-    finish(&mut tx, app, viewer, version, changes).await?;
-    tx.commit().await?;
+    let deals = revalue(tx, &currency, config.today(author.app.clock.now())).await?;
+    finish(tx, author, version, changes).await?;
     Ok(deals)
 }
 
@@ -169,7 +171,7 @@ fn parse_rate(text: &str) -> Option<Decimal> {
 
 /// POST /settings/rates/removal
 async fn remove(State(app): State<App>, viewer: Viewer, asked: Asked, Form(sent): Form<Sent>) -> Result<Response> {
-    let outcome = remove_rate(&app, &viewer, &sent).await;
+    let outcome = at_page(&app, &viewer, async |tx, author| remove_rate(tx, author, &sent).await).await;
     // The form below asks for a new rate: what was to be removed does not belong into it.
     let outcome = match outcome {
         Err(Error::Invalid(errors)) => {
@@ -181,23 +183,21 @@ async fn remove(State(app): State<App>, viewer: Viewer, asked: Asked, Form(sent)
     answer(&app, &viewer, &asked, sent, outcome).await
 }
 
-async fn remove_rate(app: &App, viewer: &Viewer, sent: &Sent) -> Result<i64> {
+pub(super) async fn remove_rate(tx: &mut Tx, author: &Author<'_>, sent: &Sent) -> Result<i64> {
     let mut form = Reader::of(sent);
     let currency = form.parsed("currency", currency, "invalid-currency");
     let day = form.day("day");
     let seen = form.version();
     form.finish()?;
-    let mut tx = app.db.write().await?;
     let part = part(&currency, &day.to_string());
-    let version = begin(&mut tx, seen, |field| field == part).await?;
+    let version = begin(tx, seen, |field| field == part).await?;
     let before: Option<String> =
         tx.value(sql!("SELECT rate FROM fx_rate WHERE currency = $1 AND on_day = $2", &currency, day)).await?;
     tx.execute(sql!("DELETE FROM fx_rate WHERE currency = $1 AND on_day = $2", &currency, day)).await?;
     let mut changes = Changes::default();
     changes.add(part, before, Json::Null);
-    let deals = revalue(&mut tx, &currency, viewer.config.today(app.clock.now())).await?;
-    finish(&mut tx, app, viewer, version, changes).await?;
-    tx.commit().await?;
+    let deals = revalue(tx, &currency, author.viewer.config.today(author.app.clock.now())).await?;
+    finish(tx, author, version, changes).await?;
     Ok(deals)
 }
 

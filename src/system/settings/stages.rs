@@ -10,7 +10,7 @@ use store::{Session, Tx, Uuid, new_id, sql};
 use super::pipelines::{
     HERE, PipelineRow, StageRow, pipeline, read_weights, refuse_same_name, stage, stage_inputs, stages_of,
 };
-use super::{finish_row, next_version, overtaken, saved, tabs};
+use super::{Author, at_page, finish_row, next_version, overtaken, saved, tabs};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, Result};
@@ -49,13 +49,13 @@ struct StageBody<'a> {
 /// A criterion as it is stored.
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
 pub(super) struct Criterion {
-    id: Uuid,
-    name: String,
-    required: bool,
-    field: Option<String>,
+    pub id: Uuid,
+    pub name: String,
+    pub required: bool,
+    pub field: Option<String>,
 }
 
-async fn criteria_of(session: &mut Session, stage: Uuid) -> Result<Vec<Criterion>> {
+pub(super) async fn criteria_of(session: &mut Session, stage: Uuid) -> Result<Vec<Criterion>> {
     Ok(session
         .all(sql!(
             "SELECT id, name, required, field FROM criterion WHERE stage_id = $1 AND deleted_at IS NULL ORDER BY position, id",
@@ -68,7 +68,7 @@ async fn criteria_of(session: &mut Session, stage: Uuid) -> Result<Vec<Criterion
 const NEW_CRITERIA: usize = 2;
 
 /// What can show that a criterion is met: a field of the deal that may be empty.
-fn showing_fields(registry: &Registry, locale: Locale) -> Vec<(String, String)> {
+pub(super) fn showing_fields(registry: &Registry, locale: Locale) -> Vec<(String, String)> {
     let Some(deal) = registry.get("opportunity") else { return Vec::new() };
     deal.fields
         .iter()
@@ -167,25 +167,24 @@ pub(super) async fn save_stage(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    let outcome = store_stage(&app, &viewer, id, &sent).await;
+    let outcome = at_page(&app, &viewer, async |tx, author| store_stage(tx, author, id, &sent).await).await;
     stage_answer(&app, &viewer, &asked, id, sent, outcome).await
 }
 
-async fn store_stage(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Result<Uuid> {
+pub(super) async fn store_stage(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent: &Sent) -> Result<Uuid> {
     let mut form = Reader::of(sent);
-    let mut tx = app.db.write().await?;
-    let version = next_version(&mut tx, "stage", id, form.version()).await?;
-    let before = stage(&mut tx, id).await?;
+    let version = next_version(tx, "stage", id, form.version()).await?;
+    let before = stage(tx, id).await?;
     let name = form.required_line("name", 80);
     let (probability, days) = read_weights(&mut form, before.kind());
-    let standing = criteria_of(&mut tx, id).await?;
+    let standing = criteria_of(tx, id).await?;
     let asked = if before.kind() == StageKind::Open {
-        read_criteria(&mut form, &showing_fields(app.registry, viewer.locale), &standing)
+        read_criteria(&mut form, &showing_fields(author.app.registry, author.viewer.locale), &standing)
     } else {
         Vec::new()
     };
     form.finish()?;
-    let others = stages_of(&mut tx, before.pipeline_id).await?;
+    let others = stages_of(tx, before.pipeline_id).await?;
     refuse_same_name(&name, others.iter().filter(|other| other.id != id).map(|other| other.name.as_str()))?;
     let mut changes = Changes::default();
     changes.add("stage.name", before.name.as_str(), name.as_str());
@@ -200,10 +199,9 @@ async fn store_stage(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Resul
     ))
     .await?;
     if before.kind() == StageKind::Open {
-        write_criteria(&mut tx, app, id, &standing, asked, &mut changes).await?;
+        write_criteria(tx, author.app, id, &standing, asked, &mut changes).await?;
     }
-    finish_row(&mut tx, app, viewer, "updated", id, version, changes).await?;
-    tx.commit().await?;
+    finish_row(tx, author, "updated", id, version, changes).await?;
     Ok(before.pipeline_id)
 }
 
@@ -214,7 +212,7 @@ pub(super) fn read_criteria(
     standing: &[Criterion],
 ) -> Vec<(Option<Uuid>, Criterion)> {
     let mut asked = Vec::new();
-    for number in 0..standing.len() + NEW_CRITERIA {
+    for number in 0..form.count_of("criterion-") {
         let key = format!("criterion-{number}");
         let name = form.line(&key, 200);
         if name.is_empty() {
@@ -295,26 +293,24 @@ pub(super) async fn remove_stage(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    let outcome = drop_stage(&app, &viewer, id, &sent).await;
+    let outcome = at_page(&app, &viewer, async |tx, author| drop_stage(tx, author, id, &sent).await).await;
     stage_answer(&app, &viewer, &asked, id, sent, outcome).await
 }
 
-async fn drop_stage(app: &App, viewer: &Viewer, id: Uuid, sent: &Sent) -> Result<Uuid> {
-    let mut tx = app.db.write().await?;
-    let version = next_version(&mut tx, "stage", id, Reader::of(sent).version()).await?;
-    let before = stage(&mut tx, id).await?;
+pub(super) async fn drop_stage(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent: &Sent) -> Result<Uuid> {
+    let version = next_version(tx, "stage", id, Reader::of(sent).version()).await?;
+    let before = stage(tx, id).await?;
     if before.deals > 0 {
         return Err(Error::field("", "refused-stage-in-use"));
     }
-    let others = stages_of(&mut tx, before.pipeline_id).await?;
+    let others = stages_of(tx, before.pipeline_id).await?;
     if others.iter().filter(|other| other.kind == before.kind).count() < 2 {
         return Err(Error::field("", "refused-last-stage"));
     }
-    tx.execute(sql!("UPDATE stage SET deleted_at = $2 WHERE id = $1", id, app.clock.now())).await?;
+    tx.execute(sql!("UPDATE stage SET deleted_at = $2 WHERE id = $1", id, author.app.clock.now())).await?;
     let mut changes = Changes::default();
     changes.add("stage.name", before.name, Json::Null);
-    finish_row(&mut tx, app, viewer, "deleted", id, version, changes).await?;
-    tx.commit().await?;
+    finish_row(tx, author, "deleted", id, version, changes).await?;
     Ok(before.pipeline_id)
 }
 

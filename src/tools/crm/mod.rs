@@ -36,6 +36,7 @@ pub mod team;
 pub mod team_api;
 mod team_pages;
 mod timeline;
+pub mod timeline_api;
 mod visibility;
 
 pub use objects::REGISTRY;

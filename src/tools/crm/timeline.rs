@@ -44,8 +44,8 @@ pub struct Timeline {
 /// A place in a timeline. Many entries share an instant (an import writes hundreds at once), so the id belongs to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    at: Instant,
-    id: Uuid,
+    pub at: Instant,
+    pub id: Uuid,
 }
 
 impl std::fmt::Display for Place {
@@ -64,10 +64,10 @@ impl std::str::FromStr for Place {
 }
 
 /// A row that an entry may be made of.
-struct Raw {
-    place: Place,
-    is_event: bool,
-    cells: Cells,
+pub(super) struct Raw {
+    pub place: Place,
+    pub is_event: bool,
+    pub cells: Cells,
 }
 
 /// The timeline of a record that the caller has shown to be visible; its amounts are in this currency today.
@@ -80,13 +80,7 @@ pub async fn of_record(
     before: Option<Place>,
     today: Day,
 ) -> Result<Timeline> {
-    let mut rows = activities(session, viewer, object, id, before).await?;
-    rows.extend(events(session, viewer, object, id, before).await?);
-    rows.sort_by_key(|row| std::cmp::Reverse(row.place));
-    // Counted before anything is left out for this viewer: an entry that shows nothing does not end the timeline.
-    let more = rows.len() as i64 > PAGE;
-    rows.truncate(PAGE as usize);
-    let older = rows.last().filter(|_| more).map(|row| row.place);
+    let (rows, older) = rows_of(session, viewer, object, id, before, PAGE).await?;
     let names = names_in(session, viewer, &rows).await?;
     let mut currencies = HashMap::new();
     let entries = rows.iter().filter_map(|Raw { is_event, cells: Cells(cells), .. }| {
@@ -102,12 +96,31 @@ pub async fn of_record(
     Ok(Timeline { entries, older })
 }
 
+/// The rows of a page, newest first, and where the next one begins.
+pub(super) async fn rows_of(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    id: Uuid,
+    before: Option<Place>,
+    limit: i64,
+) -> Result<(Vec<Raw>, Option<Place>)> {
+    let mut rows = activities(session, viewer, object, id, before, limit).await?;
+    rows.extend(events(session, viewer, object, id, before, limit).await?);
+    rows.sort_by_key(|row| std::cmp::Reverse(row.place));
+    // Counted before anything is left out for this viewer: an entry that shows nothing does not end the timeline.
+    let more = rows.len() as i64 > limit;
+    rows.truncate(limit as usize);
+    let older = rows.last().filter(|_| more).map(|row| row.place);
+    Ok((rows, older))
+}
+
 /// Ends a statement: only what lies before the place, newest first, one more than a page shows.
-fn push_page(statement: &mut Sql, at: &str, id: &str, before: Option<Place>) {
+fn push_page(statement: &mut Sql, at: &str, id: &str, before: Option<Place>, limit: i64) {
     if let Some(before) = before {
         statement.push(&format!(" AND ({at}, {id}) < (")).bind(before.at).push(", ").bind(before.id).push(")");
     }
-    statement.push(&format!(" ORDER BY {at} DESC, {id} DESC LIMIT ")).bind(PAGE + 1);
+    statement.push(&format!(" ORDER BY {at} DESC, {id} DESC LIMIT ")).bind(limit + 1);
 }
 
 async fn raw(session: &mut Session, statement: Sql, is_event: bool, [id, at]: [usize; 2]) -> Result<Vec<Raw>> {
@@ -154,7 +167,7 @@ fn entry(viewer: &Viewer, at: Instant, mark: &'static str, icon_name: &str, line
 }
 
 /// The column by which activities and tasks hang on a kind of record.
-fn link_column(object: &Object) -> Option<&'static str> {
+pub(super) fn link_column(object: &Object) -> Option<&'static str> {
     match object.name {
         "account" => Some("account_id"),
         "contact" => Some("contact_id"),
@@ -170,6 +183,7 @@ async fn activities(
     object: &'static Object,
     id: Uuid,
     before: Option<Place>,
+    limit: i64,
 ) -> Result<Vec<Raw>> {
     let Some(column) = link_column(object).filter(|_| viewer.sees(&ACTIVITY, object.name)) else {
         return Ok(Vec::new());
@@ -192,7 +206,7 @@ async fn activities(
     (super::objects::OPPORTUNITY.visible)(&mut statement, &viewer.scope, Right::Read, "o");
     statement.push(&format!(" WHERE t.{column} = ")).bind(id).push(" AND t.deleted_at IS NULL AND ");
     (ACTIVITY.visible)(&mut statement, &viewer.scope, Right::Read, "t");
-    push_page(&mut statement, "t.happened_at", "t.id", before);
+    push_page(&mut statement, "t.happened_at", "t.id", before, limit);
     raw(session, statement, false, [0, 4]).await
 }
 
@@ -262,9 +276,11 @@ async fn events(
     object: &'static Object,
     id: Uuid,
     before: Option<Place>,
+    limit: i64,
 ) -> Result<Vec<Raw>> {
     let mut statement = Sql::new(
-        "SELECT e.id, e.at, p.name, e.via, e.kind, e.subject_type, e.subject_id, e.changes, e.reason, s.name, s.currency
+        "SELECT e.id, e.at, p.name, e.via, e.kind, e.subject_type, e.subject_id, e.changes, e.reason, s.name, s.currency,
+                e.actor_id, e.version
            FROM (",
     );
     let own = format!(
@@ -292,13 +308,13 @@ async fn events(
         ") s CROSS JOIN event e LEFT JOIN person p ON p.id = e.actor_id
           WHERE e.subject_id = s.id AND e.subject_type = s.kind",
     );
-    push_page(&mut statement, "e.at", "e.id", before);
+    push_page(&mut statement, "e.at", "e.id", before, limit);
     raw(session, statement, true, [0, 1]).await
 }
 
 /// Whom events about sharing, teams and committees name: people, and contacts as far as the viewer sees them; and the files of
 /// imports that tell of moves. Asked only when there are some, in one statement.
-async fn names_in(session: &mut Session, viewer: &Viewer, rows: &[Raw]) -> Result<HashMap<String, String>> {
+pub(super) async fn names_in(session: &mut Session, viewer: &Viewer, rows: &[Raw]) -> Result<HashMap<String, String>> {
     let (mut people, mut contacts, mut imports) = (HashSet::new(), HashSet::new(), HashSet::new());
     for Raw { cells: Cells(cells), .. } in rows.iter().filter(|row| row.is_event) {
         let kind = cells[4].text().unwrap_or("");
@@ -339,14 +355,21 @@ fn import_in(cells: &[store::Cell]) -> Option<Uuid> {
     told::import_of(cells[3].text()?, cells[8].text()?)
 }
 
-fn names_somebody(kind: &str) -> bool {
+pub(super) fn names_somebody(kind: &str) -> bool {
     matches!(kind, "shared" | "unshared" | "team_joined" | "team_left") || kind.starts_with("committee_")
 }
 
 /// Whom the record was shared with, or no longer is; who joined or left its team or committee.
-fn named(change: &Change) -> Option<&str> {
+pub(super) fn named(change: &Change) -> Option<&str> {
     let names = matches!(change.field.as_str(), share::SHARED_WITH | team::TEAM_MEMBER | committee::MEMBER);
     change.new.as_str().or(change.old.as_str()).filter(|_| names)
+}
+
+/// Whether events of this kind stand on the timeline at all.
+pub(super) fn is_told(viewer: &Viewer, page_of: &Object, subject: &Object, kind: &str) -> bool {
+    // That its tasks came along is told by the deal that moved.
+    let told_elsewhere = kind == FOLLOWED && subject.name == "task" && page_of.name != "task";
+    !told_elsewhere && (!kind.starts_with("committee_") || committee::is_shown(viewer))
 }
 
 /// `currency`: what the record's amounts were in after the event; before it, when the event is that they turned.
@@ -371,14 +394,7 @@ fn event_entry(
     let shown: Vec<String> = lines.collect();
     *currency = old_currency;
     let kind = text(4);
-    if matches!(kind, "updated" | FOLLOWED) && shown.is_empty() {
-        return None;
-    }
-    // That its tasks came along is told by the deal that moved.
-    if kind == FOLLOWED && subject.name == "task" && page_of.name != "task" {
-        return None;
-    }
-    if kind.starts_with("committee_") && !committee::is_shown(viewer) {
+    if (matches!(kind, "updated" | FOLLOWED) && shown.is_empty()) || !is_told(viewer, page_of, subject, kind) {
         return None;
     }
     let is_own = subject.name == page_of.name;
