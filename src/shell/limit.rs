@@ -45,6 +45,11 @@ impl Limits {
         f64::from((self.api_per_minute() / 30).max(20))
     }
 
+    /// Files that one person may bring for an import in a minute.
+    pub fn imports_per_minute(&self) -> f64 {
+        self.exports_per_minute()
+    }
+
     pub fn set_api_per_minute(&self, allowed: u32) {
         self.api_per_minute.store(allowed.max(1), Ordering::Relaxed);
     }

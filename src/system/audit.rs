@@ -294,7 +294,9 @@ async fn export(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<
 
 /// Every matching event as a file, read in chunks, so that a long history needs no more memory than a short one.
 pub(super) async fn hand_out(app: App, viewer: Viewer, by: By, filter: Filter) -> Result<Response> {
-    app.limits.take(format!("export {}", viewer.person), 10.0, app.clock.now())?;
+    // Half of what lists may: every export reads the whole history.
+    let allowed = app.limits.exports_per_minute() / 2.0;
+    app.limits.take(format!("export {}", viewer.person), allowed, app.clock.now())?;
     let mut tx = app.db.write().await?;
     let mut changes = Changes::default();
     changes.add("filter", serde_json::Value::Null, filter.query());

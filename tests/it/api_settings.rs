@@ -249,6 +249,8 @@ fn rights_that_a_program_changes_are_in_force_on_the_next_call() {
             (json!({ "hidden": [{ "field": "name", "role": "seller" }] }), 422, "hidden"),
             (json!({ "hidden": [{ "field": "industry", "role": "king" }] }), 400, "hidden"),
             (json!({ "default_read": "most" }), 422, "default_read"),
+            (json!({ "roles": { "seller": ["all", "all"] } }), 400, ""),
+            (json!({ "hidden": [["industry", "seller"]] }), 400, ""),
         ] {
             let refused = company.call("admin", "PATCH", at, wrong, &ANY).await;
             assert_eq!((refused.status, field(&refused)), (status, place), "{}", refused.body);

@@ -1,12 +1,14 @@
 //! What a call of the API brings along, taken apart and checked: ids in the path, the query, the conditions in the headers,
 //! the JSON body. Everything that is not as documented is named in the answer.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, header};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value as Json};
@@ -235,6 +237,32 @@ pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result
     T::deserialize(value).map(Some)
 }
 
+/// A structure inside a body: written as an object and in no other way, where serde would also take a list of its members.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Members<T>(pub T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Members<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members<T>, D::Error> {
+        let members = Map::<String, Json>::deserialize(deserializer)?;
+        serde_json::from_value(Json::Object(members)).map(Members).map_err(serde::de::Error::custom)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Members<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
 fn unreadable(error: &serde_json::Error) -> Error {
     Error::Malformed(vec![FieldError::new("", "invalid-json").with("cause", error)])
 }
@@ -306,7 +334,19 @@ impl<S: Send + Sync> FromRequest<S> for Post {
 
 #[cfg(test)]
 mod tests {
-    use super::version_of;
+    use super::{Members, version_of};
+
+    #[test]
+    fn a_structure_in_a_body_is_an_object() {
+        #[derive(serde::Deserialize)]
+        struct Named {
+            #[serde(default)]
+            name: String,
+        }
+        let read = |text: &str| serde_json::from_str::<Members<Named>>(text).map(|read| read.0.name);
+        assert_eq!(read(r#"{"name":"Harbour"}"#).ok().as_deref(), Some("Harbour"));
+        assert!(read(r#"["Harbour"]"#).is_err() && read("[]").is_err());
+    }
 
     #[test]
     fn the_version_is_what_stands_in_front_of_a_tag() {

@@ -14,7 +14,9 @@ use super::command;
 use super::model::Mapping;
 use super::result_page::{errors_of, is_busy, job_errors};
 use super::sql::{self, Import, SavedMapping, Stored, Work};
-use crate::shell::api::{Answer, Api, Asking, Body, Ids, IfMatch, Operation, Post, etag, page_of, schema_of, shape};
+use crate::shell::api::{
+    Answer, Api, Asking, Body, Ids, IfMatch, Members, Operation, Post, etag, page_of, schema_of, shape,
+};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::i18n::Locale;
@@ -101,7 +103,7 @@ struct Start {
 struct Keep {
     #[schemars(length(min = 1, max = 80))]
     name: String,
-    mapping: Mapping,
+    mapping: Members<Mapping>,
 }
 
 /// The form with the file.
@@ -296,7 +298,7 @@ async fn create(
     uri: Uri,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<Answer> {
-    app.limits.take(format!("upload {}", viewer.person), 20.0, app.clock.now())?;
+    app.limits.take(format!("upload {}", viewer.person), app.limits.imports_per_minute(), app.clock.now())?;
     let form = form.map_err(|_| Error::Refused { status: 415, key: "error-no-form" })?;
     let arrived = arrival::receive(&app, form, &["object", "mapping", "saved_mapping", "dry_run"]).await?;
     let file = arrived.file.as_ref().map(|file| file.id);
@@ -396,7 +398,7 @@ async fn planned(app: &App, file: Uuid, mapping: &Mapping) -> Result<()> {
 }
 
 fn mapping_in(text: &str) -> Result<Mapping> {
-    serde_json::from_str(text).map_err(|error| {
+    serde_json::from_str(text).map(|Members(mapping)| mapping).map_err(|error| {
         Error::Invalid(vec![FieldError::new("mapping", "import-mapping-unreadable").with("cause", error)])
     })
 }
@@ -510,23 +512,23 @@ async fn show_mapping(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>)
 
 /// POST /api/import-mappings · who may make records; one of the same name is replaced
 async fn keep_mapping(State(app): State<App>, viewer: Viewer, body: Body) -> Result<Answer> {
-    let asked: Keep = body.read()?;
-    if !(1..=80).contains(&asked.name.chars().count()) {
+    let Keep { name: given, mapping: Members(mapping) } = body.read()?;
+    if !(1..=80).contains(&given.chars().count()) {
         return Err(Error::malformed("name", "invalid-required"));
     }
-    let name = sql::mapping_name(&asked.name);
+    let name = sql::mapping_name(&given);
     if name.is_empty() {
         return Err(Error::field("name", "invalid-required"));
     }
     // Without a file at hand it must fit one that has just these columns.
-    let columns: Vec<String> = asked.mapping.columns.keys().cloned().collect();
-    asked.mapping.plan(app.registry, &columns)?;
+    let columns: Vec<String> = mapping.columns.keys().cloned().collect();
+    mapping.plan(app.registry, &columns)?;
     let actor = app.actor(&viewer, "api");
     let mut tx = app.db.write().await?;
     if let Some(answer) = body.post.begin(&mut tx, &actor).await? {
         return Ok(answer);
     }
-    let id = sql::save_mapping(&mut tx, &app, &viewer, &name, &asked.mapping).await?;
+    let id = sql::save_mapping(&mut tx, &app, &viewer, &name, &mapping).await?;
     let made = find_mapping(&mut tx, &viewer, id).await?;
     let answer = Answer::created(format!("/api/import-mappings/{id}"), json!(made));
     body.post.keep(&mut tx, &actor, &answer).await?;

@@ -21,6 +21,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use store::Day;
 
+use crate::shell::api::Members;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::{Field, Kind, Object, Registry, Write};
 
@@ -43,7 +44,7 @@ pub struct Mapping {
     pub delimiter: Option<char>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sheet: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "columns")]
     pub columns: BTreeMap<String, Column>,
     #[serde(default)]
     pub defaults: BTreeMap<String, String>,
@@ -107,6 +108,12 @@ impl DateOrder {
     pub fn parse(text: &str) -> Option<DateOrder> {
         DateOrder::ALL.into_iter().find(|order| order.key() == text)
     }
+}
+
+/// Each column is a table of its own; a list of its members is none.
+fn columns<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Column>, D::Error> {
+    let columns = BTreeMap::<String, Members<Column>>::deserialize(deserializer)?;
+    Ok(columns.into_iter().map(|(name, Members(column))| (name, column)).collect())
 }
 
 /// Dates are moved by at most a century.

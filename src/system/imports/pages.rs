@@ -169,7 +169,7 @@ async fn upload(
     asked: Asked,
     multipart: Result<Multipart, axum::extract::multipart::MultipartRejection>,
 ) -> Result<Response> {
-    app.limits.take(format!("upload {}", viewer.person), 20.0, app.clock.now())?;
+    app.limits.take(format!("upload {}", viewer.person), app.limits.imports_per_minute(), app.clock.now())?;
     let form = multipart.map_err(|_| Error::Refused { status: 400, key: "error-bad-request" })?;
     let Arrived { mut texts, file } = arrival::receive(&app, form, &["object"]).await?;
     let object = texts.remove("object").unwrap_or_default();

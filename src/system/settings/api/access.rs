@@ -11,7 +11,7 @@ use store::Session;
 use super::{answer, form_of, made, placed, seen_of_house};
 use crate::shell::access::{Level, Role};
 use crate::shell::api::operation::pascal;
-use crate::shell::api::{Answer, Api, Body, IfMatch, Operation, schema_of};
+use crate::shell::api::{Answer, Api, Body, IfMatch, Members, Operation, schema_of};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::{Object, Registry};
@@ -61,9 +61,9 @@ struct Patch {
     default_read: Option<String>,
     #[serde(default)]
     #[schemars(extend("propertyNames" = { "enum": roles() }))]
-    roles: BTreeMap<String, RulePatch>,
+    roles: BTreeMap<String, Members<RulePatch>>,
     #[serde(default)]
-    hidden: Option<Vec<HiddenField>>,
+    hidden: Option<Vec<Members<HiddenField>>>,
 }
 
 #[derive(Deserialize, schemars::JsonSchema)]
@@ -169,7 +169,7 @@ fn put_asked(form: &mut Sent, object: &'static Object, asked: Patch) -> Result<(
     if let Some(level) = asked.default_read {
         form.insert("default".into(), level);
     }
-    for (role, rule) in asked.roles {
+    for (role, Members(rule)) in asked.roles {
         Role::parse(&role).ok_or_else(|| malformed("roles", &role))?;
         for (what, level) in [("read", rule.read), ("write", rule.write)] {
             form.extend(level.map(|level| (format!("{what}-{role}"), level)));
@@ -182,7 +182,7 @@ fn put_asked(form: &mut Sent, object: &'static Object, asked: Patch) -> Result<(
     }
     let Some(hidden) = asked.hidden else { return Ok(()) };
     form.retain(|name, _| !name.starts_with("hide-"));
-    for HiddenField { field, role } in hidden {
+    for Members(HiddenField { field, role }) in hidden {
         Role::parse(&role).ok_or_else(|| malformed("hidden", &role))?;
         if !hideable(object).any(|known| known.key == field) {
             return Err(Error::Invalid(vec![FieldError::new("hidden", "invalid-field").with("value", field)]));

@@ -7,7 +7,7 @@ use serde_json::json;
 use store::{Session, Uuid};
 
 use super::{answer, change, form_of, get, made, once, placed, post, put_over, seen_of, text_of};
-use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, Operation, schema_of};
+use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, Members, Operation, schema_of};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, FieldError, Result};
@@ -102,7 +102,7 @@ struct StagePatch {
     expected_days: Option<i64>,
     #[serde(default)]
     #[schemars(length(max = 50))]
-    criteria: Option<Vec<GivenCriterion>>,
+    criteria: Option<Vec<Members<GivenCriterion>>>,
 }
 
 #[derive(Deserialize, schemars::JsonSchema)]
@@ -362,7 +362,7 @@ async fn update_stage(
 }
 
 /// A criterion as the inputs of the form: id, name, field, and whether it is required.
-fn inputs_of(given: &GivenCriterion) -> Result<[String; 4]> {
+fn inputs_of(Members(given): &Members<GivenCriterion>) -> Result<[String; 4]> {
     // A name that was emptied takes its criterion away on the page; here it is left out of the list.
     if given.name.trim().is_empty() {
         return Err(Error::field("criteria", "invalid-required"));
