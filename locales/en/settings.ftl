@@ -384,3 +384,6 @@ api-access-update = Change who may do what with { $many }
 api-access-update-text = For administrators. In force on the next request. Roles and members that are not named stay as they are.
 api-access-update-default-read = What everybody reads at least who may read this kind of record at all.
 api-access-update-hidden = All hidden fields; those left out are shown again.
+api-organization-update-zone = An IANA time zone, like Asia/Shanghai.
+api-organization-update-base-currency = Fixed as soon as there are opportunities. Another one forgets the exchange rates.
+api-rate-put-rate = What one unit is worth in the base currency: a positive decimal text.

@@ -384,3 +384,6 @@ api-access-update = 修改谁能对{ $many }做什么
 api-access-update-text = 仅限管理员。下一次请求即生效。未列出的角色和成员保持不变。
 api-access-update-default-read = 凡能读取此类数据的人至少能读取的范围。
 api-access-update-hidden = 全部隐藏字段；未列出的重新显示。
+api-organization-update-zone = IANA 时区，例如 Asia/Shanghai。
+api-organization-update-base-currency = 有了商机之后不能更改。更改后已有汇率会被清除。
+api-rate-put-rate = 一单位外币折合多少本位币：正的十进制文本。

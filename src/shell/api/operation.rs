@@ -358,9 +358,24 @@ pub fn schema_of<T: schemars::JsonSchema>() -> Json {
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     if let Some(members) = schema.as_object_mut() {
         members.remove("title");
-        members.remove("description");
     }
+    leave_out_comments(&mut schema);
     schema
+}
+
+/// Comments of the code are in one language; what the document explains stands in the message files.
+fn leave_out_comments(schema: &mut Json) {
+    match schema {
+        Json::Object(members) => {
+            // A member of that name has a schema, no text.
+            if members.get("description").is_some_and(Json::is_string) {
+                members.remove("description");
+            }
+            members.values_mut().for_each(leave_out_comments);
+        }
+        Json::Array(items) => items.iter_mut().for_each(leave_out_comments),
+        _ => {}
+    }
 }
 
 /// A page of things: what lists answer.
@@ -385,4 +400,30 @@ pub fn pascal(name: &str) -> String {
             letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_speaks_no_language_of_its_own() {
+        /// In English only.
+        #[derive(schemars::JsonSchema)]
+        #[allow(dead_code)]
+        struct Outer {
+            /// A member of that name.
+            description: String,
+            inner: Vec<Inner>,
+        }
+        #[derive(schemars::JsonSchema)]
+        #[allow(dead_code)]
+        struct Inner {
+            /// Bytes.
+            size: i64,
+        }
+        let schema = schema_of::<Outer>();
+        assert_eq!(schema["properties"]["description"], json!({ "type": "string" }));
+        assert!(!schema.to_string().contains("Bytes") && !schema.to_string().contains("English"), "{schema}");
+    }
 }
