@@ -100,14 +100,18 @@ struct Author<'a> {
     by: By,
 }
 
-/// Makes a change as somebody at a page, in a transaction of its own.
+/// Makes a change as somebody at a page.
 async fn at_page<T>(
     app: &App,
     viewer: &Viewer,
     make: impl AsyncFnOnce(&mut Tx, &Author<'_>) -> Result<T>,
 ) -> Result<T> {
-    let author = Author { app, viewer, by: By::page(viewer) };
-    let mut tx = app.db.write().await?;
+    in_one_write(Author { app, viewer, by: By::page(viewer) }, make).await
+}
+
+/// Makes a change in a transaction of its own.
+async fn in_one_write<T>(author: Author<'_>, make: impl AsyncFnOnce(&mut Tx, &Author<'_>) -> Result<T>) -> Result<T> {
+    let mut tx = author.app.db.write().await?;
     let made = make(&mut tx, &author).await?;
     tx.commit().await?;
     Ok(made)

@@ -10,7 +10,7 @@ use axum::http::Method;
 use serde_json::Value as Json;
 use store::{Session, Tx, Uuid, sql};
 
-use super::{ADMIN, Author, version};
+use super::{ADMIN, Author, in_one_write, version};
 use crate::shell::api::call::Seen;
 use crate::shell::api::{Answer, Api, Body, Operation, Post, etag};
 use crate::shell::app::App;
@@ -43,17 +43,13 @@ fn change(method: Method, path: &str, id: &str, summary: &'static str) -> Operat
     Operation::new(method, path, id, SETTING, summary).policy(ADMIN).conditional()
 }
 
-/// Makes a change as a program, in a transaction of its own.
+/// Makes a change as a program.
 async fn made(
     app: &App,
     viewer: &Viewer,
     make: impl AsyncFnOnce(&mut Tx, &Author<'_>) -> Result<Answer>,
 ) -> Result<Answer> {
-    let author = Author { app, viewer, by: By::api(viewer) };
-    let mut tx = app.db.write().await?;
-    let answer = make(&mut tx, &author).await?;
-    tx.commit().await?;
-    Ok(answer)
+    in_one_write(Author { app, viewer, by: By::api(viewer) }, make).await
 }
 
 /// Makes something new, or says again what was said when it was made.
