@@ -15,8 +15,8 @@ const MORE: &[(&str, u64, &str)] = &[];
 const LIST: u64 = 8;
 const OTHER: u64 = 12;
 
-/// Files that go out in portions: the longer, the more.
-const PORTIONS: &[&str] = &["/audit.csv"];
+/// Files that go out in portions: the longer, the more. The log is one file, for people and for programs.
+const PORTIONS: &[&str] = &["/audit.csv", "/api/audit/export"];
 
 /// Addresses that are no page of a person who is signed in.
 const OTHERS: &[&str] = &["/assets/{file}", "/invitations/{token}", "/setup", "/sign-in", "/api/openapi.json"];
