@@ -31,3 +31,33 @@ fn every_page_and_action_is_found_by_its_name_by_who_may_use_it() {
         }
     });
 }
+
+/// Of the eight newest records a page of five is looked for first: here are more of them.
+#[test]
+fn the_newest_are_found_first_and_old_ones_still() {
+    on_both(async |app| {
+        let boss = app.person("Boss").role(Role::Partner).create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        app.account(&boss, "Zebra").await;
+        for name in ["Kite 1", "Kite 2"] {
+            app.account(&lin, name).await;
+        }
+        for number in 3..30 {
+            app.account(&boss, &format!("Kite {number}")).await;
+        }
+        let find = async |person, words: &str| {
+            let page = app.get_fragment(person, &format!("/palette?q={words}")).await;
+            let names = ["Zebra".to_owned()].into_iter().chain((1..30).map(|number| format!("Kite {number}")));
+            let mut found: Vec<(usize, String)> =
+                names.filter_map(|name| Some((page.body.find(&format!(">{name}<"))?, name))).collect();
+            found.sort();
+            found.into_iter().map(|(_, name)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(find(&boss, "zebra").await, ["Zebra"]);
+        assert_eq!(find(&boss, "kite").await, ["Kite 29", "Kite 28", "Kite 27", "Kite 26", "Kite 25"]);
+        // They are among many that are not in reach.
+        assert_eq!(find(&lin, "kite").await, ["Kite 2", "Kite 1"]);
+        assert!(find(&lin, "zebra").await.is_empty());
+        assert_eq!(find(&boss, "kite+2").await.len(), 5);
+    });
+}

@@ -22,7 +22,7 @@ use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Executor, FromRow, PgPool, 
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
 use crate::kept::{self, Kept};
-use crate::{Arg, Result, Sql, StoreError, sqlite};
+use crate::{Arg, Cells, Result, Sql, StoreError, sqlite};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -454,18 +454,22 @@ impl Session {
         Ok(counted)
     }
 
-    /// About how many rows a table has, quickly: to choose between two ways, not to be shown.
-    pub async fn rows_about(&mut self, table: &str) -> Result<i64> {
-        let about = match self.engine() {
+    /// About how many rows each of the tables has, quickly: to choose between two ways, not to be shown.
+    pub async fn rows_about(&mut self, tables: &[&str]) -> Result<Vec<i64>> {
+        let about = |table: &&str| match self.engine() {
             // Rows are numbered as they come; deleted ones are few.
-            Engine::Sqlite => format!("SELECT MAX(rowid) FROM {table}"),
+            Engine::Sqlite => format!("COALESCE((SELECT MAX(rowid) FROM {table}), 0)"),
             // −1 until the table was looked at for the first time: then it is small.
             Engine::Postgres => {
-                format!("SELECT CAST(reltuples AS BIGINT) FROM pg_class WHERE oid = '{table}'::regclass")
+                format!("(SELECT GREATEST(0, CAST(reltuples AS BIGINT)) FROM pg_class WHERE oid = '{table}'::regclass)")
             }
         };
-        let kept = self.all_kept::<(Option<i64>,)>(about.as_str()).await?;
-        Ok(kept.first().and_then(|(rows,)| *rows).unwrap_or(0).max(0))
+        let counts: Vec<String> = tables.iter().map(about).collect();
+        let kept = self.all_kept::<Cells>(format!("SELECT {}", counts.join(", ")).as_str()).await?;
+        Ok(kept
+            .first()
+            .map(|Cells(cells)| cells.iter().map(|cell| cell.int().unwrap_or(0)).collect())
+            .unwrap_or_default())
     }
 
     /// The row, if there is one.

@@ -11,7 +11,7 @@ use pinyin::ToPinyin;
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
-use crate::{Engine, Result, Sql, Tx, batches, batches_of, sql};
+use crate::{Engine, Result, Session, Sql, Tx, batches, batches_of, sql};
 
 /// The words under which a record is found.
 #[derive(Debug, Clone, Default)]
@@ -275,67 +275,119 @@ fn column(kind: &str, with_private: bool) -> &'static str {
     if with_private && WITH_PRIVATE.contains(&kind) { "d.everything" } else { "d.open" }
 }
 
-/// PostgreSQL cannot read its index of words in the order of records. It looks through so many of the newest records of a kind;
-/// what is rarer than a page of them is collected through the index and sorted.
-const RECENT: i64 = 20_000;
-
-/// Which of the records that match are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Age {
-    Newest,
-    /// Those that [`Age::Newest`] passed over. There are none on SQLite.
-    Older,
+/// Whether there is anything in the query that the index of words could be asked for.
+pub fn has_word(query: &str) -> bool {
+    !runs(query).is_empty()
 }
 
-/// Appends `FROM the records t that match WHERE they do`, in an order in which the newest come first; returns that order. SQLite
-/// reads its index of words no further than the page needs: what was written last comes first.
-pub fn push_newest(
-    statement: &mut Sql,
-    engine: Engine,
-    kind: &str,
-    table: &str,
-    query: &str,
-    with_private: bool,
-    age: Age,
-) -> Option<&'static str> {
-    debug_assert!(KINDS.contains(&kind));
-    let expression = expression(engine, query, with_private)?;
-    let column = column(kind, with_private);
-    match (engine, age) {
-        (Engine::Sqlite, Age::Older) => return None,
-        (Engine::Sqlite, Age::Newest) => {
-            statement.push(&format!(
-                " FROM search_{kind} s CROSS JOIN search_doc d ON d.rowid = s.rowid CROSS JOIN {table} t ON t.id = d.subject_id
-                 WHERE search_{kind} MATCH "
-            ));
-            statement.bind(expression);
-            return Some(" ORDER BY s.rowid DESC");
+/// About how many rows the tables have, where a [page of the newest](Newest) needs to know.
+pub async fn sizes(session: &mut Session, tables: &[&str]) -> Result<Vec<i64>> {
+    match session.engine() {
+        Engine::Sqlite => Ok(vec![0; tables.len()]),
+        Engine::Postgres => session.rows_about(tables).await,
+    }
+}
+
+/// A page of the newest records that match.
+#[derive(Debug, Clone, Copy)]
+pub struct Newest<'a> {
+    pub kind: &'a str,
+    pub table: &'a str,
+    /// Of its [`sizes`].
+    pub rows: i64,
+    /// What is looked for; it [has a word](has_word).
+    pub query: &'a str,
+    pub with_private: bool,
+    pub limit: i64,
+}
+
+impl Newest<'_> {
+    /// The statement that reads `select` of the records `t` that match, the newest first. `restrict` appends what else must hold
+    /// of `t`.
+    pub fn statement(&self, engine: Engine, select: &Sql, restrict: impl Fn(&mut Sql)) -> Sql {
+        debug_assert!(KINDS.contains(&self.kind));
+        let expression = expression(engine, self.query, self.with_private).unwrap_or_default();
+        match engine {
+            Engine::Sqlite => self.on_sqlite(expression, select, restrict),
+            Engine::Postgres => self.on_postgres(&expression, select, restrict),
         }
-        (Engine::Postgres, Age::Newest) => statement
-            .push(&format!(
-                " FROM (SELECT d.subject_id, {column} AS words FROM search_doc d WHERE d.kind = '{kind}'
-                        ORDER BY d.subject_id DESC LIMIT {RECENT}) d
-                 JOIN {table} t ON t.id = d.subject_id WHERE d.words @@ CAST("
-            ))
-            .bind(expression)
-            .push(" AS tsquery)"),
-        // `OFFSET 0`: the words first, whatever the planner guesses of them.
-        (Engine::Postgres, Age::Older) => statement
-            .push(&format!(
-                " FROM (SELECT d.subject_id FROM search_doc d WHERE d.kind = '{kind}' AND {column} @@ CAST("
-            ))
-            .bind(expression)
-            .push(&format!(
-                " AS tsquery) AND d.subject_id < (SELECT r.subject_id FROM search_doc r WHERE r.kind = '{kind}'
-                                                   ORDER BY r.subject_id DESC LIMIT 1 OFFSET {})
-                  OFFSET 0) d
-                 JOIN {table} t ON t.id = d.subject_id WHERE TRUE",
-                RECENT - 1
-            )),
-    };
-    // Ids begin with the time at which they were given.
-    Some(" ORDER BY d.subject_id DESC")
+    }
+
+    /// SQLite reads its index of words no further than the page needs: what was written last comes first.
+    fn on_sqlite(&self, expression: String, select: &Sql, restrict: impl Fn(&mut Sql)) -> Sql {
+        let Newest { kind, table, .. } = self;
+        let mut statement = select.clone();
+        statement.push(&format!(
+            " FROM search_{kind} s CROSS JOIN search_doc d ON d.rowid = s.rowid CROSS JOIN {table} t ON t.id = d.subject_id
+             WHERE search_{kind} MATCH "
+        ));
+        restrict(statement.bind(expression).push(" AND "));
+        statement.push(" ORDER BY s.rowid DESC LIMIT ").bind(self.limit);
+        statement
+    }
+
+    /// PostgreSQL cannot read its index of words in the order of records; ids are in that order, because they begin with the time
+    /// at which they were given. It looks through some of the newest records. Where they do not fill the page, they tell how
+    /// frequent the words are: the rest is gone through in order if they are frequent, or else collected through the index and
+    /// sorted. Each part begins only when those before it did not fill the page. (Left to itself the planner guesses the same
+    /// frequency for every beginning of a word, and walks a million rows for a word that nobody wrote.)
+    fn on_postgres(&self, expression: &str, select: &Sql, restrict: impl Fn(&mut Sql)) -> Sql {
+        let Newest { kind, table, limit, .. } = self;
+        let column = column(kind, self.with_private);
+        let looked_through = self.looked_through();
+        let frequent = looked_through / FREQUENT;
+        let mut statement = Sql::new(format!(
+            "WITH newest AS MATERIALIZED (
+                SELECT d.subject_id FROM (SELECT d.subject_id, {column} AS words FROM search_doc d WHERE d.kind = '{kind}'
+                                          ORDER BY d.subject_id DESC LIMIT {looked_through}) d WHERE d.words @@ CAST("
+        ));
+        statement.bind(expression).push(" AS tsquery)) SELECT * FROM (").append(select.clone());
+        statement.push(&format!(" FROM newest d JOIN {table} t ON t.id = d.subject_id WHERE "));
+        restrict(&mut statement);
+        statement.push(&format!(" ORDER BY d.subject_id DESC LIMIT {limit}) looked_through"));
+
+        let older = format!(
+            "d.subject_id < (SELECT o.subject_id FROM search_doc o WHERE o.kind = '{kind}'
+                             ORDER BY o.subject_id DESC LIMIT 1 OFFSET {})",
+            looked_through - 1
+        );
+        // `OFFSET 0`: first the order.
+        statement.push(" UNION ALL SELECT * FROM (").append(select.clone());
+        statement.push(&format!(
+            " FROM (SELECT d.subject_id, {column} AS words FROM search_doc d WHERE d.kind = '{kind}' AND {older}
+                    ORDER BY d.subject_id DESC OFFSET 0) d JOIN {table} t ON t.id = d.subject_id
+              WHERE (SELECT COUNT(*) FROM newest) > {frequent} AND d.words @@ CAST("
+        ));
+        restrict(statement.bind(expression).push(" AS tsquery) AND "));
+        statement.push(&format!(" ORDER BY d.subject_id DESC LIMIT {limit}) gone_through"));
+
+        // `OFFSET 0`: first the words.
+        statement.push(" UNION ALL SELECT * FROM (").append(select.clone());
+        statement.push(&format!(
+            " FROM (SELECT d.subject_id FROM search_doc d WHERE d.kind = '{kind}' AND {column} @@ CAST("
+        ));
+        statement.bind(expression).push(&format!(
+            " AS tsquery) OFFSET 0) d JOIN {table} t ON t.id = d.subject_id
+              WHERE (SELECT COUNT(*) FROM newest) <= {frequent} AND {older} AND "
+        ));
+        restrict(&mut statement);
+        statement.push(&format!(" ORDER BY d.subject_id DESC LIMIT {limit}) collected LIMIT {limit}"));
+        statement
+    }
+
+    /// How many of the newest are looked through. Words too rare to fill the page from them are in at most
+    /// `rows · limit / looked_through` records, and each of those costs about one and a half times as much to collect as one to
+    /// look through: the sum is least at √(1.5 · rows · limit). Rounded, so that a table that grows does not need a new plan
+    /// every day.
+    fn looked_through(&self) -> i64 {
+        let least = (self.rows.max(1).saturating_mul(self.limit.max(1)).saturating_mul(3) / 2).isqrt();
+        least.max(self.limit).unsigned_abs().next_power_of_two() as i64
+    }
 }
+
+/// Words are frequent that stand in more than one of so many records: then few need to be gone through for a page, even of
+/// those that somebody may see, and many would have to be collected.
+const FREQUENT: i64 = 100;
 
 /// Appends "the column contains this text", whatever the case. SQLite lowers ASCII letters only and PostgreSQL what its locale
 /// knows, so the usual ways to write other scripts (small, capital, with a capital first letter) are asked for one by one.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value as Json, json};
-use store::search::{self, Age};
+use store::search::{self, Newest};
 use store::{Cell, Cells, Day, Session, Sql, Uuid};
 
 use super::field::{Field, Found, Kind, Object, plain_target};
@@ -132,7 +132,7 @@ async fn in_order_from(session: &mut Session, object: &Object, limit: i64, seen:
     match IN_ORDER.load(Ordering::Relaxed) {
         // There are at least as many as are seen: the table need not be asked.
         RECKONED if 3 * seen <= limit => Ok(seen),
-        RECKONED => Ok((limit.max(1) * session.rows_about(object.table).await? / 3).isqrt()),
+        RECKONED => Ok((limit.max(1) * session.rows_about(&[object.table]).await?.iter().sum::<i64>() / 3).isqrt()),
         set => Ok(set),
     }
 }
@@ -494,8 +494,8 @@ fn is_indexed_for(viewer: &Viewer, object: &'static Object) -> bool {
     object.searched && object.fields.iter().filter(open).all(|field| viewer.sees(object, field.key))
 }
 
-/// `SELECT …` of the records `t` that are found by words, or are the one with this id, and that the viewer may see: the newest, at
-/// most `limit`.
+/// `SELECT t.id, …` of the records `t` that are found by words, or are the one with this id, and that the viewer may see: the newest,
+/// at most `limit`. `rows` is the table's of [`search::sizes`].
 pub async fn newest(
     session: &mut Session,
     viewer: &Viewer,
@@ -503,35 +503,31 @@ pub async fn newest(
     select: &Sql,
     words: &str,
     limit: i64,
+    rows: i64,
 ) -> Result<Vec<Cells>> {
     let engine = session.engine();
-    let indexed = words.parse::<Uuid>().is_err() && is_indexed_for(viewer, object);
-    let mut rows = Vec::new();
-    for age in [Age::Newest, Age::Older] {
-        let rest = limit - rows.len() as i64;
-        let mut statement = select.clone();
-        let private = viewer.sees_private(object);
-        let order = indexed
-            .then(|| search::push_newest(&mut statement, engine, object.name, object.table, words, private, age))
-            .flatten();
-        if rest == 0 || (order.is_none() && age == Age::Older) {
-            break;
-        }
-        if order.is_none() {
-            statement.push(&format!(" FROM {} t WHERE ", object.table));
-            match words.parse::<Uuid>() {
-                Ok(id) => {
-                    statement.push("t.id = ").bind(id);
-                }
-                Err(_) => push_words(&mut statement, engine, viewer, object, words),
-            }
-        }
-        statement.push(" AND t.deleted_at IS NULL AND ");
-        (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
-        statement.push(order.unwrap_or(" ORDER BY t.updated_at DESC, t.id DESC")).push(" LIMIT ").bind(rest);
-        rows.extend(session.all::<Cells>(statement).await?);
+    let readable = |statement: &mut Sql| {
+        statement.push("t.deleted_at IS NULL AND ");
+        (object.visible)(statement, &viewer.scope, Right::Read, "t");
+    };
+    let id = words.parse::<Uuid>().ok();
+    if id.is_none() && is_indexed_for(viewer, object) && search::has_word(words) {
+        let with_private = viewer.sees_private(object);
+        let newest = Newest { kind: object.name, table: object.table, rows, query: words, with_private, limit };
+        return Ok(session.all(newest.statement(engine, select, readable)).await?);
     }
-    Ok(rows)
+    let mut statement = select.clone();
+    statement.push(&format!(" FROM {} t WHERE ", object.table));
+    readable(&mut statement);
+    statement.push(" AND ");
+    match id {
+        Some(id) => {
+            statement.push("t.id = ").bind(id);
+        }
+        None => push_words(&mut statement, engine, viewer, object, words),
+    }
+    statement.push(" ORDER BY t.updated_at DESC, t.id DESC LIMIT ").bind(limit);
+    Ok(session.all(statement).await?)
 }
 
 /// The column shown beside a record's name, as SQL on the row `t`; `NULL` when there is none or it is hidden from the viewer.

@@ -100,12 +100,15 @@ impl Found {
 /// What the viewer may read and the words find, at most `limit` of each kind of record.
 pub async fn found(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Result<Vec<(&'static Object, Vec<Found>)>> {
     let mut session = app.db.read().await?;
+    let readable = |object: &&Object| viewer.scope.access(object.name).read > Level::None;
+    let objects: Vec<&'static Object> = REGISTRY.objects.iter().copied().filter(|object| readable(object)).collect();
+    let tables: Vec<&str> = objects.iter().map(|object| object.table).collect();
+    let sizes = store::search::sizes(&mut session, &tables).await?;
     let mut groups = Vec::new();
-    for object in REGISTRY.objects.iter().copied().filter(|object| viewer.scope.access(object.name).read > Level::None)
-    {
+    for (object, size) in objects.into_iter().zip(sizes) {
         let title = object.title_field().column;
         let select = Sql::new(format!("SELECT t.id, t.{title}, {}", query::hint(viewer, object)));
-        let rows = query::newest(&mut session, viewer, object, &select, words, limit).await?;
+        let rows = query::newest(&mut session, viewer, object, &select, words, limit, size).await?;
         if !rows.is_empty() {
             groups.push((object, rows.iter().map(Found::of).collect()));
         }
