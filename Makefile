@@ -26,7 +26,7 @@ build:           ## The release binary
 test: build      ## Everything: Rust on SQLite and PostgreSQL, scripts, browser (installs what tests need)
 	@bash scripts/test.sh "$(BINARY)"
 
-test-long: build ## Deep tests in the numbers of the test plan, for nights (PARTS="rust crash backup api")
+test-long: build ## Deep tests in the numbers of the test plan, for nights (PARTS="rust crash backup api browser")
 	@bash scripts/test-long.sh "$(BINARY)"
 
 e2e: build       ## Only the browser tests, against a demo company of their own

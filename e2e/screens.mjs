@@ -1,7 +1,7 @@
 // Q37: every page in both languages, light and dark, wide and on a phone: no policy violation, no console error, no failed request,
 // no sideways scroll, no accessibility violation, no message key, no word of the other language. Pictures go to e2e/out/.
 // The main pages are seen in every combination; the others once per edition, wide and light in English, dark on a phone in
-// Chinese, and with them every dialog that they open.
+// Chinese, and with them every dialog that they open. With EVERY=1 all of them are seen in every combination.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,10 +11,11 @@ import { PAGES, addressOf, forgotten } from './pages.mjs'
 import { makeWorld } from './world.mjs'
 
 const EDITION = process.env.E2E_EDITION ?? 'en'
+const EVERY = Boolean(process.env.EVERY)
 const SETTINGS = []
 for (const locale of EDITION === 'en' ? ['en', 'zh-CN'] : ['zh-CN']) for (const theme of ['light', 'dark']) for (const width of [1440, 390]) {
   // Where the other pages are seen as well.
-  const all = EDITION === 'en' ? locale === 'en' && theme === 'light' && width === 1440 : theme === 'dark' && width === 390
+  const all = EVERY || (EDITION === 'en' ? locale === 'en' && theme === 'light' && width === 1440 : theme === 'dark' && width === 390)
   SETTINGS.push({ locale, theme, width, all })
 }
 const BINARY = process.env.E2E_BINARY ?? join(here, '../target/release/trivet')

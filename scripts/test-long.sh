@@ -6,7 +6,8 @@
 #   RUNS=1000    orders in which people overwrite each other (Q31)
 #   KILLS=200    kills under load (Q1)      ARCHIVES=200   archives under load (Q4)
 #   EXAMPLES=50  calls of each API operation by each role (Q23)
-#   PARTS="rust crash backup api"   ENGINES="sqlite postgres"
+#   every page and dialog in both languages, light and dark, wide and on a phone (Q37)
+#   PARTS="rust crash backup api browser"   ENGINES="sqlite postgres"
 source "$(dirname "$0")/lib.sh"
 binary=$1
 torture="$(dirname "$binary")/torture"
@@ -27,12 +28,12 @@ rust() {
         cargo nextest run --release --workspace --locked --no-fail-fast --no-tests=fail \
         -E 'test(/^permission::every|^interference::|^lost_update::whatever/)'
 }
-for wanted in ${PARTS:-rust crash backup api}; do
-    # The Rust tests look at both engines themselves.
-    if [ "$wanted" = rust ]; then
-        part "Who sees what, who overwrites whom: on both engines" rust
-        continue
-    fi
+for wanted in ${PARTS:-rust crash backup api browser}; do
+    # The Rust tests look at both engines themselves; to a browser they look the same.
+    case $wanted in
+        rust) part "Who sees what, who overwrites whom: on both engines" rust; continue ;;
+        browser) part "Every page in every setting" env EVERY=1 bash scripts/e2e.sh "$binary"; continue ;;
+    esac
     for engine in ${ENGINES:-sqlite postgres}; do
         beside=()
         [ "$engine" = postgres ] && beside=(bash scripts/with-postgres.sh)
@@ -40,7 +41,7 @@ for wanted in ${PARTS:-rust crash backup api}; do
             crash) part "Killed under load, on $engine" "${beside[@]}" "$torture" crash --program "$binary" --kills "${KILLS:-200}" --clients 32 ;;
             backup) part "Backed up under load, on $engine" "${beside[@]}" "$torture" backup --program "$binary" --n "${ARCHIVES:-200}" --clients 32 ;;
             api) part "The API against its own document, on $engine" "${beside[@]}" env TRIVET="$binary" EXAMPLES="${EXAMPLES:-50}" bash scripts/schemathesis.sh ;;
-            *) fail "no such part: $wanted (rust crash backup api)" ;;
+            *) fail "no such part: $wanted (rust crash backup api browser)" ;;
         esac
     done
 done
