@@ -157,13 +157,23 @@ impl Scope {
         Scope { whole_sets: true, ..self.clone() }
     }
 
-    /// Begins "the column leads to a row of `from` (table and alias) that…"; conditions on the alias follow, and a bracket.
-    pub fn push_leads_to(&self, statement: &mut Sql, column: &str, from: &str, key: &str) {
-        statement.push(&if self.whole_sets {
-            format!("{column} IN (SELECT {key} FROM {from} WHERE {key} IS NOT NULL AND ")
+    /// Appends "the column leads to a row of `from` (table and alias) of which the conditions hold". Asked for each record it is a
+    /// scalar query, because of an `EXISTS` PostgreSQL may collect the whole set after all.
+    pub fn push_leads_to(
+        &self,
+        statement: &mut Sql,
+        column: &str,
+        from: &str,
+        key: &str,
+        conditions: impl FnOnce(&mut Sql),
+    ) {
+        if self.whole_sets {
+            conditions(statement.push(&format!("{column} IN (SELECT {key} FROM {from} WHERE {key} IS NOT NULL AND ")));
+            statement.push(")");
         } else {
-            format!("EXISTS (SELECT 1 FROM {from} WHERE {key} = {column} AND ")
-        });
+            conditions(statement.push(&format!("(SELECT 1 FROM {from} WHERE {key} = {column} AND ")));
+            statement.push(" LIMIT 1) IS NOT NULL");
+        }
     }
 
     pub fn access(&self, object: &str) -> Access {

@@ -262,9 +262,9 @@ impl Filter {
             // What cannot be seen counts as empty and as different.
             let wanted = matches!(self.op, Op::Is | Op::Filled);
             statement.push(if wanted { " AND " } else { " OR NOT " });
-            viewer.scope.push_leads_to(statement, &column, &format!("{} x", target.table), "x.id");
-            (target.visible)(statement, &viewer.scope, Right::Read, "x");
-            statement.push(")");
+            viewer.scope.push_leads_to(statement, &column, &format!("{} x", target.table), "x.id", |statement| {
+                (target.visible)(statement, &viewer.scope, Right::Read, "x");
+            });
         }
     }
 }

@@ -26,10 +26,10 @@ pub fn account(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
             scope.push_or_in_team(statement, &format!("{alias}.id"));
             if right == Right::Read {
                 statement.push(" OR ");
-                scope.push_leads_to(statement, &format!("{alias}.id"), "opportunity o", "o.account_id");
-                statement.push("o.deleted_at IS NULL AND ");
-                opportunity(statement, scope, Right::Read, "o");
-                statement.push(")");
+                scope.push_leads_to(statement, &format!("{alias}.id"), "opportunity o", "o.account_id", |statement| {
+                    statement.push("o.deleted_at IS NULL AND ");
+                    opportunity(statement, scope, Right::Read, "o");
+                });
             }
             statement.push(")");
         }
@@ -42,9 +42,10 @@ pub fn contact(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
         Level::All | Level::None => scope.push_owner(statement, level, ""),
         Level::Own | Level::Team => {
             statement.push("(");
-            scope.push_leads_to(statement, &format!("{alias}.account_id"), "account ca", "ca.id");
-            account(statement, scope, right, "ca");
-            statement.push(&format!(") OR ({alias}.account_id IS NULL AND "));
+            scope.push_leads_to(statement, &format!("{alias}.account_id"), "account ca", "ca.id", |statement| {
+                account(statement, scope, right, "ca");
+            });
+            statement.push(&format!(" OR ({alias}.account_id IS NULL AND "));
             scope.push_owner(statement, level, &format!("{alias}.owner_id"));
             statement.push("))");
         }
@@ -91,16 +92,18 @@ pub fn activity(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
                 [("opportunity_id", "opportunity ao", "ao", opportunity as Visible), ("lead_id", "lead al", "al", lead)]
             {
                 statement.push(" OR ");
-                scope.push_leads_to(statement, &format!("{alias}.{column}"), from, &format!("{key}.id"));
-                statement.push(&format!("{key}.deleted_at IS NULL AND "));
-                visible(statement, scope, Right::Read, key);
-                statement.push(")");
+                let column = format!("{alias}.{column}");
+                scope.push_leads_to(statement, &column, from, &format!("{key}.id"), |statement| {
+                    statement.push(&format!("{key}.deleted_at IS NULL AND "));
+                    visible(statement, scope, Right::Read, key);
+                });
             }
             statement.push(&format!(" OR ({alias}.opportunity_id IS NULL AND "));
-            scope.push_leads_to(statement, &format!("{alias}.account_id"), "account aa", "aa.id");
-            statement.push("aa.deleted_at IS NULL AND ");
-            account(statement, scope, Right::Read, "aa");
-            statement.push(")))");
+            scope.push_leads_to(statement, &format!("{alias}.account_id"), "account aa", "aa.id", |statement| {
+                statement.push("aa.deleted_at IS NULL AND ");
+                account(statement, scope, Right::Read, "aa");
+            });
+            statement.push("))");
         }
     }
 }
