@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use store::file::Files;
-use store::{Clock, Db};
+use store::{Clock, Db, Tx};
 use tokio::sync::Notify;
 
 use super::config::Config;
@@ -76,6 +76,28 @@ impl App {
         let Some(config) = Config::load(&mut session).await? else { return Ok(false) };
         *self.config.write().expect("nobody panics while holding the settings") = Some(Arc::new(config));
         Ok(true)
+    }
+
+    /// Makes a change as somebody at a page: all of it, or nothing when it is refused.
+    pub async fn at_page<T>(&self, viewer: &Viewer, make: impl AsyncFnOnce(&mut Tx, &Actor) -> Result<T>) -> Result<T> {
+        self.in_one_write(&self.actor(viewer, "page"), make).await
+    }
+
+    /// Makes a change as a program does.
+    pub async fn at_api<T>(&self, viewer: &Viewer, make: impl AsyncFnOnce(&mut Tx, &Actor) -> Result<T>) -> Result<T> {
+        self.in_one_write(&self.actor(viewer, "api"), make).await
+    }
+
+    /// Makes a change in a transaction of its own.
+    pub async fn in_one_write<T>(
+        &self,
+        actor: &Actor,
+        make: impl AsyncFnOnce(&mut Tx, &Actor) -> Result<T>,
+    ) -> Result<T> {
+        let mut tx = self.db.write().await?;
+        let made = make(&mut tx, actor).await?;
+        tx.commit().await?;
+        Ok(made)
     }
 
     pub fn actor(&self, viewer: &Viewer, via: &'static str) -> Actor {

@@ -238,10 +238,7 @@ pub async fn undo_page(
     given.extend(pairs(&asked.query));
     let at = get(&given, "at").parse::<i64>().ok().filter(|at| *at >= 0);
     let at = at.ok_or(Error::Refused { status: 400, key: "error-bad-request" })?;
-    let actor = app.actor(&viewer, "page");
-    let mut tx = app.db.write().await?;
-    let undone = undo(&mut tx, &actor, object, at).await?;
-    tx.commit().await?;
+    let undone = app.at_page(&viewer, async |tx, actor| undo(tx, actor, object, at).await).await?;
     let (back, left) = (undone.back.to_string(), undone.left.to_string());
     let said = if undone.left > 0 { "bulk-undone-some" } else { "bulk-undone" };
     let text = viewer.locale.text_with(said, &[("back", &back), ("left", &left)]);

@@ -97,6 +97,11 @@ fn texts(pairs: &[(String, String)]) -> BTreeMap<String, String> {
     pairs.iter().cloned().collect()
 }
 
+/// The version that a form was made from.
+pub fn version_in(pairs: &[(String, String)]) -> Result<i64> {
+    get(pairs, "version").parse().map_err(|_| Error::Refused { status: 400, key: "error-bad-request" })
+}
+
 /// An id in a path; what is none leads to a page that is not there.
 pub fn id(text: &str) -> Result<Uuid> {
     text.parse().map_err(|_| Error::NotFound)
@@ -222,13 +227,9 @@ async fn create_record(
 ) -> Result<Response> {
     let pairs = pairs(&body);
     let mut filled = Filled { texts: texts(&pairs), ..Filled::default() };
-    let actor = app.actor(&viewer, "page");
     let made: Result<Uuid> = async {
         let draft = command::read_inputs(object, &viewer, &filled.texts, None, Source::Form)?;
-        let mut tx = app.db.write().await?;
-        let id = command::create(&mut tx, &actor, object, draft).await?;
-        tx.commit().await?;
-        Ok(id)
+        app.at_page(&viewer, async |tx, actor| command::create(tx, actor, object, draft).await).await
     }
     .await;
     match made {
@@ -305,8 +306,7 @@ async fn update_record(
 ) -> Result<Response> {
     let record = id(&record)?;
     let pairs = pairs(&body);
-    let version: i64 =
-        get(&pairs, "version").parse().map_err(|_| Error::Refused { status: 400, key: "error-bad-request" })?;
+    let version = version_in(&pairs)?;
     let mut filled = Filled { texts: texts(&pairs), ..Filled::default() };
     match write(&app, &viewer, object, record, version, &filled.texts).await {
         Ok(_) => {
@@ -331,13 +331,12 @@ async fn write(
     version: i64,
     inputs: &BTreeMap<String, String>,
 ) -> Result<i64> {
-    let actor = app.actor(viewer, "page");
-    let mut tx = app.db.write().await?;
-    let before = command::load_for_write(&mut tx, &actor, object, record).await?;
-    let draft = command::read_inputs(object, viewer, inputs, Some(&before), Source::Form)?;
-    let version = command::update_loaded(&mut tx, &actor, object, &before, Some(version), draft).await?;
-    tx.commit().await?;
-    Ok(version)
+    app.at_page(viewer, async |tx, actor| {
+        let before = command::load_for_write(tx, actor, object, record).await?;
+        let draft = command::read_inputs(object, viewer, inputs, Some(&before), Source::Form)?;
+        command::update_loaded(tx, actor, object, &before, Some(version), draft).await
+    })
+    .await
 }
 
 struct ConflictField {
@@ -488,8 +487,7 @@ async fn save_field(
     let field = editable_field(object, &viewer, &key)?;
     let record = id(&record)?;
     let pairs = pairs(&body);
-    let version: i64 =
-        get(&pairs, "version").parse().map_err(|_| Error::Refused { status: 400, key: "error-bad-request" })?;
+    let version = version_in(&pairs)?;
     let inputs = BTreeMap::from([(field.key.to_owned(), get(&pairs, field.key).to_owned())]);
     let outcome = write(&app, &viewer, object, record, version, &inputs).await;
     let mut session = app.db.read().await?;
@@ -535,10 +533,7 @@ async fn set_deleted(
     Path(record): Path<String>,
 ) -> Result<Response> {
     let record = id(&record)?;
-    let actor = app.actor(&viewer, "page");
-    let mut tx = app.db.write().await?;
-    command::set_deleted(&mut tx, &actor, object, record, deleted).await?;
-    tx.commit().await?;
+    app.at_page(&viewer, async |tx, actor| command::set_deleted(tx, actor, object, record, deleted).await).await?;
     let locale = viewer.locale;
     let (to, toast) = if deleted {
         let undo = format!("/{}/{record}/restoration", object.plural);

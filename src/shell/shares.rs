@@ -126,15 +126,11 @@ async fn put(
 ) -> Result<Response> {
     let record = id(&record)?;
     let given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
-    let actor = app.actor(&viewer, "page");
     let shared: Result<share::Share> = async {
         let person = given.get("person").and_then(|text| text.parse().ok());
         let person = person.ok_or_else(|| Error::field("person", "invalid-required"))?;
         let may_write = given.get("may_write").is_some_and(|text| text == "true");
-        let mut tx = app.db.write().await?;
-        let share = share::put(&mut tx, &actor, object, record, person, may_write).await?;
-        tx.commit().await?;
-        Ok(share)
+        app.at_page(&viewer, async |tx, actor| share::put(tx, actor, object, record, person, may_write).await).await
     }
     .await;
     match shared {
@@ -156,10 +152,7 @@ async fn remove(
     Path((record, person)): Path<(String, String)>,
 ) -> Result<Response> {
     let (record, person) = (id(&record)?, id(&person)?);
-    let actor = app.actor(&viewer, "page");
-    let mut tx = app.db.write().await?;
-    share::remove(&mut tx, &actor, object, record, person).await?;
-    tx.commit().await?;
+    app.at_page(&viewer, async |tx, actor| share::remove(tx, actor, object, record, person).await).await?;
     let toast = Toast::success(viewer.locale.text("share-removed"));
     Ok(done(&asked, &format!("/{}/{record}", object.plural), Some(toast)))
 }

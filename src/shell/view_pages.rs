@@ -10,7 +10,7 @@ use super::error::{Error, FieldError, Result};
 use super::list::{self, Asks, Settled};
 use super::page::{Asked, Page, Toast, done, render, respond, respond_with};
 use super::record::Object;
-use super::records::{get, id, pairs};
+use super::records::{get, id, pairs, version_in};
 use super::routes::{Policy, Routes};
 use super::viewer::Viewer;
 use super::views::{self, SavedView, Wish};
@@ -239,7 +239,7 @@ async fn save(
     let is_mine = view.owner_id == viewer.person;
     let is_default = if is_mine { get(&pairs, "default") == "on" } else { view.is_default };
     let naming = Naming { object, standing: Some(&view), query, name, audience, is_default };
-    if seen(&pairs)? != view.version {
+    if version_in(&pairs)? != view.version {
         // What was typed stays; sent again, it is meant for the view as it now is.
         let error = FieldError::new("", "invalid-view-changed").with("name", &view.name);
         return respond_naming(&viewer, &asked, StatusCode::CONFLICT, &naming, &[error]);
@@ -257,11 +257,6 @@ async fn save(
     }
 }
 
-/// Which version of the view a form was made from.
-fn seen(pairs: &[(String, String)]) -> Result<i64> {
-    get(pairs, "version").parse().map_err(|_| Error::Refused { status: 400, key: "error-bad-request" })
-}
-
 fn back(viewer: &Viewer, asked: &Asked, object: &Object, query: &str, said: &str) -> Response {
     let to = format!("/{}?{}", object.plural, Asks::parse(query).to_query());
     done(asked, &to, Some(Toast::success(viewer.locale.text(said))))
@@ -276,14 +271,16 @@ async fn replace_content(
     body: String,
 ) -> Result<Response> {
     let pairs = pairs(&body);
-    let actor = app.actor(&viewer, "page");
-    let mut tx = app.db.write().await?;
-    let (object, view) = views::find_to_change(&mut tx, &viewer, id(&view)?, Some(seen(&pairs)?)).await?;
-    let list = present(&mut tx, &viewer, object, get(&pairs, "query")).await?;
-    let wish = Wish::of(&view).showing(&list.asks, &list.query);
-    views::change(&mut tx, &actor, object, &view, &wish).await?;
-    tx.commit().await?;
-    Ok(back(&viewer, &asked, object, &format!("view={}", view.id), "list-view-updated"))
+    let (view, seen) = (id(&view)?, version_in(&pairs)?);
+    let changed = app.at_page(&viewer, async |tx, actor| {
+        let (object, view) = views::find_to_change(tx, &viewer, view, Some(seen)).await?;
+        let list = present(tx, &viewer, object, get(&pairs, "query")).await?;
+        let wish = Wish::of(&view).showing(&list.asks, &list.query);
+        views::change(tx, actor, object, &view, &wish).await?;
+        Ok(object)
+    });
+    let object = changed.await?;
+    Ok(back(&viewer, &asked, object, &format!("view={view}"), "list-view-updated"))
 }
 
 /// POST /views/{id}/default: the owner's list opens with it (`on=1`), or no longer.
@@ -295,12 +292,13 @@ async fn set_default(
     body: String,
 ) -> Result<Response> {
     let pairs = pairs(&body);
-    let actor = app.actor(&viewer, "page");
-    let mut tx = app.db.write().await?;
-    let (object, view) = views::find_to_change(&mut tx, &viewer, id(&view)?, Some(seen(&pairs)?)).await?;
-    let is_default = get(&pairs, "on") == "1";
-    views::change(&mut tx, &actor, object, &view, &Wish { is_default, ..Wish::of(&view) }).await?;
-    tx.commit().await?;
+    let (view, seen, is_default) = (id(&view)?, version_in(&pairs)?, get(&pairs, "on") == "1");
+    let changed = app.at_page(&viewer, async |tx, actor| {
+        let (object, view) = views::find_to_change(tx, &viewer, view, Some(seen)).await?;
+        views::change(tx, actor, object, &view, &Wish { is_default, ..Wish::of(&view) }).await?;
+        Ok(object)
+    });
+    let object = changed.await?;
     let said = if is_default { "list-view-default-set" } else { "list-view-default-unset" };
     Ok(back(&viewer, &asked, object, get(&pairs, "query"), said))
 }
@@ -314,11 +312,13 @@ async fn remove(
     body: String,
 ) -> Result<Response> {
     let pairs = pairs(&body);
-    let actor = app.actor(&viewer, "page");
-    let mut tx = app.db.write().await?;
-    let (object, view) = views::find_to_change(&mut tx, &viewer, id(&view)?, Some(seen(&pairs)?)).await?;
-    views::remove(&mut tx, &actor, object, &view).await?;
-    tx.commit().await?;
+    let (view, seen) = (id(&view)?, version_in(&pairs)?);
+    let removed = app.at_page(&viewer, async |tx, actor| {
+        let (object, view) = views::find_to_change(tx, &viewer, view, Some(seen)).await?;
+        views::remove(tx, actor, object, &view).await?;
+        Ok((object, view))
+    });
+    let (object, view) = removed.await?;
     let mut toast = Toast::success(viewer.locale.text("list-view-deleted"));
     if view.owner_id == viewer.person {
         toast = toast.with_undo(format!("/views/{}/restoration", view.id));
@@ -334,9 +334,6 @@ async fn remove(
 /// POST /views/{id}/restoration
 async fn restore(State(app): State<App>, viewer: Viewer, asked: Asked, Path(view): Path<String>) -> Result<Response> {
     let view = id(&view)?;
-    let actor = app.actor(&viewer, "page");
-    let mut tx = app.db.write().await?;
-    let object = views::restore(&mut tx, &actor, view).await?;
-    tx.commit().await?;
+    let object = app.at_page(&viewer, async |tx, actor| views::restore(tx, actor, view).await).await?;
     Ok(back(&viewer, &asked, object, &format!("view={view}"), "list-view-restored"))
 }

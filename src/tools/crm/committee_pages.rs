@@ -139,15 +139,11 @@ async fn put(
 ) -> Result<Response> {
     let deal = id(&deal)?;
     let given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
-    let actor = app.actor(&viewer, "page");
     let joined: Result<Tied> = async {
         let contact = given.get("contact").and_then(|text| text.parse().ok());
         let contact = contact.ok_or_else(|| Error::field("contact", "invalid-required"))?;
         let role = given.get("buying_role").map(String::as_str).filter(|role| !role.is_empty());
-        let mut tx = app.db.write().await?;
-        let tied = committee::put(&mut tx, &actor, deal, contact, role).await?;
-        tx.commit().await?;
-        Ok(tied)
+        app.at_page(&viewer, async |tx, actor| committee::put(tx, actor, deal, contact, role).await).await
     }
     .await;
     match joined {
@@ -168,10 +164,7 @@ async fn remove(
     Path((deal, contact)): Path<(String, String)>,
 ) -> Result<Response> {
     let (deal, contact) = (id(&deal)?, id(&contact)?);
-    let actor = app.actor(&viewer, "page");
-    let mut tx = app.db.write().await?;
-    committee::remove(&mut tx, &actor, deal, contact).await?;
-    tx.commit().await?;
+    app.at_page(&viewer, async |tx, actor| committee::remove(tx, actor, deal, contact).await).await?;
     let toast = Toast::success(viewer.locale.text("committee-removed"));
     Ok(done(&asked, &format!("/opportunities/{deal}"), Some(toast)))
 }

@@ -16,7 +16,7 @@ use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::form::{self, Choice, Filled, Input};
 use crate::shell::page::{Asked, Page, Toast, done, render, respond_with};
 use crate::shell::record::{Object, query};
-use crate::shell::records::{get, id, name_of, pairs};
+use crate::shell::records::{get, id, name_of, pairs, version_in};
 use crate::shell::routes::{Policy, Routes};
 use crate::shell::viewer::Viewer;
 
@@ -93,15 +93,10 @@ async fn submit(
 ) -> Result<Response> {
     let lead = id(&lead)?;
     let given = pairs(&body);
-    let actor = app.actor(&viewer, "page");
     let outcome: Result<Became> = async {
         let wish = read(&given)?;
-        let version =
-            get(&given, "version").parse().map_err(|_| Error::Refused { status: 400, key: "error-bad-request" })?;
-        let mut tx = app.db.write().await?;
-        let became = convert::convert(&mut tx, &actor, lead, Some(version), wish).await?;
-        tx.commit().await?;
-        Ok(became)
+        let version = Some(version_in(&given)?);
+        app.at_page(&viewer, async |tx, actor| convert::convert(tx, actor, lead, version, wish).await).await
     }
     .await;
     match outcome {

@@ -20,7 +20,7 @@ use crate::shell::form::{self, Filled, FormBody, Input};
 use crate::shell::format;
 use crate::shell::page::{Asked, Page, Toast, done, render, respond, respond_with, toast_event, trigger};
 use crate::shell::record::{command, query};
-use crate::shell::records::{get, id, pairs};
+use crate::shell::records::{get, id, pairs, version_in};
 use crate::shell::routes::{Policy, Routes};
 use crate::shell::viewer::Viewer;
 
@@ -350,19 +350,15 @@ async fn save_evidence(
     body: String,
 ) -> Result<Response> {
     let (deal, criterion) = (id(&deal)?, id(&criterion)?);
-    let actor = app.actor(&viewer, "page");
-    let mut tx = app.db.write().await?;
     let given = pairs(&body);
     let seen = given.iter().find(|(key, _)| key == "seen").map(|(_, seen)| seen.as_str());
     let note = Note { criterion, text: get(&given, "note"), seen, pipeline: None };
-    match evidence::put(&mut tx, &actor, &OPPORTUNITY, deal, note).await {
+    match app.at_page(&viewer, async |tx, actor| evidence::put(tx, actor, &OPPORTUNITY, deal, note).await).await {
         Ok(()) => {
-            tx.commit().await?;
             let toast = Toast::success(viewer.locale.text("saved"));
             Ok(done(&asked, &format!("/opportunities/{deal}"), Some(toast)))
         }
         Err(Error::Conflict(_)) => {
-            drop(tx);
             let item = evidence_item(&app, &viewer, deal, criterion).await?;
             let page = Page::new(&viewer, &asked, item.name.clone());
             let seen = item.note.clone().unwrap_or_default();
@@ -500,17 +496,13 @@ async fn add_item(
     let deal = id(&deal)?;
     let given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
     let version = given.get("version").and_then(|text| text.parse().ok());
-    let actor = app.actor(&viewer, "page");
     let currency = {
         let mut session = app.db.read().await?;
         query::find(&mut session, &viewer, app.registry, &OPPORTUNITY, deal).await?.0.currency
     };
     let outcome: Result<i64> = async {
         let ask = read_ask(&given, &currency)?;
-        let mut tx = app.db.write().await?;
-        let version = items::add(&mut tx, &actor, &OPPORTUNITY, deal, version, ask).await?;
-        tx.commit().await?;
-        Ok(version)
+        app.at_page(&viewer, async |tx, actor| items::add(tx, actor, &OPPORTUNITY, deal, version, ask).await).await
     }
     .await;
     match outcome {
@@ -606,9 +598,9 @@ async fn change_item(
     body: String,
 ) -> Result<Response> {
     let (deal, item) = (id(&deal)?, id(&item)?);
-    let mut given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
-    let version = given.get("version").and_then(|text| text.parse::<i64>().ok());
-    let version = version.ok_or(Error::Refused { status: 400, key: "error-bad-request" })?;
+    let given = pairs(&body);
+    let version = version_in(&given)?;
+    let mut given: BTreeMap<String, String> = given.into_iter().collect();
     let actor = app.actor(&viewer, "page");
     let mut tx = app.db.write().await?;
     command::load_for_write(&mut tx, &actor, &OPPORTUNITY, deal).await?;
@@ -653,10 +645,7 @@ async fn remove_item(
 ) -> Result<Response> {
     let (deal, item) = (id(&deal)?, id(&item)?);
     let version = get(&pairs(&body), "version").parse().ok();
-    let actor = app.actor(&viewer, "page");
-    let mut tx = app.db.write().await?;
-    items::remove(&mut tx, &actor, &OPPORTUNITY, deal, version, item).await?;
-    tx.commit().await?;
+    app.at_page(&viewer, async |tx, actor| items::remove(tx, actor, &OPPORTUNITY, deal, version, item).await).await?;
     Ok(done(
         &asked,
         &format!("/opportunities/{deal}?tab=related"),

@@ -89,16 +89,9 @@ async fn add(
 
 /// Writes the rows of a file that lies on the disk; if that fails, the file goes again.
 async fn keep(app: &App, viewer: &Viewer, object: &'static Object, record: Uuid, file: Received) -> Result<Received> {
-    let actor = app.actor(viewer, "page");
-    let kept: Result<()> = async {
-        let mut tx = app.db.write().await?;
-        files::attach(&mut tx, &actor, object, record, &file).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-    .await;
+    let kept = app.at_page(viewer, async |tx, actor| files::attach(tx, actor, object, record, &file).await).await;
     match kept {
-        Ok(()) => Ok(file),
+        Ok(_) => Ok(file),
         Err(error) => {
             app.files.remove(file.id).await?;
             Err(error)
@@ -142,10 +135,7 @@ async fn set_removed(
     Path((record, file)): Path<(String, String)>,
 ) -> Result<Response> {
     let (record, file) = (id(&record)?, id(&file)?);
-    let actor = app.actor(&viewer, "page");
-    let mut tx = app.db.write().await?;
-    files::detach(&mut tx, &actor, object, record, file, !removed).await?;
-    tx.commit().await?;
+    app.at_page(&viewer, async |tx, actor| files::detach(tx, actor, object, record, file, !removed).await).await?;
     let toast = if removed {
         let undo = format!("/{}/{record}/files/{file}/restoration", object.plural);
         Toast::success(viewer.locale.text("files-removed")).with_undo(undo)

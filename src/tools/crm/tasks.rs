@@ -69,14 +69,15 @@ async fn reopen(
 
 /// Returns the task's subject.
 async fn set_status(app: &App, viewer: &Viewer, task: &str, status: &str) -> Result<String> {
-    let actor = app.actor(viewer, "page");
-    let mut tx = app.db.write().await?;
-    let before = command::load_for_write(&mut tx, &actor, &TASK, id(task)?).await?;
-    let mut draft = Draft::default();
-    draft.set("status", Cell::Text(status.to_owned()));
-    command::update_loaded(&mut tx, &actor, &TASK, &before, None, draft).await?;
-    tx.commit().await?;
-    Ok(before.text("subject").to_owned())
+    let task = id(task)?;
+    app.at_page(viewer, async |tx, actor| {
+        let before = command::load_for_write(tx, actor, &TASK, task).await?;
+        let mut draft = Draft::default();
+        draft.set("status", Cell::Text(status.to_owned()));
+        command::update_loaded(tx, actor, &TASK, &before, None, draft).await?;
+        Ok(before.text("subject").to_owned())
+    })
+    .await
 }
 
 /// Where the person came from, inside the house; else the task.

@@ -88,14 +88,11 @@ async fn put(
 ) -> Result<Response> {
     let account = id(&account)?;
     let given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
-    let actor = app.actor(&viewer, "page");
     let joined: Result<team::Member> = async {
         let person = given.get("person").and_then(|text| text.parse().ok());
         let person = person.ok_or_else(|| Error::field("person", "invalid-required"))?;
-        let mut tx = app.db.write().await?;
-        let member = team::put(&mut tx, &actor, account, person, given.get("duty").map(String::as_str)).await?;
-        tx.commit().await?;
-        Ok(member)
+        let duty = given.get("duty").map(String::as_str);
+        app.at_page(&viewer, async |tx, actor| team::put(tx, actor, account, person, duty).await).await
     }
     .await;
     match joined {
@@ -116,9 +113,6 @@ async fn remove(
     Path((account, person)): Path<(String, String)>,
 ) -> Result<Response> {
     let (account, person) = (id(&account)?, id(&person)?);
-    let actor = app.actor(&viewer, "page");
-    let mut tx = app.db.write().await?;
-    team::remove(&mut tx, &actor, account, person).await?;
-    tx.commit().await?;
+    app.at_page(&viewer, async |tx, actor| team::remove(tx, actor, account, person).await).await?;
     Ok(done(&asked, &format!("/accounts/{account}"), Some(Toast::success(viewer.locale.text("team-removed")))))
 }
