@@ -11,7 +11,7 @@ use super::audit::{Filter, hand_out, kinds, subject_types};
 use super::history::By;
 use super::wording::Wording;
 use crate::shell::access::Role;
-use crate::shell::api::{Answer, Api, Asking, Operation, page_of, schema_of, shape};
+use crate::shell::api::{Answer, Api, Asking, Operation, cut, page_of, schema_of, shape};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::layers::url_encode;
@@ -102,23 +102,19 @@ fn filter_of(asking: &Asking, registry: &'static Registry) -> Result<Filter> {
 /// GET /api/audit · administrators and auditors; names and values of records only for who may read these
 async fn list(State(app): State<App>, viewer: Viewer, asking: Asking) -> Result<Answer> {
     asking.only(&[&FILTERS[..], &["limit", "after"]].concat())?;
-    let limit = asking.whole("limit", 1, 200, 50)?;
-    let after = asking.text("after", 1000)?;
-    let after = after.map(|text| shape::uuid(text).ok_or(Error::field("after", "invalid-cursor"))).transpose()?;
+    let (limit, after) = asking.page_by_id()?;
     let filter = Filter { after, ..filter_of(&asking, app.registry)? };
     let mut session = app.db.read().await?;
     let mut events: Vec<Recorded> = session.all(filter.statement(&viewer.config.zone, limit + 1)).await?;
-    let more = events.len() as i64 > limit;
-    events.truncate(limit as usize);
+    let more = cut(&mut events, limit);
     let wording = Wording::load(&mut session, &viewer, app.registry, &events).await?;
     let data: Vec<Entry> = events.iter().map(|event| entry(&wording, event)).collect();
-    let next = events.last().filter(|_| more).map(|last| last.id);
+    let next = events.last().filter(|_| more).map(|last| last.id.to_string());
     let same: String = FILTERS
         .iter()
         .flat_map(|name| asking.all(name).iter().map(move |value| format!("{name}={}&", url_encode(value))))
         .collect();
-    let link = next.map(|next| format!("</api/audit?{same}limit={limit}&after={next}>; rel=\"next\""));
-    Ok(Answer { link, ..Answer::ok(json!({ "data": data, "next": next })) })
+    Ok(Answer::page(data, next, &format!("/api/audit?{same}limit={limit}&")))
 }
 
 fn entry(wording: &Wording, event: &Recorded) -> Entry {

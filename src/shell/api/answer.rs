@@ -5,13 +5,16 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use store::{Instant, Tx, sql};
 
 use super::call::Post;
+use super::records::said_again;
+use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
-use crate::shell::record::Actor;
+use crate::shell::record::{Actor, Object};
+use crate::shell::viewer::Viewer;
 
 /// A successful answer.
 #[derive(Debug, Clone)]
@@ -31,18 +34,33 @@ impl Answer {
         Answer { status: StatusCode::OK, etag: None, location: None, link: None, body: Some(body), replayed: false }
     }
 
-    pub fn created(location: String, body: Json) -> Answer {
-        Answer { status: StatusCode::CREATED, location: Some(location), ..Answer::ok(body) }
+    /// Something at a version.
+    pub fn of_version(version: i64, body: Json) -> Answer {
+        let tag = etag(version, &body);
+        Answer { etag: Some(tag), ..Answer::ok(body) }
+    }
+
+    /// The same about something that was made just now, and can be found there.
+    pub fn made_at(self, location: String) -> Answer {
+        Answer { status: StatusCode::CREATED, location: Some(location), ..self }
     }
 
     pub fn nothing() -> Answer {
         Answer { status: StatusCode::NO_CONTENT, body: None, ..Answer::ok(Json::Null) }
     }
 
-    pub fn with_etag(mut self, etag: String) -> Answer {
-        self.etag = Some(etag);
-        self
+    /// A page of a list; `next`: where the following one begins, at the address `here`.
+    pub fn page(data: impl serde::Serialize, next: Option<String>, here: &str) -> Answer {
+        let link = next.as_ref().map(|next| format!("<{here}after={next}>; rel=\"next\""));
+        Answer { link, ..Answer::ok(json!({ "data": data, "next": next })) }
     }
+}
+
+/// Of one row more than a page has: the rows of the page, and whether others follow.
+pub fn cut<T>(rows: &mut Vec<T>, limit: i64) -> bool {
+    let more = rows.len() as i64 > limit;
+    rows.truncate(limit as usize);
+    more
 }
 
 impl IntoResponse for Answer {
@@ -65,7 +83,7 @@ impl IntoResponse for Answer {
 
 /// A version and a hash of the representation: `If-Match` needs the first, `If-None-Match` the second, because labels of
 /// other records and the viewer's rights change an answer without changing the record's version.
-pub fn etag(version: i64, body: &Json) -> String {
+fn etag(version: i64, body: &Json) -> String {
     let hash = Sha256::digest(body.to_string().as_bytes());
     format!("\"{version}-{}\"", BASE64_URL_SAFE_NO_PAD.encode(&hash[..9]).replace('-', "_"))
 }
@@ -82,6 +100,46 @@ struct Kept {
 }
 
 impl Post {
+    /// Makes something as a program does; if it was made already, says again what was said then.
+    pub async fn once(
+        &self,
+        app: &App,
+        viewer: &Viewer,
+        make: impl AsyncFnOnce(&mut Tx, &Actor) -> Result<Answer>,
+    ) -> Result<Answer> {
+        app.at_api(viewer, async |tx, actor| self.once_in(tx, actor, make).await).await
+    }
+
+    /// As [`Post::once`], in the caller's transaction.
+    pub async fn once_in(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        make: impl AsyncFnOnce(&mut Tx, &Actor) -> Result<Answer>,
+    ) -> Result<Answer> {
+        if let Some(answer) = self.begin(tx, actor).await? {
+            return Ok(answer);
+        }
+        let answer = make(tx, actor).await?;
+        self.keep(tx, actor, &answer).await?;
+        Ok(answer)
+    }
+
+    /// As [`Post::once`], when the answer tells of a record: it is said again as far as the record may still be seen.
+    pub async fn once_of(
+        &self,
+        object: &'static Object,
+        app: &App,
+        viewer: &Viewer,
+        make: impl AsyncFnOnce(&mut Tx, &Actor) -> Result<Answer>,
+    ) -> Result<Answer> {
+        app.at_api(viewer, async |tx, actor| {
+            let answer = self.once_in(tx, actor, make).await?;
+            said_again(tx, viewer, object, answer).await
+        })
+        .await
+    }
+
     /// Takes the key, in the transaction of the effect: a second call with it waits for the first, then finds its answer.
     ///
     /// Errors: 422 when the key was used for another request.
@@ -112,10 +170,10 @@ impl Post {
         if kept.request_hash != self.request_hash {
             return Err(Error::Refused { status: 422, key: "error-idempotency-key" });
         }
-        Ok(Some(self.said_again(kept)))
+        Ok(Some(self.answer_of(kept)))
     }
 
-    fn said_again(&self, kept: Kept) -> Answer {
+    fn answer_of(&self, kept: Kept) -> Answer {
         let status = StatusCode::from_u16(kept.status as u16).unwrap_or(StatusCode::OK);
         let body: Option<Json> = serde_json::from_str(&kept.body).ok();
         // What is made lies below the address it was posted to, under its id.

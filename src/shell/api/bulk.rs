@@ -302,14 +302,9 @@ async fn undo(object: &'static Object, app: &App, viewer: &Viewer, body: &Body) 
     let ask: Undo = body.read()?;
     let plain = (1..=18).contains(&ask.undo.len()) && ask.undo.chars().all(|c| c.is_ascii_digit());
     let at: i64 = ask.undo.parse().ok().filter(|_| plain).ok_or(Error::malformed("undo", "invalid-text"))?;
-    let actor = app.actor(viewer, "api");
-    let mut tx = app.db.write().await?;
-    if let Some(answer) = body.post.begin(&mut tx, &actor).await? {
-        return Ok(answer);
-    }
-    let undone = bulk::undo(&mut tx, &actor, object, at).await?;
-    let answer = Answer::ok(json!({ "back": undone.back, "left": undone.left }));
-    body.post.keep(&mut tx, &actor, &answer).await?;
-    tx.commit().await?;
-    Ok(answer)
+    let undone = body.post.once(app, viewer, async |tx, actor| {
+        let undone = bulk::undo(tx, actor, object, at).await?;
+        Ok(Answer::ok(json!({ "back": undone.back, "left": undone.left })))
+    });
+    undone.await
 }

@@ -100,6 +100,14 @@ impl Asking {
         }
         Ok(Some(text))
     }
+
+    /// `limit` and `after` of a list whose pages begin behind an id.
+    pub fn page_by_id(&self) -> Result<(i64, Option<Uuid>)> {
+        let limit = self.whole("limit", 1, 200, 50)?;
+        let after = self.text("after", 1000)?;
+        let after = after.map(|text| shape::uuid(text).ok_or(Error::field("after", "invalid-cursor")));
+        Ok((limit, after.transpose()?))
+    }
 }
 
 /// `If-Match`: which version the caller saw.

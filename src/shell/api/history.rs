@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use store::event::{Change, Recorded};
 use store::{Session, Sql, Uuid, sql};
 
-use super::answer::Answer;
+use super::answer::{Answer, cut};
 use super::call::Asking;
 use super::shape;
 use crate::shell::access::Right;
@@ -59,8 +59,7 @@ pub async fn list(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid,
     let (row, _) = query::find(&mut session, viewer, app.registry, object, id).await?;
     let before: Option<Uuid> = after.as_ref().map(|place| place.event);
     let mut events: Vec<Recorded> = session.all(sql!(EVENTS, id, object.name, before, limit + 1)).await?;
-    let more = events.len() as i64 > limit;
-    events.truncate(limit as usize);
+    let more = cut(&mut events, limit);
     let named: Vec<(&'static Object, &Recorded)> = events.iter().map(|event| (object, event)).collect();
     let seen = Seen::of(&mut session, viewer, app.registry, &named).await?;
     let imports = events.iter().filter_map(import_in).filter(|_| viewer.sees(object, "import")).collect();
@@ -75,10 +74,7 @@ pub async fn list(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid,
     let data: Vec<Json> = told.collect();
     let last = events.last().filter(|_| more).map(|event| Place { event: event.id, currency });
     let next = last.map(|place| place.to_text());
-    let link = next
-        .as_ref()
-        .map(|next| format!("</api/{}/{id}/events?limit={limit}&after={next}>; rel=\"next\"", object.plural));
-    Ok(Answer { link, ..Answer::ok(json!({ "data": data, "next": next })) })
+    Ok(Answer::page(data, next, &format!("/api/{}/{id}/events?limit={limit}&", object.plural)))
 }
 
 /// The import that an event says it was told by.

@@ -19,7 +19,7 @@ pub mod shape;
 mod shares;
 mod views;
 
-pub use answer::{Answer, etag};
+pub use answer::{Answer, cut};
 pub use call::{Asking, Body, Ids, IfMatch, MayMatch, Members, Post, given};
 pub use operation::{Api, Operation, page_of, schema_of};
 pub use reference::routes;

@@ -4,12 +4,11 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value as Json, json};
 use store::{Session, Uuid};
 
-use super::answer::{Answer, etag};
+use super::answer::Answer;
 use super::call::{Asking, Body, Had, Ids, IfMatch, Post};
 use super::operation::{Api, Operation, page_of, pascal, reference};
 use super::{bulk, export, history, shape, shares, views};
@@ -315,29 +314,25 @@ pub async fn present(
     object: &'static Object,
     id: Uuid,
     version: i64,
-) -> Result<(Json, String)> {
+) -> Result<Answer> {
     let body = match query::find(session, &actor.viewer, actor.registry, object, id).await {
         Ok((row, fields)) => of_row(&actor.viewer, &row, &fields),
         Err(Error::NotFound) => json!({ "id": id, "version": version }),
         Err(error) => return Err(error),
     };
-    let tag = etag(body["version"].as_i64().unwrap_or(version), &body);
-    Ok((body, tag))
+    Ok(Answer::of_version(body["version"].as_i64().unwrap_or(version), body))
 }
 
 // ---- reading and writing one
 
-async fn get(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid, had: &Had) -> Result<Response> {
+async fn get(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid, had: &Had) -> Result<Answer> {
     let mut session = app.db.read().await?;
     let (row, fields) = query::find(&mut session, viewer, app.registry, object, id).await?;
-    let body = of_row(viewer, &row, &fields);
-    let tag = etag(row.version, &body);
-    if had.has(&tag) {
-        let mut response = StatusCode::NOT_MODIFIED.into_response();
-        response.headers_mut().extend(HeaderValue::from_str(&tag).ok().map(|tag| (header::ETAG, tag)));
-        return Ok(response);
+    let answer = Answer::of_version(row.version, of_row(viewer, &row, &fields));
+    if answer.etag.as_deref().is_some_and(|tag| had.has(tag)) {
+        return Ok(Answer { status: StatusCode::NOT_MODIFIED, body: None, ..answer });
     }
-    Ok(Answer::ok(body).with_etag(tag).into_response())
+    Ok(answer)
 }
 
 /// Checks the shape of a body and turns its members into the texts that the record engine reads.
@@ -377,33 +372,27 @@ pub fn inputs_of(
 async fn create(object: &'static Object, app: &App, viewer: &Viewer, body: &Body) -> Result<Answer> {
     let inputs = inputs_of(object, body.members()?, true)?;
     let draft = command::read_inputs(object, viewer, &inputs, None, Source::Strict)?;
-    let actor = app.actor(viewer, "api");
-    let mut tx = app.db.write().await?;
-    if let Some(answer) = body.post.begin(&mut tx, &actor).await? {
-        return said_again(&mut tx, &actor, object, answer).await;
-    }
-    let id = command::create(&mut tx, &actor, object, draft).await?;
-    let (record, tag) = present(&mut tx, &actor, object, id, 1).await?;
-    let answer = Answer::created(format!("/api/{}/{id}", object.plural), record).with_etag(tag);
-    body.post.keep(&mut tx, &actor, &answer).await?;
-    tx.commit().await?;
-    Ok(answer)
+    let made = body.post.once_of(object, app, viewer, async |tx, actor| {
+        let id = command::create(tx, actor, object, draft).await?;
+        Ok(present(tx, actor, object, id, 1).await?.made_at(format!("/api/{}/{id}", object.plural)))
+    });
+    made.await
 }
 
-/// A kept answer about a record is given only to somebody who may still see it, and only what they may still see.
+/// A kept answer about a record is given only to somebody who may still see it, and only what they may still see. Asked in the
+/// transaction that found the answer: of calls that come together the first one's record is not stored yet.
 pub async fn said_again(
     session: &mut Session,
-    actor: &Actor,
+    viewer: &Viewer,
     object: &'static Object,
     mut answer: Answer,
 ) -> Result<Answer> {
-    let Some(Json::Object(members)) = &mut answer.body else { return Ok(answer) };
+    let Some(Json::Object(members)) = answer.body.as_mut().filter(|_| answer.replayed) else { return Ok(answer) };
     let id = members.get("id").and_then(Json::as_str).and_then(shape::uuid);
     let visible = match id {
-        Some(id) => query::allowed(session, &actor.viewer, object, id, Right::Read).await?,
+        Some(id) => query::allowed(session, viewer, object, id, Right::Read).await?,
         None => false,
     };
-    let viewer = &actor.viewer;
     members.retain(|key, _| {
         let key_of_field = key.strip_suffix("_label").filter(|_| object.field(key).is_none()).unwrap_or(key);
         key == "id" || key == "version" || (visible && viewer.sees(object, key_of_field))
@@ -420,15 +409,14 @@ async fn update(
     body: &Body,
 ) -> Result<Answer> {
     let inputs = inputs_of(object, body.members()?, false)?;
-    let actor = app.actor(viewer, "api");
-    let mut tx = app.db.write().await?;
-    let before = command::load_for_write(&mut tx, &actor, object, id).await?;
-    let version = seen.within(before.version)?;
-    let draft: Draft = command::read_inputs(object, viewer, &inputs, Some(&before), Source::Strict)?;
-    let version = command::update_loaded(&mut tx, &actor, object, &before, version, draft).await?;
-    let (record, tag) = present(&mut tx, &actor, object, id, version).await?;
-    tx.commit().await?;
-    Ok(Answer::ok(record).with_etag(tag))
+    let changed = app.at_api(viewer, async |tx, actor| {
+        let before = command::load_for_write(tx, actor, object, id).await?;
+        let version = seen.within(before.version)?;
+        let draft: Draft = command::read_inputs(object, viewer, &inputs, Some(&before), Source::Strict)?;
+        let version = command::update_loaded(tx, actor, object, &before, version, draft).await?;
+        present(tx, actor, object, id, version).await
+    });
+    changed.await
 }
 
 async fn delete(
@@ -438,25 +426,19 @@ async fn delete(
     id: Uuid,
     IfMatch(seen): IfMatch,
 ) -> Result<Answer> {
-    let actor = app.actor(viewer, "api");
-    let mut tx = app.db.write().await?;
-    let before = command::load_for_write(&mut tx, &actor, object, id).await?;
-    seen.exactly(before.version)?;
-    command::set_deleted(&mut tx, &actor, object, id, true).await?;
-    tx.commit().await?;
-    Ok(Answer::nothing())
+    let deleted = app.at_api(viewer, async |tx, actor| {
+        let before = command::load_for_write(tx, actor, object, id).await?;
+        seen.exactly(before.version)?;
+        command::set_deleted(tx, actor, object, id, true).await?;
+        Ok(Answer::nothing())
+    });
+    deleted.await
 }
 
 async fn restore(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid, post: &Post) -> Result<Answer> {
-    let actor = app.actor(viewer, "api");
-    let mut tx = app.db.write().await?;
-    if let Some(answer) = post.begin(&mut tx, &actor).await? {
-        return said_again(&mut tx, &actor, object, answer).await;
-    }
-    command::set_deleted(&mut tx, &actor, object, id, false).await?;
-    let (record, tag) = present(&mut tx, &actor, object, id, 0).await?;
-    let answer = Answer::ok(record).with_etag(tag);
-    post.keep(&mut tx, &actor, &answer).await?;
-    tx.commit().await?;
-    Ok(answer)
+    let restored = post.once_of(object, app, viewer, async |tx, actor| {
+        command::set_deleted(tx, actor, object, id, false).await?;
+        present(tx, actor, object, id, 0).await
+    });
+    restored.await
 }

@@ -84,17 +84,12 @@ async fn list(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid) -> 
 }
 
 async fn put(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid, person: Uuid, ask: Ask) -> Result<Answer> {
-    let actor = app.actor(viewer, "api");
-    let mut tx = app.db.write().await?;
-    let share = share::put(&mut tx, &actor, object, id, person, ask.may_write).await?;
-    tx.commit().await?;
+    let put = app.at_api(viewer, async |tx, actor| share::put(tx, actor, object, id, person, ask.may_write).await);
+    let share = put.await?;
     Ok(Answer::ok(json!(shown(share))))
 }
 
 async fn delete(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid, person: Uuid) -> Result<Answer> {
-    let actor = app.actor(viewer, "api");
-    let mut tx = app.db.write().await?;
-    share::remove(&mut tx, &actor, object, id, person).await?;
-    tx.commit().await?;
+    app.at_api(viewer, async |tx, actor| share::remove(tx, actor, object, id, person).await).await?;
     Ok(Answer::nothing())
 }

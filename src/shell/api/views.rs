@@ -5,10 +5,10 @@ use axum::extract::State;
 use axum::http::Method;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use store::{Session, Uuid};
+use store::{Session, Tx, Uuid};
 
-use super::answer::{Answer, etag};
-use super::call::{Body, Ids, IfMatch, given};
+use super::answer::Answer;
+use super::call::{Body, Ids, IfMatch, Seen, given};
 use super::operation::{Api, Operation, pascal};
 use super::records::{FILTERS, filter_pattern, filters_of, sort_of, sorts};
 use super::shape;
@@ -248,15 +248,30 @@ fn shown(viewer: &Viewer, object: &'static Object, view: &SavedView) -> Json {
     })
 }
 
-/// The view as the caller sees it now, with its tag.
-async fn present(session: &mut Session, viewer: &Viewer, object: &'static Object, id: Uuid) -> Result<(Json, String)> {
+/// A view that the caller sees, of this kind of record.
+async fn find(session: &mut Session, viewer: &Viewer, object: &'static Object, id: Uuid) -> Result<SavedView> {
     let (of, view) = views::find(session, viewer, id).await?;
-    if of.name != object.name {
-        return Err(Error::NotFound);
-    }
-    let body = shown(viewer, object, &view);
-    let tag = etag(view.version, &body);
-    Ok((body, tag))
+    if of.name == object.name { Ok(view) } else { Err(Error::NotFound) }
+}
+
+/// The view as the caller sees it now.
+async fn present(session: &mut Session, viewer: &Viewer, object: &'static Object, id: Uuid) -> Result<Answer> {
+    let view = find(session, viewer, object, id).await?;
+    Ok(Answer::of_version(view.version, shown(viewer, object, &view)))
+}
+
+/// A view that the caller may change, at the version that they saw.
+async fn find_to_change(
+    tx: &mut Tx,
+    viewer: &Viewer,
+    object: &'static Object,
+    id: Uuid,
+    seen: Seen,
+) -> Result<SavedView> {
+    find(tx, viewer, object, id).await?;
+    let (_, view) = views::find_to_change(tx, viewer, id, None).await?;
+    seen.exactly(view.version)?;
+    Ok(view)
 }
 
 /// GET /api/{plural}/views · who reads this kind of record
@@ -269,9 +284,7 @@ async fn list(object: &'static Object, app: &App, viewer: &Viewer) -> Result<Ans
 
 /// GET /api/{plural}/views/{id} · who sees the view
 async fn get(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid) -> Result<Answer> {
-    let mut session = app.db.read().await?;
-    let (body, tag) = present(&mut session, viewer, object, id).await?;
-    Ok(Answer::ok(body).with_etag(tag))
+    present(&mut app.db.read().await?, viewer, object, id).await
 }
 
 /// POST /api/{plural}/views · who reads this kind of record
@@ -288,17 +301,11 @@ async fn create(object: &'static Object, app: &App, viewer: &Viewer, body: &Body
         is_default: false,
     };
     let wish = given.onto(viewer, object, empty)?;
-    let actor = app.actor(viewer, "api");
-    let mut tx = app.db.write().await?;
-    if let Some(answer) = body.post.begin(&mut tx, &actor).await? {
-        return Ok(answer);
-    }
-    let id = views::create(&mut tx, &actor, object, &wish).await?;
-    let (view, tag) = present(&mut tx, viewer, object, id).await?;
-    let answer = Answer::created(format!("/api/{}/views/{id}", object.plural), view).with_etag(tag);
-    body.post.keep(&mut tx, &actor, &answer).await?;
-    tx.commit().await?;
-    Ok(answer)
+    let made = body.post.once(app, viewer, async |tx, actor| {
+        let id = views::create(tx, actor, object, &wish).await?;
+        Ok(present(tx, viewer, object, id).await?.made_at(format!("/api/{}/views/{id}", object.plural)))
+    });
+    made.await
 }
 
 /// PATCH /api/{plural}/views/{id} · who may change the view
@@ -311,16 +318,13 @@ async fn update(
     body: &Body,
 ) -> Result<Answer> {
     let given: Given = body.read()?;
-    let actor = app.actor(viewer, "api");
-    let mut tx = app.db.write().await?;
-    present(&mut tx, viewer, object, id).await?;
-    let (_, view) = views::find_to_change(&mut tx, viewer, id, None).await?;
-    seen.exactly(view.version)?;
-    let wish = given.onto(viewer, object, Wish::of(&view))?;
-    views::change(&mut tx, &actor, object, &view, &wish).await?;
-    let (body, tag) = present(&mut tx, viewer, object, id).await?;
-    tx.commit().await?;
-    Ok(Answer::ok(body).with_etag(tag))
+    let changed = app.at_api(viewer, async |tx, actor| {
+        let view = find_to_change(tx, viewer, object, id, seen).await?;
+        let wish = given.onto(viewer, object, Wish::of(&view))?;
+        views::change(tx, actor, object, &view, &wish).await?;
+        present(tx, viewer, object, id).await
+    });
+    changed.await
 }
 
 /// DELETE /api/{plural}/views/{id} · who may change the view
@@ -331,12 +335,10 @@ async fn delete(
     id: Uuid,
     IfMatch(seen): IfMatch,
 ) -> Result<Answer> {
-    let actor = app.actor(viewer, "api");
-    let mut tx = app.db.write().await?;
-    present(&mut tx, viewer, object, id).await?;
-    let (_, view) = views::find_to_change(&mut tx, viewer, id, None).await?;
-    seen.exactly(view.version)?;
-    views::remove(&mut tx, &actor, object, &view).await?;
-    tx.commit().await?;
-    Ok(Answer::nothing())
+    let deleted = app.at_api(viewer, async |tx, actor| {
+        let view = find_to_change(tx, viewer, object, id, seen).await?;
+        views::remove(tx, actor, object, &view).await?;
+        Ok(Answer::nothing())
+    });
+    deleted.await
 }

@@ -15,7 +15,7 @@ use super::model::Mapping;
 use super::result_page::{errors_of, is_busy, job_errors};
 use super::sql::{self, Import, SavedMapping, Stored, Work};
 use crate::shell::api::{
-    Answer, Api, Asking, Body, Ids, IfMatch, Members, Operation, Post, etag, page_of, schema_of, shape,
+    Answer, Api, Asking, Body, Ids, IfMatch, Members, Operation, Post, cut, page_of, schema_of, shape,
 };
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
@@ -236,12 +236,11 @@ async fn answer(session: &mut Session, viewer: &Viewer, id: Uuid, status: Status
         problems: failed.map(|job| problems(viewer.locale, &job_errors(job))).unwrap_or_default(),
         import: shown(&import),
     });
-    let tag = etag(import.version, &body);
-    let answer = match status {
-        StatusCode::CREATED => Answer::created(format!("/api/imports/{id}"), body),
-        _ => Answer { status, ..Answer::ok(body) },
-    };
-    Ok(answer.with_etag(tag))
+    let answer = Answer::of_version(import.version, body);
+    Ok(match status {
+        StatusCode::CREATED => answer.made_at(format!("/api/imports/{id}")),
+        _ => Answer { status, ..answer },
+    })
 }
 
 fn problems(locale: Locale, errors: &[FieldError]) -> Vec<Problem> {
@@ -256,16 +255,12 @@ fn problems(locale: Locale, errors: &[FieldError]) -> Vec<Problem> {
 /// GET /api/imports · who may make records; their own
 async fn list(State(app): State<App>, viewer: Viewer, asking: Asking) -> Result<Answer> {
     asking.only(&["limit", "after"])?;
-    let limit = asking.whole("limit", 1, 200, 50)?;
-    let after = asking.text("after", 1000)?;
-    let after = after.map(|text| shape::uuid(text).ok_or(Error::field("after", "invalid-cursor"))).transpose()?;
+    let (limit, after) = asking.page_by_id()?;
     let mut imports = sql::of_viewer(&mut app.db.read().await?, &viewer, after, limit + 1).await?;
-    let more = imports.len() as i64 > limit;
-    imports.truncate(limit as usize);
-    let next = imports.last().filter(|_| more).map(|last| last.id);
-    let link = next.map(|next| format!("</api/imports?limit={limit}&after={next}>; rel=\"next\""));
+    let more = cut(&mut imports, limit);
+    let next = imports.last().filter(|_| more).map(|last| last.id.to_string());
     let data: Vec<Shown> = imports.iter().map(shown).collect();
-    Ok(Answer { link, ..Answer::ok(json!({ "data": data, "next": next })) })
+    Ok(Answer::page(data, next, &format!("/api/imports?limit={limit}&")))
 }
 
 /// GET /api/imports/{id} · whose it is
@@ -316,20 +311,15 @@ async fn take_in(app: &App, viewer: &Viewer, arrived: Arrived, (headers, uri): (
     let asked = asked.map_err(|error| Error::Internal(error.to_string()))?;
     let post = Post::of_upload(headers, uri, &asked, sha256)?;
     let wanted = read_form(app, viewer, arrived).await?;
-    let actor = app.actor(viewer, "api");
-    let mut tx = app.db.write().await?;
-    if let Some(answer) = post.begin(&mut tx, &actor).await? {
-        return Ok(answer);
-    }
     let Wanted { object, file, mapping, rows, dry_run } = wanted;
-    let id = sql::insert(&mut tx, app, viewer.person, object, &file, &mapping, rows).await?;
-    if dry_run {
-        command::queue(&mut tx, app, viewer, id, Work::Check).await?;
-    }
-    let answer = answer(&mut tx, viewer, id, StatusCode::CREATED).await?;
-    post.keep(&mut tx, &actor, &answer).await?;
-    tx.commit().await?;
-    Ok(answer)
+    let taken_in = post.once(app, viewer, async |tx, _| {
+        let id = sql::insert(tx, app, viewer.person, object, &file, &mapping, rows).await?;
+        if dry_run {
+            command::queue(tx, app, viewer, id, Work::Check).await?;
+        }
+        answer(tx, viewer, id, StatusCode::CREATED).await
+    });
+    taken_in.await
 }
 
 async fn read_form(app: &App, viewer: &Viewer, arrived: Arrived) -> Result<Wanted> {
@@ -427,13 +417,13 @@ async fn map(
     let import = sql::find(&mut app.db.read().await?, &viewer, id).await?;
     let object = app.registry.get(&import.object).ok_or(Error::NotFound)?;
     let (mapping, rows) = read_with(&app, object, import.file_id, Given::Said(mapping)).await?;
-    let mut tx = app.db.write().await?;
-    let import = sql::find(&mut tx, &viewer, id).await?;
-    seen.exactly(import.version)?;
-    sql::save_mapping_of(&mut tx, &import, &mapping, rows).await?;
-    let answer = answer(&mut tx, &viewer, id, StatusCode::OK).await?;
-    tx.commit().await?;
-    Ok(answer)
+    let mapped = app.at_api(&viewer, async |tx, _| {
+        let import = sql::find(tx, &viewer, id).await?;
+        seen.exactly(import.version)?;
+        sql::save_mapping_of(tx, &import, &mapping, rows).await?;
+        answer(tx, &viewer, id, StatusCode::OK).await
+    });
+    mapped.await
 }
 
 /// DELETE /api/imports/{id} · whose it is: one that never ran is forgotten with its file
@@ -474,15 +464,11 @@ async fn once(
     post: &Post,
     set_going: impl AsyncFnOnce(&mut Tx) -> Result<Import>,
 ) -> Result<Answer> {
-    let actor = app.actor(viewer, "api");
-    let mut tx = app.db.write().await?;
-    if let Some(answer) = post.begin(&mut tx, &actor).await? {
-        return Ok(answer);
-    }
-    set_going(&mut tx).await?;
-    let answer = answer(&mut tx, viewer, id, StatusCode::ACCEPTED).await?;
-    post.keep(&mut tx, &actor, &answer).await?;
-    tx.commit().await?;
+    let answer = post.once(app, viewer, async |tx, _| {
+        set_going(tx).await?;
+        answer(tx, viewer, id, StatusCode::ACCEPTED).await
+    });
+    let answer = answer.await?;
     app.jobs.notify_one();
     Ok(answer)
 }
@@ -523,17 +509,12 @@ async fn keep_mapping(State(app): State<App>, viewer: Viewer, body: Body) -> Res
     // Without a file at hand it must fit one that has just these columns.
     let columns: Vec<String> = mapping.columns.keys().cloned().collect();
     mapping.plan(app.registry, &columns)?;
-    let actor = app.actor(&viewer, "api");
-    let mut tx = app.db.write().await?;
-    if let Some(answer) = body.post.begin(&mut tx, &actor).await? {
-        return Ok(answer);
-    }
-    let id = sql::save_mapping(&mut tx, &app, &viewer, &name, &mapping).await?;
-    let made = find_mapping(&mut tx, &viewer, id).await?;
-    let answer = Answer::created(format!("/api/import-mappings/{id}"), json!(made));
-    body.post.keep(&mut tx, &actor, &answer).await?;
-    tx.commit().await?;
-    Ok(answer)
+    let kept = body.post.once(&app, &viewer, async |tx, _| {
+        let id = sql::save_mapping(tx, &app, &viewer, &name, &mapping).await?;
+        let made = find_mapping(tx, &viewer, id).await?;
+        Ok(Answer::ok(json!(made)).made_at(format!("/api/import-mappings/{id}")))
+    });
+    kept.await
 }
 
 /// DELETE /api/import-mappings/{id} · whose it is

@@ -99,8 +99,7 @@ fn people(app: &App) -> Result<&'static Object> {
 /// The person as they now are.
 async fn shown(tx: &mut Tx, app: &App, viewer: &Viewer, person: Uuid) -> Result<Answer> {
     let version = command::standing(tx, person).await?.version;
-    let (body, tag) = present(tx, &app.actor(viewer, "api"), people(app)?, person, version).await?;
-    Ok(Answer::ok(body).with_etag(tag))
+    present(tx, &app.actor(viewer, "api"), people(app)?, person, version).await
 }
 
 /// PUT /api/people/{id}/roles · administrators
@@ -188,7 +187,7 @@ async fn once(
     let actor = app.actor(viewer, "api");
     let mut tx = app.db.write().await?;
     if let Some(answer) = post.begin(&mut tx, &actor).await? {
-        return said_again(&mut tx, &actor, people(app)?, answer).await;
+        return said_again(&mut tx, viewer, people(app)?, answer).await;
     }
     make(&mut tx).await?;
     let answer = shown(&mut tx, app, viewer, person).await?;

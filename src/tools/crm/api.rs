@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use axum::extract::State;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
@@ -17,8 +17,8 @@ use super::objects::{LEAD, OPPORTUNITY};
 use super::stage::{Move, move_to};
 use crate::shell::access::{Level, Right};
 use crate::shell::api::operation::reference;
-use crate::shell::api::records::{inputs_of, present, said_again};
-use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, MayMatch, Operation, Post, etag, given, schema_of, shape};
+use crate::shell::api::records::{inputs_of, present};
+use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, MayMatch, Operation, Post, given, schema_of, shape};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
@@ -240,18 +240,12 @@ async fn change(
     post: &Post,
     make: impl AsyncFnOnce(&mut Tx, &Actor, &Loaded) -> Result<i64>,
 ) -> Result<Answer> {
-    let actor = app.actor(viewer, "api");
-    let mut tx = app.db.write().await?;
-    if let Some(answer) = post.begin(&mut tx, &actor).await? {
-        return said_again(&mut tx, &actor, object, answer).await;
-    }
-    let record = command::load_for_write(&mut tx, &actor, object, id).await?;
-    let version = make(&mut tx, &actor, &record).await?;
-    let (record, tag) = present(&mut tx, &actor, object, id, version).await?;
-    let answer = Answer::ok(record).with_etag(tag);
-    post.keep(&mut tx, &actor, &answer).await?;
-    tx.commit().await?;
-    Ok(answer)
+    let changed = post.once_of(object, app, viewer, async |tx, actor| {
+        let record = command::load_for_write(tx, actor, object, id).await?;
+        let version = make(tx, actor, &record).await?;
+        present(tx, actor, object, id, version).await
+    });
+    changed.await
 }
 
 /// The stage and its pipeline, the reason, the notes by criterion, and the fields of the deal.
@@ -340,13 +334,12 @@ async fn give_evidence(
     body: Body,
 ) -> Result<Answer> {
     let note: Note = body.read()?;
-    let actor = app.actor(&viewer, "api");
-    let mut tx = app.db.write().await?;
     let note = evidence::Note { criterion, text: &note.note, ..evidence::Note::default() };
-    evidence::put(&mut tx, &actor, &OPPORTUNITY, id, note).await?;
-    let answer = shown_evidence(&mut tx, &app, &viewer, id).await?;
-    tx.commit().await?;
-    Ok(answer)
+    let given = app.at_api(&viewer, async |tx, actor| {
+        evidence::put(tx, actor, &OPPORTUNITY, id, note).await?;
+        shown_evidence(tx, &app, &viewer, id).await
+    });
+    given.await
 }
 
 /// Every criterion of the deal's pipeline. Whether a hidden field is filled is not told.
@@ -473,9 +466,7 @@ async fn line(session: &mut Session, app: &App, viewer: &Viewer, deal: Uuid, ite
 }
 
 fn tagged(line: Line) -> Answer {
-    let (version, body) = (line.version, json!(line));
-    let tag = etag(version, &body);
-    Answer::ok(body).with_etag(tag)
+    Answer::of_version(line.version, json!(line))
 }
 
 /// POST /api/opportunities/{id}/items · who may change the deal
@@ -503,7 +494,7 @@ async fn add_item(
     let all = lines(&mut tx, &app, &viewer, id).await?;
     let line = all.into_iter().find(|line| !before.contains(&line.id)).ok_or(Error::NotFound)?;
     let path = format!("/api/opportunities/{id}/items/{}", line.id);
-    let answer = Answer { status: StatusCode::CREATED, location: Some(path), ..tagged(line) };
+    let answer = tagged(line).made_at(path);
     body.post.keep(&mut tx, &actor, &answer).await?;
     tx.commit().await?;
     Ok(answer)
@@ -518,24 +509,23 @@ async fn update_item(
     body: Body,
 ) -> Result<Answer> {
     let wish: LinePatch = body.read()?;
-    let actor = app.actor(&viewer, "api");
-    let mut tx = app.db.write().await?;
-    let deal = command::load_for_write(&mut tx, &actor, &OPPORTUNITY, id).await?;
-    let stands = items::find(&mut tx, id, item).await?;
-    seen.exactly(stands.version)?;
-    let ask = Ask {
-        product: stands.product_id,
-        quantity: wish.quantity.as_deref().map_or(Ok(stands.quantity), read_quantity)?,
-        unit_price: match &wish.unit_price {
-            Some(text) => Some(read_price(text, deal.text("currency"))?),
-            None => Some(stands.unit_price),
-        },
-        discount: wish.discount.as_deref().map_or(Ok(stands.discount), read_discount)?,
-    };
-    items::change(&mut tx, &actor, &OPPORTUNITY, id, &stands, ask).await?;
-    let answer = tagged(line(&mut tx, &app, &viewer, id, item).await?);
-    tx.commit().await?;
-    Ok(answer)
+    let changed = app.at_api(&viewer, async |tx, actor| {
+        let deal = command::load_for_write(tx, actor, &OPPORTUNITY, id).await?;
+        let stands = items::find(tx, id, item).await?;
+        seen.exactly(stands.version)?;
+        let ask = Ask {
+            product: stands.product_id,
+            quantity: wish.quantity.as_deref().map_or(Ok(stands.quantity), read_quantity)?,
+            unit_price: match &wish.unit_price {
+                Some(text) => Some(read_price(text, deal.text("currency"))?),
+                None => Some(stands.unit_price),
+            },
+            discount: wish.discount.as_deref().map_or(Ok(stands.discount), read_discount)?,
+        };
+        items::change(tx, actor, &OPPORTUNITY, id, &stands, ask).await?;
+        Ok(tagged(line(tx, &app, &viewer, id, item).await?))
+    });
+    changed.await
 }
 
 fn read_line(new: &NewLine, currency: &str) -> Result<Ask> {
@@ -582,13 +572,12 @@ async fn remove_item(
     Ids([id, item]): Ids<2>,
     MayMatch(seen): MayMatch,
 ) -> Result<Answer> {
-    let actor = app.actor(&viewer, "api");
-    let mut tx = app.db.write().await?;
-    let deal = command::load_for_write(&mut tx, &actor, &OPPORTUNITY, id).await?;
-    let version = seen.within(deal.version)?;
-    items::remove(&mut tx, &actor, &OPPORTUNITY, id, version, item).await?;
-    tx.commit().await?;
-    Ok(Answer::nothing())
+    let removed = app.at_api(&viewer, async |tx, actor| {
+        let deal = command::load_for_write(tx, actor, &OPPORTUNITY, id).await?;
+        items::remove(tx, actor, &OPPORTUNITY, id, seen.within(deal.version)?, item).await?;
+        Ok(Answer::nothing())
+    });
+    removed.await
 }
 
 // ---- converting a lead

@@ -88,18 +88,12 @@ async fn put(State(app): State<App>, viewer: Viewer, Ids([deal, contact]): Ids<2
     if role.is_some_and(|role| !BUYING_ROLES.contains(&role)) {
         return Err(Error::malformed("buying_role", "invalid-json-type"));
     }
-    let actor = app.actor(&viewer, "api");
-    let mut tx = app.db.write().await?;
-    let tied = committee::put(&mut tx, &actor, deal, contact, role).await?;
-    tx.commit().await?;
+    let tied = app.at_api(&viewer, async |tx, actor| committee::put(tx, actor, deal, contact, role).await).await?;
     Ok(Answer::ok(json!(shown(tied))))
 }
 
 /// DELETE /api/opportunities/{id}/committee/{contact} · who may change the deal and sees the contact
 async fn delete(State(app): State<App>, viewer: Viewer, Ids([deal, contact]): Ids<2>) -> Result<Answer> {
-    let actor = app.actor(&viewer, "api");
-    let mut tx = app.db.write().await?;
-    committee::remove(&mut tx, &actor, deal, contact).await?;
-    tx.commit().await?;
+    app.at_api(&viewer, async |tx, actor| committee::remove(tx, actor, deal, contact).await).await?;
     Ok(Answer::nothing())
 }

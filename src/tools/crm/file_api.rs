@@ -137,24 +137,15 @@ async fn keep(
     file: &Received,
 ) -> Result<Answer> {
     let post = Post::of_upload(headers, uri, &file.name, &file.sha256)?;
-    let actor = app.actor(viewer, "api");
-    let mut tx = app.db.write().await?;
-    if let Some(answer) = post.begin(&mut tx, &actor).await? {
-        return Ok(answer);
-    }
-    let attachment = files::attach(&mut tx, &actor, object, id, file).await?;
-    let found = files::find(&mut tx, object, id, attachment).await?;
-    let location = format!("/api/{}/{id}/files/{attachment}", object.plural);
-    let answer = Answer::created(location, json!(shown(found)));
-    post.keep(&mut tx, &actor, &answer).await?;
-    tx.commit().await?;
-    Ok(answer)
+    let kept = post.once(app, viewer, async |tx, actor| {
+        let attachment = files::attach(tx, actor, object, id, file).await?;
+        let found = files::find(tx, object, id, attachment).await?;
+        Ok(Answer::ok(json!(shown(found))).made_at(format!("/api/{}/{id}/files/{attachment}", object.plural)))
+    });
+    kept.await
 }
 
 async fn remove(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid, file: Uuid) -> Result<Answer> {
-    let actor = app.actor(viewer, "api");
-    let mut tx = app.db.write().await?;
-    files::detach(&mut tx, &actor, object, id, file, false).await?;
-    tx.commit().await?;
+    app.at_api(viewer, async |tx, actor| files::detach(tx, actor, object, id, file, false).await).await?;
     Ok(Answer::nothing())
 }

@@ -72,18 +72,13 @@ async fn list(State(app): State<App>, viewer: Viewer, Ids([account]): Ids<1>) ->
 /// PUT /api/accounts/{id}/team/{person} · who may share the account
 async fn put(State(app): State<App>, viewer: Viewer, Ids([account, person]): Ids<2>, body: Body) -> Result<Answer> {
     let joining: Joining = body.read()?;
-    let actor = app.actor(&viewer, "api");
-    let mut tx = app.db.write().await?;
-    let member = team::put(&mut tx, &actor, account, person, joining.duty.as_deref()).await?;
-    tx.commit().await?;
+    let duty = joining.duty.as_deref();
+    let member = app.at_api(&viewer, async |tx, actor| team::put(tx, actor, account, person, duty).await).await?;
     Ok(Answer::ok(json!(shown(member))))
 }
 
 /// DELETE /api/accounts/{id}/team/{person} · who may share the account
 async fn delete(State(app): State<App>, viewer: Viewer, Ids([account, person]): Ids<2>) -> Result<Answer> {
-    let actor = app.actor(&viewer, "api");
-    let mut tx = app.db.write().await?;
-    team::remove(&mut tx, &actor, account, person).await?;
-    tx.commit().await?;
+    app.at_api(&viewer, async |tx, actor| team::remove(tx, actor, account, person).await).await?;
     Ok(Answer::nothing())
 }

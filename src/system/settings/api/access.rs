@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use store::Session;
 
-use super::{answer, form_of, made, placed, seen_of_house};
+use super::{form_of, made, placed, seen_of_house};
 use crate::shell::access::{Level, Role};
 use crate::shell::api::operation::pascal;
 use crate::shell::api::{Answer, Api, Body, IfMatch, Members, Operation, schema_of};
@@ -126,7 +126,7 @@ async fn told(session: &mut Session, object: &'static Object) -> Result<Answer> 
         roles: standing.rules.iter().map(|(role, access)| (role.key(), rule(access))).collect(),
         hidden,
     });
-    Ok(answer(version, body))
+    Ok(Answer::of_version(version, body))
 }
 
 /// PATCH /api/settings/access/{plural} · administrators: roles that are named, hidden fields all at once

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Day, Session};
 
-use super::{answer, change, form_of, get, made, put_over, seen_of_house};
+use super::{change, form_of, get, made, put_over, seen_of_house};
 use crate::shell::api::shape::Lexis;
 use crate::shell::api::{Answer, Api, Asking, Body, IfMatch, Operation, schema_of};
 use crate::shell::app::App;
@@ -140,7 +140,7 @@ fn shown(row: OrganizationRow) -> Answer {
         fiscal_start_month: row.fiscal_start_month,
         fiscal_calendar: row.fiscal_calendar,
     });
-    answer(version, body)
+    Answer::of_version(version, body)
 }
 
 /// GET /api/settings/organization · administrators
@@ -180,7 +180,7 @@ async fn told(session: &mut Session, config: &Config, today: Day) -> Result<Answ
         rate,
     });
     let body = json!(Rates { version, base_currency: config.base_currency.clone(), data: data.collect() });
-    Ok(answer(version, body))
+    Ok(Answer::of_version(version, body))
 }
 
 /// GET /api/settings/rates · administrators
@@ -191,7 +191,7 @@ async fn list_rates(State(app): State<App>, viewer: Viewer) -> Result<Answer> {
 
 async fn revalued(session: &mut Session, deals: i64) -> Result<Answer> {
     let version = version(session).await?;
-    Ok(answer(version, json!(Revalued { version, revalued: deals })))
+    Ok(Answer::of_version(version, json!(Revalued { version, revalued: deals })))
 }
 
 /// PUT /api/settings/rates · administrators: a rate for that day is added, or replaced

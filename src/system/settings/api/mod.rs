@@ -12,7 +12,7 @@ use store::{Session, Tx, Uuid, sql};
 
 use super::{ADMIN, Author, in_one_write, version};
 use crate::shell::api::call::Seen;
-use crate::shell::api::{Answer, Api, Body, Operation, Post, etag};
+use crate::shell::api::{Answer, Api, Body, Operation, Post};
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
 use crate::shell::record::Registry;
@@ -69,11 +69,6 @@ async fn once(
         Ok(answer)
     })
     .await
-}
-
-fn answer(version: i64, body: Json) -> Answer {
-    let tag = etag(version, &body);
-    Answer::ok(body).with_etag(tag)
 }
 
 /// The version of a row that a change goes by.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Session, Uuid};
 
-use super::{answer, change, form_of, get, made, once, placed, post, put_over, seen_of, text_of};
+use super::{change, form_of, get, made, once, placed, post, put_over, seen_of, text_of};
 use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, Members, Operation, schema_of};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
@@ -199,18 +199,14 @@ async fn shown(session: &mut Session, row: PipelineRow) -> Result<Pipeline> {
 async fn pipeline_answer(session: &mut Session, id: Uuid) -> Result<Answer> {
     let row = pipeline(session, id).await?;
     let version = row.version;
-    Ok(answer(version, json!(shown(session, row).await?)))
+    Ok(Answer::of_version(version, json!(shown(session, row).await?)))
 }
 
 async fn stage_answer(session: &mut Session, id: Uuid) -> Result<Answer> {
     let row = stage(session, id).await?;
     let criteria = criteria_of(session, id).await?;
     let version = row.version;
-    Ok(answer(version, json!(shown_stage(row, criteria))))
-}
-
-fn created(at: String, answer: Answer) -> Answer {
-    Answer { etag: answer.etag, ..Answer::created(at, answer.body.unwrap_or_default()) }
+    Ok(Answer::of_version(version, json!(shown_stage(row, criteria))))
 }
 
 // ---- pipelines
@@ -237,7 +233,7 @@ async fn create(State(app): State<App>, viewer: Viewer, body: Body) -> Result<An
         let mut form = Sent::default();
         put_over(&mut form, &body)?;
         let id = store_pipeline(tx, author, &form).await?;
-        Ok(created(format!("/api/settings/pipelines/{id}"), pipeline_answer(tx, id).await?))
+        Ok(pipeline_answer(tx, id).await?.made_at(format!("/api/settings/pipelines/{id}")))
     })
     .await
 }
@@ -297,7 +293,7 @@ async fn create_stage(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>,
         let mut form = form_of([("version", present.to_string())]);
         put_over(&mut form, &body)?;
         let stage = store_new_stage(tx, author, id, &form).await?;
-        Ok(created(format!("/api/settings/stages/{stage}"), stage_answer(tx, stage).await?))
+        Ok(stage_answer(tx, stage).await?.made_at(format!("/api/settings/stages/{stage}")))
     })
     .await
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Day, Session, Uuid};
 
-use super::{answer, change, form_of, get, made, once, placed, post, put_over, seen_of, text_of};
+use super::{change, form_of, get, made, once, placed, post, put_over, seen_of, text_of};
 use crate::shell::api::shape::{self, Lexis};
 use crate::shell::api::{Answer, Api, Asking, Body, Ids, IfMatch, Operation, page_of, schema_of};
 use crate::shell::app::App;
@@ -134,7 +134,7 @@ fn shown(row: ListRow) -> PriceList {
 
 async fn list_answer(session: &mut Session, id: Uuid) -> Result<Answer> {
     let row = price_list(session, id).await?;
-    Ok(answer(row.version, json!(shown(row))))
+    Ok(Answer::of_version(row.version, json!(shown(row))))
 }
 
 /// GET /api/settings/price-lists · administrators
@@ -159,9 +159,7 @@ async fn prices(State(app): State<App>, Ids([id]): Ids<1>, asking: Asking) -> Re
     let mut rows = priced(&mut session, id, after, limit + 1).await?;
     let more = rows.len() as i64 > limit;
     rows.truncate(limit as usize);
-    let next = rows.last().filter(|_| more).map(|last| last.id);
-    let link =
-        next.map(|next| format!("</api/settings/price-lists/{id}/prices?limit={limit}&after={next}>; rel=\"next\""));
+    let next = rows.last().filter(|_| more).map(|last| last.id.to_string());
     let data = rows.into_iter().map(|row| Price {
         product: row.id,
         product_label: row.name,
@@ -169,7 +167,7 @@ async fn prices(State(app): State<App>, Ids([id]): Ids<1>, asking: Asking) -> Re
         price: format::plain_amount(row.amount.unwrap_or(0), &list.currency),
     });
     let data: Vec<Price> = data.collect();
-    Ok(Answer { link, ..Answer::ok(json!({ "data": data, "next": next })) })
+    Ok(Answer::page(data, next, &format!("/api/settings/price-lists/{id}/prices?limit={limit}&")))
 }
 
 /// POST /api/settings/price-lists · administrators
@@ -179,9 +177,7 @@ async fn create(State(app): State<App>, viewer: Viewer, body: Body) -> Result<An
         let mut form = Sent::default();
         put_over(&mut form, &body)?;
         let id = store_list(tx, author, &form).await?;
-        let answer = list_answer(tx, id).await?;
-        let at = format!("/api/settings/price-lists/{id}");
-        Ok(Answer { etag: answer.etag, ..Answer::created(at, answer.body.unwrap_or_default()) })
+        Ok(list_answer(tx, id).await?.made_at(format!("/api/settings/price-lists/{id}")))
     })
     .await
 }
