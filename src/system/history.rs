@@ -12,6 +12,7 @@ use crate::shell::app::App;
 use crate::shell::error::{Collision, Error, Result};
 use crate::shell::format;
 use crate::shell::page::{Asked, Html, Page, render, respond_with, who};
+use crate::shell::record::Actor;
 use crate::shell::viewer::Viewer;
 
 /// Who did it, and through which door. No person: the system or the command line.
@@ -23,6 +24,11 @@ pub struct By {
 
 impl By {
     pub const COMMAND_LINE: By = By { person: None, via: "cli" };
+
+    /// Whoever makes a change.
+    pub fn of(actor: &Actor) -> By {
+        By { person: Some(actor.viewer.person), via: actor.via }
+    }
 
     pub fn page(viewer: &Viewer) -> By {
         By { person: Some(viewer.person), via: "page" }

@@ -1,5 +1,6 @@
 //! The house's own affairs: setting up, signing in, people and their rights, settings, history, imports, jobs, the user guide.
 
+mod administrator;
 pub mod audit;
 pub mod audit_api;
 pub mod doctor;

@@ -1,9 +1,14 @@
 //! People, rights and settings: what is changed here is in force on the very next request, and nobody else can change it.
 
+use std::time::Duration;
+
 use axum::http::{Method, StatusCode};
+use serde_json::json;
 use store::{Day, Uuid, sql};
 use testkit::{Answer, Person, Role, TestApp, on_both};
 use trivet::shell::routes::Policy;
+use trivet::system::history::By;
+use trivet::system::people::command;
 
 /// The value of a hidden or other input on a page.
 fn input(answer: &Answer, name: &str) -> String {
@@ -63,6 +68,60 @@ fn a_role_that_was_taken_away_is_gone_on_the_next_request() {
         let answer = app.post_form(&app.administrator, &format!("/people/{}/roles", lin.id), &fields).await;
         assert_eq!(answer.status, StatusCode::CONFLICT);
         assert!(answer.has("Auditor"), "the page says what changed: {}", answer.body);
+    });
+}
+
+/// Takes the role of administrator away while the person's request is already inside and waits to write.
+async fn answered_without_the_role(app: &TestApp, person: &Person, request: impl Future<Output = Answer>) -> Answer {
+    let mut tx = app.app.db.write().await.expect("the database can be written");
+    let (clock, by) = (&app.app.clock, By::COMMAND_LINE);
+    command::set_roles(&mut tx, clock, by, person.id, None, &[Role::Seller])
+        .await
+        .expect("another administrator stays");
+    let mut request = std::pin::pin!(request);
+    let waits = tokio::time::timeout(Duration::from_millis(300), &mut request).await;
+    assert!(waits.is_err(), "{}: answered before it could write", person.name);
+    let (stored, answer) = tokio::join!(tx.commit(), request);
+    stored.expect("the database can be written");
+    answer
+}
+
+#[test]
+fn who_lost_the_role_between_the_door_and_the_write_is_refused() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let stage = app.stage("Engaging").await;
+        let (settings, people) = ("/settings/pipelines".to_owned(), format!("/people/{}/disable", lin.id));
+        for (number, path) in [&settings, &people].into_iter().enumerate() {
+            let admin = app.person(&format!("Admin of pages {number}")).role(Role::Admin).create().await;
+            let answer =
+                answered_without_the_role(app, &admin, app.post_form(&admin, path, &[("name", "Partners")])).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        }
+        let calls = [
+            (Method::PATCH, format!("/api/settings/stages/{stage}"), json!({ "name": "Partners" })),
+            (
+                Method::PUT,
+                "/api/settings/rates".to_owned(),
+                json!({ "currency": "USD", "day": "2026-11-01", "rate": "7" }),
+            ),
+            (Method::POST, "/api/settings/pipelines".to_owned(), json!({ "name": "Partners" })),
+            (Method::PUT, format!("/api/people/{}/roles", lin.id), json!({ "roles": ["admin"] })),
+            (Method::POST, format!("/api/people/{}/disabling", lin.id), json!({})),
+        ];
+        for (number, (method, path, body)) in calls.iter().enumerate() {
+            let admin = app.person(&format!("Admin of programs {number}")).role(Role::Admin).create().await;
+            let token = app.api_token(&admin).await;
+            let headers: &[(&str, &str)] = if method == Method::POST { &[] } else { &[("if-match", "*")] };
+            let call = app.api(&token, method.clone(), path, headers, Some(body));
+            let answer = answered_without_the_role(app, &admin, call).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}: {}", answer.body);
+        }
+        let made: Option<i64> = app.value("SELECT COUNT(*) FROM pipeline WHERE name = 'Partners'").await;
+        let named: Option<i64> = app.value("SELECT COUNT(*) FROM stage WHERE name = 'Partners'").await;
+        let rates: Option<i64> = app.value("SELECT COUNT(*) FROM fx_rate").await;
+        assert_eq!((made, named, rates), (Some(0), Some(0), Some(0)));
+        assert_eq!(kinds_of(app, lin.id).await, ["roles", "created"], "nothing happened to Lin Yan");
     });
 }
 

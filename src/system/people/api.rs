@@ -14,12 +14,11 @@ use crate::shell::api::records::{present, said_again};
 use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, Operation, Post, schema_of};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
-use crate::shell::record::Object;
-use crate::shell::routes::Policy;
+use crate::shell::record::{Actor, Object, Registry};
 use crate::shell::viewer::Viewer;
+use crate::system::administrator::{ADMIN, at_api};
 use crate::system::history::By;
 
-const ADMIN: Policy = Policy::Roles(&[Role::Admin]);
 const PERSON: &str = "person";
 
 #[derive(Deserialize, schemars::JsonSchema)]
@@ -92,14 +91,14 @@ pub fn operations() -> Api {
         .operation(gives_person(post("/api/people/{id}/enabling", "enablePerson", "api-enabling")), enable)
 }
 
-fn people(app: &App) -> Result<&'static Object> {
-    app.registry.get(PERSON).ok_or(Error::NotFound)
+fn people(registry: &'static Registry) -> Result<&'static Object> {
+    registry.get(PERSON).ok_or(Error::NotFound)
 }
 
 /// The person as they now are.
-async fn shown(tx: &mut Tx, app: &App, viewer: &Viewer, person: Uuid) -> Result<Answer> {
+async fn shown(tx: &mut Tx, actor: &Actor, person: Uuid) -> Result<Answer> {
     let version = command::standing(tx, person).await?.version;
-    present(tx, &app.actor(viewer, "api"), people(app)?, person, version).await
+    present(tx, actor, people(actor.registry)?, person, version).await
 }
 
 /// PUT /api/people/{id}/roles · administrators
@@ -116,12 +115,12 @@ async fn set_roles(
         Role::parse(key).ok_or_else(wrong)
     });
     let roles: Vec<Role> = roles.collect::<Result<_>>()?;
-    let mut tx = app.db.write().await?;
-    let seen = seen.within(command::standing(&mut tx, person).await?.version)?;
-    command::set_roles(&mut tx, &app.clock, By::api(&viewer), person, seen, &roles).await?;
-    let answer = shown(&mut tx, &app, &viewer, person).await?;
-    tx.commit().await?;
-    Ok(answer)
+    let changed = at_api(&app, &viewer, async |tx, actor| {
+        let seen = seen.within(command::standing(tx, person).await?.version)?;
+        command::set_roles(tx, &actor.clock, By::of(actor), person, seen, &roles).await?;
+        shown(tx, actor, person).await
+    });
+    changed.await
 }
 
 /// PUT /api/people/{id}/manager · administrators
@@ -135,36 +134,35 @@ async fn set_manager(
     let asked: Line = body.read()?;
     let from = Day::parse(&asked.from).filter(|day| day.to_string() == asked.from);
     let from = from.ok_or_else(|| Error::malformed("from", "invalid-date"))?;
-    let today = viewer.config.today(app.clock.now());
-    let mut tx = app.db.write().await?;
-    let seen = seen.within(command::standing(&mut tx, person).await?.version)?;
-    let by = By::api(&viewer);
-    command::set_manager(&mut tx, &app.clock, by, person, seen, asked.manager, from, today).await?;
-    let answer = shown(&mut tx, &app, &viewer, person).await?;
-    tx.commit().await?;
-    Ok(answer)
+    let changed = at_api(&app, &viewer, async |tx, actor| {
+        let seen = seen.within(command::standing(tx, person).await?.version)?;
+        let (clock, by) = (&actor.clock, By::of(actor));
+        command::set_manager(tx, clock, by, person, seen, asked.manager, from, actor.today).await?;
+        shown(tx, actor, person).await
+    });
+    changed.await
 }
 
 /// POST /api/people/{id}/invitation · administrators. The link is told once: what is kept for a repeated call is without it,
 /// because only its hash may stay in the database.
 async fn invite(State(app): State<App>, viewer: Viewer, Ids([person]): Ids<1>, post: Post) -> Result<Answer> {
-    let actor = app.actor(&viewer, "api");
-    let mut tx = app.db.write().await?;
-    if let Some(answer) = post.begin(&mut tx, &actor).await? {
-        return Ok(answer);
-    }
-    let token = command::new_invitation(&mut tx, &app.clock, By::api(&viewer), person).await?;
-    let told = |path: Option<String>| Answer::ok(json!(Invitation { id: person, path }));
-    post.keep(&mut tx, &actor, &told(None)).await?;
-    tx.commit().await?;
-    Ok(told(Some(format!("/invitations/{token}"))))
+    let invited = at_api(&app, &viewer, async |tx, actor| {
+        if let Some(answer) = post.begin(tx, actor).await? {
+            return Ok(answer);
+        }
+        let token = command::new_invitation(tx, &actor.clock, By::of(actor), person).await?;
+        let told = |path: Option<String>| Answer::ok(json!(Invitation { id: person, path }));
+        post.keep(tx, actor, &told(None)).await?;
+        Ok(told(Some(format!("/invitations/{token}"))))
+    });
+    invited.await
 }
 
 /// POST /api/people/{id}/disabling · administrators
 async fn disable(State(app): State<App>, viewer: Viewer, Ids([person]): Ids<1>, body: Body) -> Result<Answer> {
     let asked: Disabling = body.read()?;
-    let answer = once(&app, &viewer, person, &body.post, async |tx| {
-        command::disable(tx, &app.clock, By::api(&viewer), person, asked.successor).await
+    let answer = once(&app, &viewer, person, &body.post, async |tx, actor| {
+        command::disable(tx, &actor.clock, By::of(actor), person, asked.successor).await
     })
     .await?;
     app.jobs.notify_one();
@@ -173,7 +171,10 @@ async fn disable(State(app): State<App>, viewer: Viewer, Ids([person]): Ids<1>, 
 
 /// POST /api/people/{id}/enabling · administrators
 async fn enable(State(app): State<App>, viewer: Viewer, Ids([person]): Ids<1>, post: Post) -> Result<Answer> {
-    once(&app, &viewer, person, &post, async |tx| command::enable(tx, &app.clock, By::api(&viewer), person).await).await
+    let enabled = once(&app, &viewer, person, &post, async |tx, actor| {
+        command::enable(tx, &actor.clock, By::of(actor), person).await
+    });
+    enabled.await
 }
 
 /// Makes a change, or says again what was said when it was made.
@@ -182,16 +183,15 @@ async fn once(
     viewer: &Viewer,
     person: Uuid,
     post: &Post,
-    make: impl AsyncFnOnce(&mut Tx) -> Result<()>,
+    make: impl AsyncFnOnce(&mut Tx, &Actor) -> Result<()>,
 ) -> Result<Answer> {
-    let actor = app.actor(viewer, "api");
-    let mut tx = app.db.write().await?;
-    if let Some(answer) = post.begin(&mut tx, &actor).await? {
-        return said_again(&mut tx, viewer, people(app)?, answer).await;
-    }
-    make(&mut tx).await?;
-    let answer = shown(&mut tx, app, viewer, person).await?;
-    post.keep(&mut tx, &actor, &answer).await?;
-    tx.commit().await?;
-    Ok(answer)
+    let made = at_api(app, viewer, async |tx, actor| {
+        let shown = async |tx: &mut Tx, actor: &Actor| {
+            make(tx, actor).await?;
+            shown(tx, actor, person).await
+        };
+        let answer = post.once_in(tx, actor, shown).await?;
+        said_again(tx, viewer, people(actor.registry)?, answer).await
+    });
+    made.await
 }

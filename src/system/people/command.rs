@@ -6,6 +6,7 @@ use store::{Clock, Day, Session, Tx, Uuid, sql};
 use super::{hand_over, invite, write_roles};
 use crate::shell::access::Role;
 use crate::shell::error::{Error, FieldError, Result};
+use crate::system::administrator;
 use crate::system::history::{By, Changes, note, refuse_stale};
 use crate::system::setup;
 
@@ -35,10 +36,9 @@ fn joined(roles: &[Role]) -> String {
     roles.iter().map(|role| role.key()).collect::<Vec<_>>().join(" ")
 }
 
-/// Somebody has to be able to let others in: refuses when nobody but `person` is an active administrator.
+/// Somebody has to be able to let others in: refuses when nobody but `person` is an active administrator. Asked behind
+/// [`administrator::lock`]: two who take each other's role at the same moment go one after the other.
 async fn keep_an_administrator(tx: &mut Tx, person: Uuid) -> Result<()> {
-    // Two administrators who take each other's role at the same moment go one after the other.
-    tx.value::<i64>("SELECT version FROM organization WHERE id = 1 /*for update*/").await?;
     const OTHERS: &str = "
         SELECT COUNT(*) FROM person p JOIN person_role r ON r.person_id = p.id
          WHERE r.role = 'admin' AND p.state = 'active' AND p.deleted_at IS NULL AND p.id <> $1";
@@ -68,6 +68,7 @@ pub async fn set_roles(
     seen: Option<i64>,
     roles: &[Role],
 ) -> Result<()> {
+    administrator::lock(tx).await?;
     let standing = standing(tx, person).await?;
     if let Some(seen) = seen {
         refuse_stale(tx, ("person", person), standing.version, seen, |field| field == "roles").await?;
@@ -152,6 +153,7 @@ pub async fn new_invitation(tx: &mut Tx, clock: &Clock, by: By, person: Uuid) ->
 /// Closes the house to a person, at once and everywhere: sessions, tokens and open invitations end in this transaction.
 /// With a successor, what the person looks after is handed over by a job.
 pub async fn disable(tx: &mut Tx, clock: &Clock, by: By, person: Uuid, successor: Option<Uuid>) -> Result<()> {
+    administrator::lock(tx).await?;
     let standing = standing(tx, person).await?;
     if standing.state == "active" && roles_of(tx, person).await?.contains(&Role::Admin) {
         keep_an_administrator(tx, person).await?;

@@ -94,8 +94,7 @@ async fn begin(tx: &mut Tx, actor: &Actor, draft: &Draft, id: Uuid) -> Result<()
     let roles = parse_roles(draft.get("roles").and_then(Cell::text).unwrap_or("seller"))?;
     write_roles(tx, id, &roles).await?;
     if actor.import.is_none() {
-        let by = By { person: Some(actor.viewer.person), via: actor.via };
-        command::note_first_roles(tx, &actor.clock, by, id, &roles).await?;
+        command::note_first_roles(tx, &actor.clock, By::of(actor), id, &roles).await?;
     }
     match draft.get("manager").and_then(Cell::id) {
         Some(manager) => setup::set_manager(tx, &actor.clock, id, Some(manager), actor.today, actor.today).await,

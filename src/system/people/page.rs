@@ -17,11 +17,10 @@ use crate::shell::page::{Asked, Html, Page, Toast, avatar_colour, done, initials
 use crate::shell::records::id as parse_id;
 use crate::shell::routes::{Policy, Routes};
 use crate::shell::viewer::{Viewer, hash_token};
+use crate::system::administrator::{ADMIN, at_page};
 use crate::system::form::{Reader, Sent, Typed};
 use crate::system::history::{By, conflict_page};
 use crate::system::wording::role_names;
-
-const ADMIN: Policy = Policy::Roles(&[Role::Admin]);
 
 pub fn routes() -> Routes {
     Routes::new()
@@ -328,17 +327,13 @@ async fn set_roles(
     let form = Reader::of(&sent);
     let roles: Vec<Role> =
         Role::ALL.into_iter().filter(|role| form.is_ticked(&format!("role-{}", role.key()))).collect();
-    let mut tx = app.db.write().await?;
-    let by = By::page(&viewer);
-    match command::set_roles(&mut tx, &app.clock, by, person, Some(form.version()), &roles).await {
-        Ok(()) => {
-            tx.commit().await?;
-            Ok(saved(&viewer, &asked, person, "staff-roles-saved"))
-        }
-        Err(error) => {
-            drop(tx);
-            refused(&app, &viewer, &asked, person, sent, "roles", error).await
-        }
+    let version = Some(form.version());
+    let outcome = at_page(&app, &viewer, async |tx, actor| {
+        command::set_roles(tx, &actor.clock, By::of(actor), person, version, &roles).await
+    });
+    match outcome.await {
+        Ok(()) => Ok(saved(&viewer, &asked, person, "staff-roles-saved")),
+        Err(error) => refused(&app, &viewer, &asked, person, sent, "roles", error).await,
     }
 }
 
@@ -367,11 +362,11 @@ async fn save_manager(app: &App, viewer: &Viewer, person: Uuid, sent: &Sent) -> 
     };
     let version = form.version();
     form.finish()?;
-    let today = viewer.config.today(app.clock.now());
-    let mut tx = app.db.write().await?;
-    let by = By::page(viewer);
-    command::set_manager(&mut tx, &app.clock, by, person, Some(version), manager, from, today).await?;
-    Ok(tx.commit().await?)
+    at_page(app, viewer, async |tx, actor| {
+        let (clock, by) = (&actor.clock, By::of(actor));
+        command::set_manager(tx, clock, by, person, Some(version), manager, from, actor.today).await
+    })
+    .await
 }
 
 /// POST /people/{id}/invitation: the link is shown in this answer and never again.
@@ -383,19 +378,17 @@ async fn invite(
     Path(person): Path<String>,
 ) -> Result<Response> {
     let person = parse_id(&person)?;
-    let mut tx = app.db.write().await?;
-    match command::new_invitation(&mut tx, &app.clock, By::page(&viewer), person).await {
+    let invited = at_page(&app, &viewer, async |tx, actor| {
+        command::new_invitation(tx, &actor.clock, By::of(actor), person).await
+    });
+    match invited.await {
         Ok(token) => {
-            tx.commit().await?;
             let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("");
             let scheme = if app.https { "https" } else { "http" };
             let link = format!("{scheme}://{host}/invitations/{token}");
             record_page(&app, &viewer, &asked, person, StatusCode::OK, &Typed::default(), Some(link)).await
         }
-        Err(error) => {
-            drop(tx);
-            refused(&app, &viewer, &asked, person, Sent::new(), "", error).await
-        }
+        Err(error) => refused(&app, &viewer, &asked, person, Sent::new(), "", error).await,
     }
 }
 
@@ -488,18 +481,19 @@ async fn close(app: &App, viewer: &Viewer, person: Uuid, sent: &Sent) -> Result<
         _ => form.choice("successor", |text| text.parse::<Uuid>().ok().map(Some), None),
     };
     form.finish()?;
-    let mut tx = app.db.write().await?;
-    command::disable(&mut tx, &app.clock, By::page(viewer), person, successor).await?;
-    tx.commit().await?;
-    Ok(successor.is_some())
+    at_page(app, viewer, async |tx, actor| {
+        command::disable(tx, &actor.clock, By::of(actor), person, successor).await?;
+        Ok(successor.is_some())
+    })
+    .await
 }
 
 /// POST /people/{id}/enable
 async fn enable(State(app): State<App>, viewer: Viewer, asked: Asked, Path(person): Path<String>) -> Result<Response> {
     let person = parse_id(&person)?;
-    let mut tx = app.db.write().await?;
-    command::enable(&mut tx, &app.clock, By::page(&viewer), person).await?;
-    tx.commit().await?;
+    let enabled =
+        at_page(&app, &viewer, async |tx, actor| command::enable(tx, &actor.clock, By::of(actor), person).await);
+    enabled.await?;
     Ok(saved(&viewer, &asked, person, "staff-enabled"))
 }
 
@@ -512,19 +506,20 @@ async fn end_sessions(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let person = parse_id(&person)?;
-    let mut tx = app.db.write().await?;
-    let hash = match Reader::of(&sent).raw("session") {
-        "" => None,
-        key => session_by_key(&mut tx, person, key).await?,
-    };
-    let which = match (&hash, sent.contains_key("session")) {
-        (Some(hash), _) => Which::One(hash),
-        (None, false) => Which::All,
-        // It has ended by itself meanwhile.
-        (None, true) => return Ok(saved(&viewer, &asked, person, "sessions-ended")),
-    };
-    command::end_sessions(&mut tx, &app.clock, By::page(&viewer), person, which).await?;
-    tx.commit().await?;
+    let ended = at_page(&app, &viewer, async |tx, actor| {
+        let hash = match Reader::of(&sent).raw("session") {
+            "" => None,
+            key => session_by_key(tx, person, key).await?,
+        };
+        let which = match (&hash, sent.contains_key("session")) {
+            (Some(hash), _) => Which::One(hash),
+            (None, false) => Which::All,
+            // It has ended by itself meanwhile.
+            (None, true) => return Ok(()),
+        };
+        command::end_sessions(tx, &actor.clock, By::of(actor), person, which).await.map(drop)
+    });
+    ended.await?;
     Ok(saved(&viewer, &asked, person, "sessions-ended"))
 }
 

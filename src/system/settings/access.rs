@@ -9,13 +9,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use store::{Session, Tx, sql};
 
-use super::{ADMIN, Author, HOUSE, at_page, begin, finish, saved, tabs, version};
+use super::{ADMIN, HOUSE, at_page, begin, finish, saved, tabs, version};
 use crate::shell::access::{Access, Level, Role};
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
 use crate::shell::i18n::Locale;
 use crate::shell::page::{Asked, Html, Page, render, respond, respond_with};
-use crate::shell::record::{Field, Object};
+use crate::shell::record::{Actor, Field, Object};
 use crate::shell::routes::Routes;
 use crate::shell::viewer::Viewer;
 use crate::system::form::{Reader, Sent, Typed};
@@ -275,7 +275,7 @@ async fn save(
 ) -> Result<Response> {
     let object = object_of(&app, &object)?;
     let here = format!("{HERE}/{}", object.name);
-    match at_page(&app, &viewer, async |tx, author| store(tx, author, object, &sent).await).await {
+    match at_page(&app, &viewer, async |tx, actor| store(tx, actor, object, &sent).await).await {
         Ok(()) => Ok(saved(&viewer, &asked, &here)),
         Err(Error::Invalid(errors)) => {
             let typed = Typed::refused(sent, errors);
@@ -324,7 +324,7 @@ fn read(object: &'static Object, form: &mut Reader<'_>) -> Standing {
     Standing { rules, default, hidden }
 }
 
-pub(super) async fn store(tx: &mut Tx, author: &Author<'_>, object: &'static Object, sent: &Sent) -> Result<()> {
+pub(super) async fn store(tx: &mut Tx, actor: &Actor, object: &'static Object, sent: &Sent) -> Result<()> {
     let mut form = Reader::of(sent);
     let asked = read(object, &mut form);
     let seen = form.version();
@@ -334,7 +334,7 @@ pub(super) async fn store(tx: &mut Tx, author: &Author<'_>, object: &'static Obj
     let before = Standing::load(tx, object.name).await?;
     let changes = differences(object, &before, &asked);
     write(tx, object, &asked).await?;
-    finish(tx, author, version, changes).await
+    finish(tx, actor, version, changes).await
 }
 
 fn differences(object: &Object, before: &Standing, after: &Standing) -> Changes {

@@ -14,17 +14,16 @@ mod stages;
 use axum::response::Response;
 use store::{Tx, Uuid, sql};
 
+use super::administrator::{ADMIN, at_page};
 use super::form::{Reader, Sent};
 use super::history::{By, Changes, conflict_page, note, refuse_stale};
 use super::setup::settings_changed;
-use crate::shell::access::Role;
 use crate::shell::app::App;
 use crate::shell::error::{Collision, Error, Result};
 use crate::shell::page::{Asked, Html, Page, Toast, done, render, respond};
-use crate::shell::routes::{Policy, Routes};
+use crate::shell::record::Actor;
+use crate::shell::routes::Routes;
 use crate::shell::viewer::Viewer;
-
-const ADMIN: Policy = Policy::Roles(&[Role::Admin]);
 
 /// The subject of what concerns the whole house.
 const HOUSE: (&str, Uuid) = ("settings", Uuid::nil());
@@ -73,9 +72,8 @@ async fn overtaken(app: &App, viewer: &Viewer, asked: &Asked, id: Uuid, sent: &S
     conflict_page(app, viewer, asked, ("settings", id), seen, |_| true, here).await
 }
 
-/// Begins a change of house-wide settings: one at a time, and not over somebody else's change of the same part.
+/// Begins a change of house-wide settings: not over somebody else's change of the same part.
 async fn begin(tx: &mut Tx, seen: i64, is_part: impl Fn(&str) -> bool) -> Result<i64> {
-    lock(tx).await?;
     let current = version(tx).await?;
     refuse_stale(tx, HOUSE, current, seen, is_part).await?;
     Ok(current)
@@ -87,51 +85,20 @@ async fn version(session: &mut store::Session) -> Result<i64> {
     version.ok_or(Error::Unavailable)
 }
 
-/// Settings are changed by one transaction at a time: rules between rows (a pipeline keeps an open stage) need it.
-async fn lock(tx: &mut Tx) -> Result<()> {
-    tx.value::<i64>("SELECT version FROM organization WHERE id = 1 /*for update*/").await?;
-    Ok(())
-}
-
-/// Who changes a setting, and through which door.
-struct Author<'a> {
-    app: &'a App,
-    viewer: &'a Viewer,
-    by: By,
-}
-
-/// Makes a change as somebody at a page.
-async fn at_page<T>(
-    app: &App,
-    viewer: &Viewer,
-    make: impl AsyncFnOnce(&mut Tx, &Author<'_>) -> Result<T>,
-) -> Result<T> {
-    in_one_write(Author { app, viewer, by: By::page(viewer) }, make).await
-}
-
-/// Makes a change in a transaction of its own.
-async fn in_one_write<T>(author: Author<'_>, make: impl AsyncFnOnce(&mut Tx, &Author<'_>) -> Result<T>) -> Result<T> {
-    let mut tx = author.app.db.write().await?;
-    let made = make(&mut tx, &author).await?;
-    tx.commit().await?;
-    Ok(made)
-}
-
 /// Ends a change of house-wide settings. Nothing changed: nothing is written.
-async fn finish(tx: &mut Tx, author: &Author<'_>, version: i64, changes: Changes) -> Result<()> {
+async fn finish(tx: &mut Tx, actor: &Actor, version: i64, changes: Changes) -> Result<()> {
     if changes.is_empty() {
         return Ok(());
     }
     tx.execute("UPDATE organization SET version = version + 1 WHERE id = 1").await?;
     settings_changed(tx).await?;
-    note(tx, &author.app.clock, author.by, "updated", HOUSE, version + 1, &changes.0).await
+    note(tx, &actor.clock, By::of(actor), "updated", HOUSE, version + 1, &changes.0).await
 }
 
 /// Takes the next version of a row that a form was opened for. Returns it.
 ///
 /// Errors: [`Error::Conflict`] when the row has moved on since.
 async fn next_version(tx: &mut Tx, table: &str, id: Uuid, seen: i64) -> Result<i64> {
-    lock(tx).await?;
     let current: Option<i64> = tx
         .value(sql!(format!("SELECT version FROM {table} WHERE id = $1 AND deleted_at IS NULL /*for update*/"), id))
         .await?;
@@ -148,14 +115,7 @@ async fn next_version(tx: &mut Tx, table: &str, id: Uuid, seen: i64) -> Result<i
 }
 
 /// Ends a change of one row: the servers read the settings anew, and the history knows.
-async fn finish_row(
-    tx: &mut Tx,
-    author: &Author<'_>,
-    kind: &str,
-    id: Uuid,
-    version: i64,
-    changes: Changes,
-) -> Result<()> {
+async fn finish_row(tx: &mut Tx, actor: &Actor, kind: &str, id: Uuid, version: i64, changes: Changes) -> Result<()> {
     settings_changed(tx).await?;
-    note(tx, &author.app.clock, author.by, kind, ("settings", id), version, &changes.0).await
+    note(tx, &actor.clock, By::of(actor), kind, ("settings", id), version, &changes.0).await
 }

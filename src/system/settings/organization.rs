@@ -6,12 +6,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use store::{Session, Tx, sql};
 
-use super::{ADMIN, Author, HOUSE, at_page, begin, finish, saved, tabs};
+use super::{ADMIN, HOUSE, at_page, begin, finish, saved, tabs};
 use crate::shell::app::App;
 use crate::shell::calendar::{Calendar, store_periods};
 use crate::shell::error::{Error, Result};
 use crate::shell::i18n::Locale;
 use crate::shell::page::{Asked, Html, Page, render, respond_with};
+use crate::shell::record::Actor;
 use crate::shell::routes::Routes;
 use crate::shell::viewer::Viewer;
 use crate::system::form::{Input, Reader, Sent, Typed, inputs};
@@ -108,7 +109,7 @@ async fn form(app: &App, viewer: &Viewer, asked: &Asked, status: StatusCode, typ
 
 /// POST /settings/organization
 async fn save(State(app): State<App>, viewer: Viewer, asked: Asked, Form(sent): Form<Sent>) -> Result<Response> {
-    match at_page(&app, &viewer, async |tx, author| store(tx, author, &sent).await).await {
+    match at_page(&app, &viewer, async |tx, actor| store(tx, actor, &sent).await).await {
         Ok(()) => Ok(saved(&viewer, &asked, HERE)),
         Err(Error::Invalid(errors)) => {
             form(&app, &viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, &Typed::refused(sent, errors)).await
@@ -126,7 +127,7 @@ fn is_part(field: &str) -> bool {
     !field.contains('.')
 }
 
-pub(super) async fn store(tx: &mut Tx, author: &Author<'_>, sent: &Sent) -> Result<()> {
+pub(super) async fn store(tx: &mut Tx, actor: &Actor, sent: &Sent) -> Result<()> {
     let mut form = Reader::of(sent);
     let name = form.required_line("name", 200);
     let locale = form.choice("locale", Locale::parse, Locale::En);
@@ -175,7 +176,7 @@ pub(super) async fn store(tx: &mut Tx, author: &Author<'_>, sent: &Sent) -> Resu
     if periods_move {
         store_periods(tx, calendar, month as i8).await?;
     }
-    finish(tx, author, version, changes).await
+    finish(tx, actor, version, changes).await
 }
 
 pub fn languages(locale: Locale) -> Vec<(String, String)> {

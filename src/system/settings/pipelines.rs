@@ -10,12 +10,13 @@ use serde_json::Value as Json;
 use store::{Session, Tx, Uuid, new_id, sql};
 
 use super::stages::{remove_stage, save_stage, show_stage};
-use super::{ADMIN, Author, at_page, finish_row, lock, next_version, overtaken, saved, tabs};
+use super::{ADMIN, at_page, finish_row, next_version, overtaken, saved, tabs};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, Result};
 use crate::shell::i18n::Locale;
 use crate::shell::page::{Asked, Html, Page, render, respond_with};
+use crate::shell::record::Actor;
 use crate::shell::records::id as parse_id;
 use crate::shell::routes::Routes;
 use crate::shell::viewer::Viewer;
@@ -132,7 +133,7 @@ async fn add_pipeline(
     asked: Asked,
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
-    match at_page(&app, &viewer, async |tx, author| store_pipeline(tx, author, &sent).await).await {
+    match at_page(&app, &viewer, async |tx, actor| store_pipeline(tx, actor, &sent).await).await {
         Ok(id) => Ok(saved(&viewer, &asked, &format!("{HERE}/{id}"))),
         Err(Error::Invalid(errors)) => {
             let typed = Typed::refused(sent, errors);
@@ -142,19 +143,18 @@ async fn add_pipeline(
     }
 }
 
-pub(super) async fn store_pipeline(tx: &mut Tx, author: &Author<'_>, sent: &Sent) -> Result<Uuid> {
+pub(super) async fn store_pipeline(tx: &mut Tx, actor: &Actor, sent: &Sent) -> Result<Uuid> {
     let mut form = Reader::of(sent);
     let name = form.required_line("name", 80);
     form.finish()?;
-    lock(tx).await?;
     let others = pipelines(tx).await?;
     refuse_same_name(&name, others.iter().map(|other| other.name.as_str()))?;
     let position: i64 =
         tx.value("SELECT CAST(COALESCE(MAX(position), 0) AS BIGINT) FROM pipeline").await?.unwrap_or(0) + 1;
-    let id = setup::create_pipeline(tx, &author.app.clock, author.viewer.config.locale, &name, position).await?;
+    let id = setup::create_pipeline(tx, &actor.clock, actor.viewer.config.locale, &name, position).await?;
     let mut changes = Changes::default();
     changes.add("pipeline.name", Json::Null, name);
-    finish_row(tx, author, "created", id, 1, changes).await?;
+    finish_row(tx, actor, "created", id, 1, changes).await?;
     Ok(id)
 }
 
@@ -295,11 +295,11 @@ async fn rename_pipeline(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    let outcome = at_page(&app, &viewer, async |tx, author| store_name(tx, author, id, &sent).await).await;
+    let outcome = at_page(&app, &viewer, async |tx, actor| store_name(tx, actor, id, &sent).await).await;
     pipeline_answer(&app, &viewer, &asked, id, sent, false, outcome).await
 }
 
-pub(super) async fn store_name(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent: &Sent) -> Result<()> {
+pub(super) async fn store_name(tx: &mut Tx, actor: &Actor, id: Uuid, sent: &Sent) -> Result<()> {
     let mut form = Reader::of(sent);
     let name = form.required_line("name", 80);
     let seen = form.version();
@@ -311,7 +311,7 @@ pub(super) async fn store_name(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent:
     tx.execute(sql!("UPDATE pipeline SET name = $2 WHERE id = $1", id, &name)).await?;
     let mut changes = Changes::default();
     changes.add("pipeline.name", before.name, name);
-    finish_row(tx, author, "updated", id, version, changes).await
+    finish_row(tx, actor, "updated", id, version, changes).await
 }
 
 /// POST /settings/pipelines/{id}/order: one stage a place up or down.
@@ -323,17 +323,16 @@ async fn move_stage(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    let outcome = at_page(&app, &viewer, async |tx, author| store_order(tx, author, id, &sent).await).await;
+    let outcome = at_page(&app, &viewer, async |tx, actor| store_order(tx, actor, id, &sent).await).await;
     pipeline_answer(&app, &viewer, &asked, id, sent, false, outcome).await
 }
 
-pub(super) async fn store_order(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent: &Sent) -> Result<()> {
+pub(super) async fn store_order(tx: &mut Tx, actor: &Actor, id: Uuid, sent: &Sent) -> Result<()> {
     let form = Reader::of(sent);
     let (up, moved) = match (form.raw("up"), form.raw("down")) {
         ("", down) => (false, parse_id(down)?),
         (up, _) => (true, parse_id(up)?),
     };
-    lock(tx).await?;
     let mut stages = stages_of(tx, id).await?;
     let at = stages.iter().position(|stage| stage.id == moved).ok_or(Error::NotFound)?;
     let to = if up { at.checked_sub(1) } else { Some(at + 1).filter(|to| *to < stages.len()) };
@@ -343,30 +342,23 @@ pub(super) async fn store_order(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent
         return Ok(());
     };
     stages.swap(at, to);
-    arrange(tx, author, id, form.version(), &stages).await
+    arrange(tx, actor, id, form.version(), &stages).await
 }
 
 /// Brings the stages of a pipeline into this order.
-async fn arrange(tx: &mut Tx, author: &Author<'_>, id: Uuid, seen: i64, stages: &[StageRow]) -> Result<()> {
+async fn arrange(tx: &mut Tx, actor: &Actor, id: Uuid, seen: i64, stages: &[StageRow]) -> Result<()> {
     let version = next_version(tx, "pipeline", id, seen).await?;
     let before = order_of(&stages_of(tx, id).await?);
     write_order(tx, stages).await?;
     let mut changes = Changes::default();
     changes.add("pipeline.order", before, order_of(stages));
-    finish_row(tx, author, "updated", id, version, changes).await
+    finish_row(tx, actor, "updated", id, version, changes).await
 }
 
 /// Brings the stages of a pipeline into the order of these ids.
 ///
 /// Errors: not each of them once, or a closed stage before an open one.
-pub(super) async fn store_whole_order(
-    tx: &mut Tx,
-    author: &Author<'_>,
-    id: Uuid,
-    seen: i64,
-    order: &[Uuid],
-) -> Result<()> {
-    lock(tx).await?;
+pub(super) async fn store_whole_order(tx: &mut Tx, actor: &Actor, id: Uuid, seen: i64, order: &[Uuid]) -> Result<()> {
     let mut stages = stages_of(tx, id).await?;
     let place = |stage: &StageRow| order.iter().position(|id| *id == stage.id);
     if order.len() != stages.len() || stages.iter().any(|stage| place(stage).is_none()) {
@@ -376,7 +368,7 @@ pub(super) async fn store_whole_order(
     if !stages.is_sorted_by_key(|stage| stage.kind() != StageKind::Open) {
         return Err(Error::field("stages", "refused-open-stages-first"));
     }
-    arrange(tx, author, id, seen, &stages).await
+    arrange(tx, actor, id, seen, &stages).await
 }
 
 fn order_of(stages: &[StageRow]) -> String {
@@ -399,12 +391,11 @@ async fn add_stage(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    let outcome =
-        at_page(&app, &viewer, async |tx, author| store_new_stage(tx, author, id, &sent).await).await.map(drop);
+    let outcome = at_page(&app, &viewer, async |tx, actor| store_new_stage(tx, actor, id, &sent).await).await.map(drop);
     pipeline_answer(&app, &viewer, &asked, id, sent, true, outcome).await
 }
 
-pub(super) async fn store_new_stage(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent: &Sent) -> Result<Uuid> {
+pub(super) async fn store_new_stage(tx: &mut Tx, actor: &Actor, id: Uuid, sent: &Sent) -> Result<Uuid> {
     let mut form = Reader::of(sent);
     let name = form.required_line("name", 80);
     let kinds = |text: &str| matches!(text, "open" | "won" | "lost").then(|| StageKind::parse(text));
@@ -415,7 +406,7 @@ pub(super) async fn store_new_stage(tx: &mut Tx, author: &Author<'_>, id: Uuid, 
     let version = next_version(tx, "pipeline", id, seen).await?;
     let mut stages = stages_of(tx, id).await?;
     refuse_same_name(&name, stages.iter().map(|stage| stage.name.as_str()))?;
-    let stage = new_id(&author.app.clock);
+    let stage = new_id(&actor.clock);
     tx.execute(sql!(
         "INSERT INTO stage (id, version, pipeline_id, name, position, kind, probability, expected_days) VALUES ($1, 1, $2, $3, 0, $4, $5, $6)",
         stage,
@@ -444,12 +435,12 @@ pub(super) async fn store_new_stage(tx: &mut Tx, author: &Author<'_>, id: Uuid, 
     write_order(tx, &stages).await?;
     let mut changes = Changes::default();
     changes.add("pipeline.order", before, order_of(&stages));
-    finish_row(tx, author, "updated", id, version, changes).await?;
+    finish_row(tx, actor, "updated", id, version, changes).await?;
     let mut changes = Changes::default();
     changes.add("stage.name", Json::Null, name);
     changes.add("stage.kind", Json::Null, kind.key());
     changes.add("stage.probability", Json::Null, probability);
-    finish_row(tx, author, "created", stage, 1, changes).await?;
+    finish_row(tx, actor, "created", stage, 1, changes).await?;
     Ok(stage)
 }
 
@@ -471,7 +462,7 @@ async fn remove_pipeline(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    match at_page(&app, &viewer, async |tx, author| drop_pipeline(tx, author, id, &sent).await).await {
+    match at_page(&app, &viewer, async |tx, actor| drop_pipeline(tx, actor, id, &sent).await).await {
         Ok(()) => Ok(saved(&viewer, &asked, HERE)),
         outcome => {
             // The page's name field was not part of this form.
@@ -484,7 +475,7 @@ async fn remove_pipeline(
     }
 }
 
-pub(super) async fn drop_pipeline(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent: &Sent) -> Result<()> {
+pub(super) async fn drop_pipeline(tx: &mut Tx, actor: &Actor, id: Uuid, sent: &Sent) -> Result<()> {
     let version = next_version(tx, "pipeline", id, Reader::of(sent).version()).await?;
     if pipelines(tx).await?.len() < 2 {
         return Err(Error::field("", "refused-last-pipeline"));
@@ -494,10 +485,10 @@ pub(super) async fn drop_pipeline(tx: &mut Tx, author: &Author<'_>, id: Uuid, se
         return Err(Error::field("", "refused-pipeline-in-use"));
     }
     let before = pipeline(tx, id).await?;
-    let now = author.app.clock.now();
+    let now = actor.clock.now();
     tx.execute(sql!("UPDATE stage SET deleted_at = $2 WHERE pipeline_id = $1 AND deleted_at IS NULL", id, now)).await?;
     tx.execute(sql!("UPDATE pipeline SET deleted_at = $2 WHERE id = $1", id, now)).await?;
     let mut changes = Changes::default();
     changes.add("pipeline.name", before.name, Json::Null);
-    finish_row(tx, author, "deleted", id, version, changes).await
+    finish_row(tx, actor, "deleted", id, version, changes).await
 }

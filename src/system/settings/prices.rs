@@ -10,11 +10,12 @@ use axum::response::Response;
 use serde_json::Value as Json;
 use store::{Day, Session, Tx, Uuid, new_id, sql};
 
-use super::{ADMIN, Author, at_page, finish_row, lock, next_version, overtaken, saved, tabs};
+use super::{ADMIN, at_page, finish_row, next_version, overtaken, saved, tabs};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
 use crate::shell::page::{Asked, Html, Page, render, respond_with};
+use crate::shell::record::Actor;
 use crate::shell::records::id as parse_id;
 use crate::shell::routes::Routes;
 use crate::shell::viewer::Viewer;
@@ -125,7 +126,7 @@ async fn lists_page(app: &App, viewer: &Viewer, asked: &Asked, status: StatusCod
 
 /// POST /settings/prices
 async fn add(State(app): State<App>, viewer: Viewer, asked: Asked, Form(sent): Form<Sent>) -> Result<Response> {
-    match at_page(&app, &viewer, async |tx, author| store_list(tx, author, &sent).await).await {
+    match at_page(&app, &viewer, async |tx, actor| store_list(tx, actor, &sent).await).await {
         Ok(id) => Ok(saved(&viewer, &asked, &format!("{HERE}/{id}"))),
         Err(Error::Invalid(errors)) => {
             let typed = Typed::refused(sent, errors);
@@ -146,14 +147,13 @@ fn read_span(form: &mut Reader<'_>) -> (Option<Day>, Option<Day>) {
     (from, to)
 }
 
-pub(super) async fn store_list(tx: &mut Tx, author: &Author<'_>, sent: &Sent) -> Result<Uuid> {
+pub(super) async fn store_list(tx: &mut Tx, actor: &Actor, sent: &Sent) -> Result<Uuid> {
     let mut form = Reader::of(sent);
     let name = form.required_line("name", 80);
     let currency = form.parsed("currency", currency, "invalid-currency");
     let (from, to) = read_span(&mut form);
     form.finish()?;
-    lock(tx).await?;
-    let id = new_id(&author.app.clock);
+    let id = new_id(&actor.clock);
     tx.execute(sql!(
         "INSERT INTO price_list (id, version, name, currency, from_day, to_day) VALUES ($1, 1, $2, $3, $4, $5)",
         id,
@@ -169,7 +169,7 @@ pub(super) async fn store_list(tx: &mut Tx, author: &Author<'_>, sent: &Sent) ->
     changes.add("price_list.currency", Json::Null, currency);
     changes.add("price_list.from", Json::Null, text(from));
     changes.add("price_list.to", Json::Null, text(to));
-    finish_row(tx, author, "created", id, 1, changes).await?;
+    finish_row(tx, actor, "created", id, 1, changes).await?;
     Ok(id)
 }
 
@@ -326,12 +326,12 @@ async fn save(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    let outcome = at_page(&app, &viewer, async |tx, author| store_prices(tx, author, id, &sent).await).await;
+    let outcome = at_page(&app, &viewer, async |tx, actor| store_prices(tx, actor, id, &sent).await).await;
     let here = format!("{HERE}/{id}");
     answer(&app, &viewer, &asked, id, sent, outcome, &here).await
 }
 
-pub(super) async fn store_prices(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent: &Sent) -> Result<()> {
+pub(super) async fn store_prices(tx: &mut Tx, actor: &Actor, id: Uuid, sent: &Sent) -> Result<()> {
     let mut form = Reader::of(sent);
     let name = form.required_line("name", 80);
     let (from, to) = read_span(&mut form);
@@ -353,7 +353,7 @@ pub(super) async fn store_prices(tx: &mut Tx, author: &Author<'_>, id: Uuid, sen
         changes.add(format!("price.{}", product.code), shown(product.amount), shown(amount));
         write_price(tx, id, product.id, amount).await?;
     }
-    finish_row(tx, author, "updated", id, version, changes).await
+    finish_row(tx, actor, "updated", id, version, changes).await
 }
 
 /// The prices that differ from what stands. A product that the form does not show keeps its price; an empty input takes it away.
@@ -417,17 +417,17 @@ async fn remove(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    let outcome = at_page(&app, &viewer, async |tx, author| drop_list(tx, author, id, &sent).await).await;
+    let outcome = at_page(&app, &viewer, async |tx, actor| drop_list(tx, actor, id, &sent).await).await;
     answer(&app, &viewer, &asked, id, sent, outcome, HERE).await
 }
 
-pub(super) async fn drop_list(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent: &Sent) -> Result<()> {
+pub(super) async fn drop_list(tx: &mut Tx, actor: &Actor, id: Uuid, sent: &Sent) -> Result<()> {
     let version = next_version(tx, "price_list", id, Reader::of(sent).version()).await?;
     let before = price_list(tx, id).await?;
-    tx.execute(sql!("UPDATE price_list SET deleted_at = $2 WHERE id = $1", id, author.app.clock.now())).await?;
+    tx.execute(sql!("UPDATE price_list SET deleted_at = $2 WHERE id = $1", id, actor.clock.now())).await?;
     let mut changes = Changes::default();
     changes.add("price_list.name", before.name, Json::Null);
-    finish_row(tx, author, "deleted", id, version, changes).await
+    finish_row(tx, actor, "deleted", id, version, changes).await
 }
 
 #[cfg(test)]

@@ -10,12 +10,13 @@ use rust_decimal::Decimal;
 use serde_json::Value as Json;
 use store::{Day, Session, Sql, Tx, Uuid, sql};
 
-use super::{ADMIN, Author, HOUSE, at_page, begin, finish, tabs, version};
+use super::{ADMIN, HOUSE, at_page, begin, finish, tabs, version};
 use crate::shell::app::App;
 use crate::shell::config::convert;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
 use crate::shell::page::{Asked, Html, Page, Toast, done, render, respond_with};
+use crate::shell::record::Actor;
 use crate::shell::routes::Routes;
 use crate::shell::viewer::Viewer;
 use crate::system::form::{Input, Reader, Sent, Typed, inputs};
@@ -124,12 +125,12 @@ fn part(currency: &str, day: &str) -> String {
 
 /// POST /settings/rates: a rate for that day is added, or replaced.
 async fn add(State(app): State<App>, viewer: Viewer, asked: Asked, Form(sent): Form<Sent>) -> Result<Response> {
-    let outcome = at_page(&app, &viewer, async |tx, author| store_rate(tx, author, &sent).await).await;
+    let outcome = at_page(&app, &viewer, async |tx, actor| store_rate(tx, actor, &sent).await).await;
     answer(&app, &viewer, &asked, sent, outcome).await
 }
 
-pub(super) async fn store_rate(tx: &mut Tx, author: &Author<'_>, sent: &Sent) -> Result<i64> {
-    let config = &author.viewer.config;
+pub(super) async fn store_rate(tx: &mut Tx, actor: &Actor, sent: &Sent) -> Result<i64> {
+    let config = &actor.viewer.config;
     let mut form = Reader::of(sent);
     let currency = form.parsed("currency", currency, "invalid-currency");
     if currency == config.base_currency {
@@ -157,8 +158,8 @@ pub(super) async fn store_rate(tx: &mut Tx, author: &Author<'_>, sent: &Sent) ->
     .await?;
     let mut changes = Changes::default();
     changes.add(part, before, rate.to_string());
-    let deals = revalue(tx, &currency, config.today(author.app.clock.now())).await?;
-    finish(tx, author, version, changes).await?;
+    let deals = revalue(tx, &currency, config.today(actor.clock.now())).await?;
+    finish(tx, actor, version, changes).await?;
     Ok(deals)
 }
 
@@ -171,7 +172,7 @@ fn parse_rate(text: &str) -> Option<Decimal> {
 
 /// POST /settings/rates/removal
 async fn remove(State(app): State<App>, viewer: Viewer, asked: Asked, Form(sent): Form<Sent>) -> Result<Response> {
-    let outcome = at_page(&app, &viewer, async |tx, author| remove_rate(tx, author, &sent).await).await;
+    let outcome = at_page(&app, &viewer, async |tx, actor| remove_rate(tx, actor, &sent).await).await;
     // The form below asks for a new rate: what was to be removed does not belong into it.
     let outcome = match outcome {
         Err(Error::Invalid(errors)) => {
@@ -183,7 +184,7 @@ async fn remove(State(app): State<App>, viewer: Viewer, asked: Asked, Form(sent)
     answer(&app, &viewer, &asked, sent, outcome).await
 }
 
-pub(super) async fn remove_rate(tx: &mut Tx, author: &Author<'_>, sent: &Sent) -> Result<i64> {
+pub(super) async fn remove_rate(tx: &mut Tx, actor: &Actor, sent: &Sent) -> Result<i64> {
     let mut form = Reader::of(sent);
     let currency = form.parsed("currency", currency, "invalid-currency");
     let day = form.day("day");
@@ -196,8 +197,8 @@ pub(super) async fn remove_rate(tx: &mut Tx, author: &Author<'_>, sent: &Sent) -
     tx.execute(sql!("DELETE FROM fx_rate WHERE currency = $1 AND on_day = $2", &currency, day)).await?;
     let mut changes = Changes::default();
     changes.add(part, before, Json::Null);
-    let deals = revalue(tx, &currency, author.viewer.config.today(author.app.clock.now())).await?;
-    finish(tx, author, version, changes).await?;
+    let deals = revalue(tx, &currency, actor.viewer.config.today(actor.clock.now())).await?;
+    finish(tx, actor, version, changes).await?;
     Ok(deals)
 }
 

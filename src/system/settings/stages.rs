@@ -10,13 +10,13 @@ use store::{Session, Tx, Uuid, new_id, sql};
 use super::pipelines::{
     HERE, PipelineRow, StageRow, pipeline, read_weights, refuse_same_name, stage, stage_inputs, stages_of,
 };
-use super::{Author, at_page, finish_row, next_version, overtaken, saved, tabs};
+use super::{at_page, finish_row, next_version, overtaken, saved, tabs};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, Result};
 use crate::shell::i18n::Locale;
 use crate::shell::page::{Asked, Html, Page, render, respond_with};
-use crate::shell::record::{Kind, Registry, Write};
+use crate::shell::record::{Actor, Kind, Registry, Write};
 use crate::shell::records::id as parse_id;
 use crate::shell::viewer::Viewer;
 use crate::system::form::{Reader, Sent, Typed, inputs};
@@ -167,11 +167,11 @@ pub(super) async fn save_stage(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    let outcome = at_page(&app, &viewer, async |tx, author| store_stage(tx, author, id, &sent).await).await;
+    let outcome = at_page(&app, &viewer, async |tx, actor| store_stage(tx, actor, id, &sent).await).await;
     stage_answer(&app, &viewer, &asked, id, sent, outcome).await
 }
 
-pub(super) async fn store_stage(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent: &Sent) -> Result<Uuid> {
+pub(super) async fn store_stage(tx: &mut Tx, actor: &Actor, id: Uuid, sent: &Sent) -> Result<Uuid> {
     let mut form = Reader::of(sent);
     let version = next_version(tx, "stage", id, form.version()).await?;
     let before = stage(tx, id).await?;
@@ -179,7 +179,7 @@ pub(super) async fn store_stage(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent
     let (probability, days) = read_weights(&mut form, before.kind());
     let standing = criteria_of(tx, id).await?;
     let asked = if before.kind() == StageKind::Open {
-        read_criteria(&mut form, &showing_fields(author.app.registry, author.viewer.locale), &standing)
+        read_criteria(&mut form, &showing_fields(actor.registry, actor.viewer.locale), &standing)
     } else {
         Vec::new()
     };
@@ -199,9 +199,9 @@ pub(super) async fn store_stage(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent
     ))
     .await?;
     if before.kind() == StageKind::Open {
-        write_criteria(tx, author.app, id, &standing, asked, &mut changes).await?;
+        write_criteria(tx, actor, id, &standing, asked, &mut changes).await?;
     }
-    finish_row(tx, author, "updated", id, version, changes).await?;
+    finish_row(tx, actor, "updated", id, version, changes).await?;
     Ok(before.pipeline_id)
 }
 
@@ -237,7 +237,7 @@ pub(super) fn read_criteria(
 
 async fn write_criteria(
     tx: &mut Tx,
-    app: &App,
+    actor: &Actor,
     stage: Uuid,
     standing: &[Criterion],
     asked: Vec<(Option<Uuid>, Criterion)>,
@@ -248,7 +248,7 @@ async fn write_criteria(
         format!("{}{field}{}", criterion.name, if criterion.required { " *" } else { "" })
     };
     for gone in standing.iter().filter(|one| !asked.iter().any(|(before, _)| *before == Some(one.id))) {
-        tx.execute(sql!("UPDATE criterion SET deleted_at = $2 WHERE id = $1", gone.id, app.clock.now())).await?;
+        tx.execute(sql!("UPDATE criterion SET deleted_at = $2 WHERE id = $1", gone.id, actor.clock.now())).await?;
         changes.add("stage.criterion", said(gone), Json::Null);
     }
     for (position, (before, criterion)) in asked.into_iter().enumerate() {
@@ -270,7 +270,7 @@ async fn write_criteria(
                 changes.add("stage.criterion", Json::Null, said(&criterion));
                 tx.execute(sql!(
                     "INSERT INTO criterion (id, stage_id, position, name, required, field) VALUES ($1, $2, $3, $4, $5, $6)",
-                    new_id(&app.clock),
+                    new_id(&actor.clock),
                     stage,
                     position,
                     criterion.name,
@@ -293,11 +293,11 @@ pub(super) async fn remove_stage(
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    let outcome = at_page(&app, &viewer, async |tx, author| drop_stage(tx, author, id, &sent).await).await;
+    let outcome = at_page(&app, &viewer, async |tx, actor| drop_stage(tx, actor, id, &sent).await).await;
     stage_answer(&app, &viewer, &asked, id, sent, outcome).await
 }
 
-pub(super) async fn drop_stage(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent: &Sent) -> Result<Uuid> {
+pub(super) async fn drop_stage(tx: &mut Tx, actor: &Actor, id: Uuid, sent: &Sent) -> Result<Uuid> {
     let version = next_version(tx, "stage", id, Reader::of(sent).version()).await?;
     let before = stage(tx, id).await?;
     if before.deals > 0 {
@@ -307,10 +307,10 @@ pub(super) async fn drop_stage(tx: &mut Tx, author: &Author<'_>, id: Uuid, sent:
     if others.iter().filter(|other| other.kind == before.kind).count() < 2 {
         return Err(Error::field("", "refused-last-stage"));
     }
-    tx.execute(sql!("UPDATE stage SET deleted_at = $2 WHERE id = $1", id, author.app.clock.now())).await?;
+    tx.execute(sql!("UPDATE stage SET deleted_at = $2 WHERE id = $1", id, actor.clock.now())).await?;
     let mut changes = Changes::default();
     changes.add("stage.name", before.name, Json::Null);
-    finish_row(tx, author, "deleted", id, version, changes).await?;
+    finish_row(tx, actor, "deleted", id, version, changes).await?;
     Ok(before.pipeline_id)
 }
 

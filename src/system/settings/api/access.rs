@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use store::Session;
 
-use super::{form_of, made, placed, seen_of_house};
+use super::{form_of, placed, seen_of_house};
 use crate::shell::access::{Level, Role};
 use crate::shell::api::operation::pascal;
 use crate::shell::api::{Answer, Api, Body, IfMatch, Members, Operation, schema_of};
@@ -16,6 +16,7 @@ use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::{Object, Registry};
 use crate::shell::viewer::Viewer;
+use crate::system::administrator::at_api;
 use crate::system::form::Sent;
 use crate::system::settings::access::{Standing, hideable, store};
 use crate::system::settings::{ADMIN, version};
@@ -138,13 +139,13 @@ async fn update(
     body: &Body,
 ) -> Result<Answer> {
     let asked: Patch = body.read()?;
-    made(app, viewer, async |tx, author| {
+    at_api(app, viewer, async |tx, actor| {
         let seen = seen_of_house(tx, seen).await?;
         let standing = Standing::load(tx, object.name).await?;
         let mut form = form_of([("version", seen.to_string()), ("default", standing.default.key().to_owned())]);
         put_standing(&mut form, &standing);
         put_asked(&mut form, object, asked)?;
-        store(tx, author, object, &form).await.map_err(|error| placed(error, in_body))?;
+        store(tx, actor, object, &form).await.map_err(|error| placed(error, in_body))?;
         told(tx, object).await
     })
     .await

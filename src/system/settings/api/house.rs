@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Day, Session};
 
-use super::{change, form_of, get, made, put_over, seen_of_house};
+use super::{change, form_of, get, put_over, seen_of_house};
 use crate::shell::api::shape::Lexis;
 use crate::shell::api::{Answer, Api, Asking, Body, IfMatch, Operation, schema_of};
 use crate::shell::app::App;
 use crate::shell::config::Config;
 use crate::shell::error::{Error, Result};
 use crate::shell::viewer::Viewer;
+use crate::system::administrator::at_api;
 use crate::system::form::Sent;
 use crate::system::settings::organization::{OrganizationRow, organization, store};
 use crate::system::settings::rates::{rates, remove_rate, store_rate};
@@ -151,7 +152,7 @@ async fn show(State(app): State<App>) -> Result<Answer> {
 /// PATCH /api/settings/organization · administrators
 async fn update(State(app): State<App>, viewer: Viewer, IfMatch(seen): IfMatch, body: Body) -> Result<Answer> {
     body.read::<OrganizationPatch>()?;
-    made(&app, &viewer, async |tx, author| {
+    at_api(&app, &viewer, async |tx, actor| {
         let seen = seen_of_house(tx, seen).await?;
         let before = organization(tx).await?;
         let mut form = form_of([
@@ -163,7 +164,7 @@ async fn update(State(app): State<App>, viewer: Viewer, IfMatch(seen): IfMatch, 
         ]);
         put_over(&mut form, &body)?;
         form.insert("version".into(), seen.to_string());
-        store(tx, author, &form).await?;
+        store(tx, actor, &form).await?;
         Ok(shown(organization(tx).await?))
     })
     .await
@@ -197,11 +198,11 @@ async fn revalued(session: &mut Session, deals: i64) -> Result<Answer> {
 /// PUT /api/settings/rates · administrators: a rate for that day is added, or replaced
 async fn put_rate(State(app): State<App>, viewer: Viewer, IfMatch(seen): IfMatch, body: Body) -> Result<Answer> {
     body.read::<RatePut>()?;
-    made(&app, &viewer, async |tx, author| {
+    at_api(&app, &viewer, async |tx, actor| {
         let mut form = Sent::default();
         put_over(&mut form, &body)?;
         form.insert("version".into(), seen_of_house(tx, seen).await?.to_string());
-        let deals = store_rate(tx, author, &form).await?;
+        let deals = store_rate(tx, actor, &form).await?;
         revalued(tx, deals).await
     })
     .await
@@ -215,10 +216,10 @@ async fn drop_rate(State(app): State<App>, viewer: Viewer, IfMatch(seen): IfMatc
         None => Err(Error::field(name, "invalid-required")),
     };
     let (currency, day) = (needed("currency")?, needed("day")?);
-    made(&app, &viewer, async |tx, author| {
+    at_api(&app, &viewer, async |tx, actor| {
         let version = seen_of_house(tx, seen).await?.to_string();
         let form = form_of([("currency", currency), ("day", day), ("version", version)]);
-        let deals = remove_rate(tx, author, &form).await?;
+        let deals = remove_rate(tx, actor, &form).await?;
         revalued(tx, deals).await
     })
     .await

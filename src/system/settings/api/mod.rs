@@ -10,15 +10,15 @@ use axum::http::Method;
 use serde_json::Value as Json;
 use store::{Session, Tx, Uuid, sql};
 
-use super::{ADMIN, Author, in_one_write, version};
+use super::{ADMIN, version};
 use crate::shell::api::call::Seen;
 use crate::shell::api::{Answer, Api, Body, Operation, Post};
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
-use crate::shell::record::Registry;
+use crate::shell::record::{Actor, Registry};
 use crate::shell::viewer::Viewer;
+use crate::system::administrator::at_api;
 use crate::system::form::Sent;
-use crate::system::history::By;
 
 const SETTING: &str = "setting";
 
@@ -43,32 +43,14 @@ fn change(method: Method, path: &str, id: &str, summary: &'static str) -> Operat
     Operation::new(method, path, id, SETTING, summary).policy(ADMIN).conditional()
 }
 
-/// Makes a change as a program.
-async fn made(
-    app: &App,
-    viewer: &Viewer,
-    make: impl AsyncFnOnce(&mut Tx, &Author<'_>) -> Result<Answer>,
-) -> Result<Answer> {
-    in_one_write(Author { app, viewer, by: By::api(viewer) }, make).await
-}
-
 /// Makes something new, or says again what was said when it was made.
 async fn once(
     app: &App,
     viewer: &Viewer,
     post: &Post,
-    make: impl AsyncFnOnce(&mut Tx, &Author<'_>) -> Result<Answer>,
+    make: impl AsyncFnOnce(&mut Tx, &Actor) -> Result<Answer>,
 ) -> Result<Answer> {
-    let actor = app.actor(viewer, "api");
-    made(app, viewer, async |tx, author| {
-        if let Some(answer) = post.begin(tx, &actor).await? {
-            return Ok(answer);
-        }
-        let answer = make(tx, author).await?;
-        post.keep(tx, &actor, &answer).await?;
-        Ok(answer)
-    })
-    .await
+    at_api(app, viewer, async |tx, actor| post.once_in(tx, actor, make).await).await
 }
 
 /// The version of a row that a change goes by.
@@ -78,6 +60,11 @@ async fn seen_of(tx: &mut Tx, table: &str, id: Uuid, seen: Seen) -> Result<i64> 
     let present = sql!(format!("SELECT version FROM {table} WHERE id = $1 AND deleted_at IS NULL"), id);
     let present: i64 = tx.value(present).await?.ok_or(Error::NotFound)?;
     Ok(seen.within(present)?.unwrap_or(present))
+}
+
+/// A form that was opened for the version of a row that the caller saw.
+async fn form_on(tx: &mut Tx, table: &str, id: Uuid, seen: Seen) -> Result<Sent> {
+    Ok(form_of([("version", seen_of(tx, table, id, seen).await?.to_string())]))
 }
 
 /// The version of the house-wide settings that a change goes by.

@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Session, Uuid};
 
-use super::{change, form_of, get, made, once, placed, post, put_over, seen_of, text_of};
+use super::{change, form_of, form_on, get, once, placed, post, put_over, seen_of, text_of};
 use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, Members, Operation, schema_of};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::viewer::Viewer;
+use crate::system::administrator::at_api;
 use crate::system::form::Sent;
 use crate::system::settings::pipelines::{
     PipelineRow, StageRow, drop_pipeline, pipeline, pipelines, stage, stages_of, store_name, store_new_stage,
@@ -229,10 +230,10 @@ async fn show(State(app): State<App>, Ids([id]): Ids<1>) -> Result<Answer> {
 /// POST /api/settings/pipelines · administrators: with the stages that a new house has
 async fn create(State(app): State<App>, viewer: Viewer, body: Body) -> Result<Answer> {
     body.read::<Named>()?;
-    once(&app, &viewer, &body.post, async |tx, author| {
+    once(&app, &viewer, &body.post, async |tx, actor| {
         let mut form = Sent::default();
         put_over(&mut form, &body)?;
-        let id = store_pipeline(tx, author, &form).await?;
+        let id = store_pipeline(tx, actor, &form).await?;
         Ok(pipeline_answer(tx, id).await?.made_at(format!("/api/settings/pipelines/{id}")))
     })
     .await
@@ -247,10 +248,10 @@ async fn rename(
     body: Body,
 ) -> Result<Answer> {
     body.read::<Named>()?;
-    made(&app, &viewer, async |tx, author| {
-        let mut form = form_of([("version", seen_of(tx, "pipeline", id, seen).await?.to_string())]);
+    at_api(&app, &viewer, async |tx, actor| {
+        let mut form = form_on(tx, "pipeline", id, seen).await?;
         put_over(&mut form, &body)?;
-        store_name(tx, author, id, &form).await?;
+        store_name(tx, actor, id, &form).await?;
         pipeline_answer(tx, id).await
     })
     .await
@@ -258,9 +259,9 @@ async fn rename(
 
 /// DELETE /api/settings/pipelines/{id} · administrators: one without opportunities, and not the last
 async fn remove(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>, IfMatch(seen): IfMatch) -> Result<Answer> {
-    made(&app, &viewer, async |tx, author| {
-        let form = form_of([("version", seen_of(tx, "pipeline", id, seen).await?.to_string())]);
-        drop_pipeline(tx, author, id, &form).await?;
+    at_api(&app, &viewer, async |tx, actor| {
+        let form = form_on(tx, "pipeline", id, seen).await?;
+        drop_pipeline(tx, actor, id, &form).await?;
         Ok(Answer::nothing())
     })
     .await
@@ -275,9 +276,9 @@ async fn order(
     body: Body,
 ) -> Result<Answer> {
     let asked: Order = body.read()?;
-    made(&app, &viewer, async |tx, author| {
+    at_api(&app, &viewer, async |tx, actor| {
         let seen = seen_of(tx, "pipeline", id, seen).await?;
-        store_whole_order(tx, author, id, seen, &asked.stages).await?;
+        store_whole_order(tx, actor, id, seen, &asked.stages).await?;
         pipeline_answer(tx, id).await
     })
     .await
@@ -288,11 +289,11 @@ async fn order(
 /// POST /api/settings/pipelines/{id}/stages · administrators
 async fn create_stage(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>, body: Body) -> Result<Answer> {
     body.read::<StageCreate>()?;
-    once(&app, &viewer, &body.post, async |tx, author| {
+    once(&app, &viewer, &body.post, async |tx, actor| {
         let present = pipeline(tx, id).await?.version;
         let mut form = form_of([("version", present.to_string())]);
         put_over(&mut form, &body)?;
-        let stage = store_new_stage(tx, author, id, &form).await?;
+        let stage = store_new_stage(tx, actor, id, &form).await?;
         Ok(stage_answer(tx, stage).await?.made_at(format!("/api/settings/stages/{stage}")))
     })
     .await
@@ -312,17 +313,16 @@ async fn update_stage(
     body: Body,
 ) -> Result<Answer> {
     let asked: StagePatch = body.read()?;
-    made(&app, &viewer, async |tx, author| {
-        let seen = seen_of(tx, "stage", id, seen).await?;
+    at_api(&app, &viewer, async |tx, actor| {
+        let mut form = form_on(tx, "stage", id, seen).await?;
         let before = stage(tx, id).await?;
         let standing = criteria_of(tx, id).await?;
         let is_open = before.kind() == StageKind::Open;
-        let mut form = form_of([
-            ("version", seen.to_string()),
+        form.extend(form_of([
             ("name", before.name),
             ("probability", before.probability.to_string()),
             ("expected_days", before.expected_days.map(|days| days.to_string()).unwrap_or_default()),
-        ]);
+        ]));
         for (name, given) in body.members()?.iter().filter(|(name, _)| *name != "criteria") {
             // A closed deal is won or lost: there is nothing to weigh.
             if !is_open && name != "name" {
@@ -351,7 +351,7 @@ async fn update_stage(
             Some(number) => format!("criteria.{number}"),
             None => field.to_owned(),
         };
-        store_stage(tx, author, id, &form).await.map_err(|error| placed(error, in_body))?;
+        store_stage(tx, actor, id, &form).await.map_err(|error| placed(error, in_body))?;
         stage_answer(tx, id).await
     })
     .await
@@ -382,9 +382,9 @@ async fn remove_stage(
     Ids([id]): Ids<1>,
     IfMatch(seen): IfMatch,
 ) -> Result<Answer> {
-    made(&app, &viewer, async |tx, author| {
-        let form = form_of([("version", seen_of(tx, "stage", id, seen).await?.to_string())]);
-        drop_stage(tx, author, id, &form).await?;
+    at_api(&app, &viewer, async |tx, actor| {
+        let form = form_on(tx, "stage", id, seen).await?;
+        drop_stage(tx, actor, id, &form).await?;
         Ok(Answer::nothing())
     })
     .await

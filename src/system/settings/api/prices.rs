@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Day, Session, Uuid};
 
-use super::{change, form_of, get, made, once, placed, post, put_over, seen_of, text_of};
-use crate::shell::api::shape::{self, Lexis};
-use crate::shell::api::{Answer, Api, Asking, Body, Ids, IfMatch, Operation, page_of, schema_of};
+use super::{change, form_of, form_on, get, once, placed, post, put_over, text_of};
+use crate::shell::api::shape::Lexis;
+use crate::shell::api::{Answer, Api, Asking, Body, Ids, IfMatch, Operation, cut, page_of, schema_of};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
 use crate::shell::viewer::Viewer;
+use crate::system::administrator::at_api;
 use crate::system::form::Sent;
 use crate::system::settings::prices::{
     ListRow, drop_list, known_products, price_list, price_lists, priced, store_list, store_prices,
@@ -151,14 +152,11 @@ async fn show(State(app): State<App>, Ids([id]): Ids<1>) -> Result<Answer> {
 /// GET /api/settings/price-lists/{id}/prices · administrators
 async fn prices(State(app): State<App>, Ids([id]): Ids<1>, asking: Asking) -> Result<Answer> {
     asking.only(&["limit", "after"])?;
-    let limit = asking.whole("limit", 1, 200, 50)?;
-    let after = asking.text("after", 1000)?;
-    let after = after.map(|text| shape::uuid(text).ok_or(Error::field("after", "invalid-cursor"))).transpose()?;
+    let (limit, after) = asking.page_by_id()?;
     let mut session = app.db.read().await?;
     let list = price_list(&mut session, id).await?;
     let mut rows = priced(&mut session, id, after, limit + 1).await?;
-    let more = rows.len() as i64 > limit;
-    rows.truncate(limit as usize);
+    let more = cut(&mut rows, limit);
     let next = rows.last().filter(|_| more).map(|last| last.id.to_string());
     let data = rows.into_iter().map(|row| Price {
         product: row.id,
@@ -173,10 +171,10 @@ async fn prices(State(app): State<App>, Ids([id]): Ids<1>, asking: Asking) -> Re
 /// POST /api/settings/price-lists · administrators
 async fn create(State(app): State<App>, viewer: Viewer, body: Body) -> Result<Answer> {
     body.read::<Create>()?;
-    once(&app, &viewer, &body.post, async |tx, author| {
+    once(&app, &viewer, &body.post, async |tx, actor| {
         let mut form = Sent::default();
         put_over(&mut form, &body)?;
-        let id = store_list(tx, author, &form).await?;
+        let id = store_list(tx, actor, &form).await?;
         Ok(list_answer(tx, id).await?.made_at(format!("/api/settings/price-lists/{id}")))
     })
     .await
@@ -195,15 +193,14 @@ async fn update(
     if prices.len() > PRICES {
         return Err(Error::Malformed(vec![FieldError::new("prices", "invalid-too-many").with("max", PRICES)]));
     }
-    made(&app, &viewer, async |tx, author| {
-        let version = seen_of(tx, "price_list", id, seen).await?;
+    at_api(&app, &viewer, async |tx, actor| {
+        let mut form = form_on(tx, "price_list", id, seen).await?;
         let before = shown(price_list(tx, id).await?);
-        let mut form = form_of([
-            ("version", version.to_string()),
+        form.extend(form_of([
             ("name", before.name),
             ("from", before.from.unwrap_or_default()),
             ("to", before.to.unwrap_or_default()),
-        ]);
+        ]));
         for (name, given) in body.members()?.iter().filter(|(name, _)| *name != "prices") {
             form.insert(name.clone(), text_of(given));
         }
@@ -220,7 +217,7 @@ async fn update(
             Some(product) => format!("prices.{product}"),
             None => field.to_owned(),
         };
-        store_prices(tx, author, id, &form).await.map_err(|error| placed(error, in_body))?;
+        store_prices(tx, actor, id, &form).await.map_err(|error| placed(error, in_body))?;
         list_answer(tx, id).await
     })
     .await
@@ -228,9 +225,9 @@ async fn update(
 
 /// DELETE /api/settings/price-lists/{id} · administrators
 async fn remove(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>, IfMatch(seen): IfMatch) -> Result<Answer> {
-    made(&app, &viewer, async |tx, author| {
-        let form = form_of([("version", seen_of(tx, "price_list", id, seen).await?.to_string())]);
-        drop_list(tx, author, id, &form).await?;
+    at_api(&app, &viewer, async |tx, actor| {
+        let form = form_on(tx, "price_list", id, seen).await?;
+        drop_list(tx, actor, id, &form).await?;
         Ok(Answer::nothing())
     })
     .await
