@@ -1,28 +1,25 @@
 //! Connections and transactions on either engine.
-//!
-//! SQLite has one writer and a pool of readers. Writers queue on a mutex; when more than one waits, their
-//! transactions share one `COMMIT` (group commit), so that `synchronous=FULL` costs one disk flush for many writers.
-//! Each member of a group after the first is a savepoint: a member that fails takes nothing of the others with it, and no member
-//! is told "done" before the group is on disk.
 
 use std::any::Any;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 use futures_util::{TryFutureExt, TryStreamExt};
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPoolOptions, PgRow};
-use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePoolOptions, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Executor, FromRow, PgPool, Postgres, Sqlite, SqlitePool};
-use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgRow};
+use sqlx::sqlite::{SqliteConnection, SqlitePoolOptions, SqliteRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, FromRow, PgPool, Postgres, Sqlite, SqlitePool};
+use tokio::sync::OwnedMutexGuard;
 
+use crate::bind::{postgres_query, sqlite_query};
 use crate::kept::{self, Kept};
-use crate::{Arg, Cells, Result, Sql, StoreError, sqlite};
+use crate::writer::{Fate, Place, Writer, WriterState, commit_member, raw, to_the_end};
+use crate::{Cells, Result, Sql, StoreError, sqlite};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -68,49 +65,6 @@ enum Pool {
     Postgres(PgPool),
 }
 
-struct Writer {
-    state: Arc<Mutex<WriterState>>,
-    waiting: AtomicUsize,
-}
-
-struct WriterState {
-    connection: SqliteConnection,
-    /// A `BEGIN IMMEDIATE` is open and may hold finished members that wait for the shared `COMMIT`.
-    open: bool,
-    /// The member at work is a savepoint. The first of a group is none: until it is finished the transaction is its own, and
-    /// SQLite need not keep a copy of every page that it changes.
-    apart: bool,
-    /// The last member went away without commit; its savepoint must be rolled back before anything else. What it met
-    /// (`Failed`: nothing special) is what the group is told if that proves impossible.
-    abandoned: Option<Fate>,
-    members: Vec<oneshot::Sender<Fate>>,
-}
-
-/// What became of a finished member of a group.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Fate {
-    Stored,
-    StorageFull,
-    Failed,
-}
-
-impl Fate {
-    fn of(error: &StoreError) -> Fate {
-        if error.is_storage_full() { Fate::StorageFull } else { Fate::Failed }
-    }
-
-    fn outcome(self) -> Result<()> {
-        match self {
-            Fate::Stored => Ok(()),
-            Fate::StorageFull => Err(StoreError::Io(std::io::ErrorKind::StorageFull.into())),
-            Fate::Failed => Err(StoreError::Invalid("the write could not be stored".into())),
-        }
-    }
-}
-
-/// How many transactions share one `COMMIT` at most.
-const GROUP: usize = 64;
-
 impl Db {
     /// Opens `sqlite:path/to/file.db`, `sqlite://…` or `postgres://…`. SQLite files are created when missing.
     pub async fn open(url: &str) -> Result<Db> {
@@ -141,9 +95,7 @@ impl Db {
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .connect_lazy_with(options.read_only(true).create_if_missing(false));
-            let state = WriterState { connection, open: false, apart: false, abandoned: None, members: Vec::new() };
-            let writer = Writer { state: Arc::new(Mutex::new(state)), waiting: AtomicUsize::new(0) };
-            Pool::Sqlite { readers, writer: Arc::new(writer), path: path.into() }
+            Pool::Sqlite { readers, writer: Arc::new(Writer::of(connection)), path: path.into() }
         };
         Ok(Db { pool, shared: Arc::default() })
     }
@@ -235,117 +187,6 @@ impl Db {
 
 fn connections_for_postgres() -> u32 {
     std::env::var("TRIVET_DATABASE_CONNECTIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(16)
-}
-
-async fn raw(connection: &mut SqliteConnection, text: &'static str) -> Result<()> {
-    sqlx::query::<Sqlite>(text).execute(connection).await?;
-    Ok(())
-}
-
-/// Steps in which the writer's state and its connection must stay in agreement: they go on when the client that asked for
-/// them goes away in the middle (its handler is then dropped at whatever it waits for).
-async fn to_the_end<T: Send + 'static>(steps: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-    match tokio::spawn(steps).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(StoreError::Invalid("the write was broken off".into())),
-    }
-}
-
-/// A place in the writers' queue. Given up early (a client that went away), it makes sure that a group which
-/// counted on it still gets its commit.
-struct Place {
-    writer: Arc<Writer>,
-    taken: bool,
-}
-
-impl Place {
-    fn queue(writer: Arc<Writer>) -> Place {
-        writer.waiting.fetch_add(1, Ordering::SeqCst);
-        Place { writer, taken: false }
-    }
-    async fn take(mut self) -> OwnedMutexGuard<WriterState> {
-        let guard = self.writer.state.clone().lock_owned().await;
-        self.taken = true;
-        guard
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.writer.waiting.fetch_sub(1, Ordering::SeqCst);
-        if !self.taken {
-            self.writer.flush_soon();
-        }
-    }
-}
-
-impl Writer {
-    /// Commits whatever group is still open.
-    async fn flush(&self) {
-        let mut state = self.state.lock().await;
-        state.settle_abandoned().await;
-        let _ = state.commit_group().await;
-    }
-
-    fn flush_soon(self: &Arc<Self>) {
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let writer = self.clone();
-            runtime.spawn(async move { writer.flush().await });
-        }
-    }
-}
-
-impl WriterState {
-    async fn begin_member(&mut self) -> Result<()> {
-        self.settle_abandoned().await;
-        self.apart = self.open;
-        if self.apart {
-            return raw(&mut self.connection, "SAVEPOINT member").await;
-        }
-        raw(&mut self.connection, "BEGIN IMMEDIATE").await?;
-        self.open = true;
-        Ok(())
-    }
-
-    async fn settle_abandoned(&mut self) {
-        let Some(met) = self.abandoned.take() else { return };
-        if !self.apart {
-            // Nobody else is in the transaction yet.
-            return self.fail_group(met).await;
-        }
-        // This fails when the engine has rolled everything back by itself: then the whole group is lost.
-        if raw(&mut self.connection, "ROLLBACK TO member; RELEASE member").await.is_err() {
-            self.fail_group(met).await;
-        }
-    }
-
-    async fn commit_group(&mut self) -> Result<()> {
-        if !self.open {
-            return Ok(());
-        }
-        match raw(&mut self.connection, "COMMIT").await {
-            Ok(()) => {
-                self.open = false;
-                for member in self.members.drain(..) {
-                    let _ = member.send(Fate::Stored);
-                }
-                Ok(())
-            }
-            Err(error) => {
-                self.fail_group(Fate::of(&error)).await;
-                Err(error)
-            }
-        }
-    }
-
-    /// The engine gave the whole group up (disk full, I/O error): nobody was told "done" yet, so all are told "failed".
-    async fn fail_group(&mut self, fate: Fate) {
-        let _ = raw(&mut self.connection, "ROLLBACK").await;
-        self.open = false;
-        for member in self.members.drain(..) {
-            let _ = member.send(fate);
-        }
-    }
 }
 
 /// A connection on which statements run; [`Tx`] is one that also commits.
@@ -578,25 +419,6 @@ impl Tx {
     }
 }
 
-/// Ends a member: alone or as the last of its group with the `COMMIT`; else it waits for the one that comes.
-async fn commit_member(mut guard: OwnedMutexGuard<WriterState>, writer: Arc<Writer>) -> Result<()> {
-    if guard.apart
-        && let Err(error) = raw(&mut guard.connection, "RELEASE member").await
-    {
-        guard.fail_group(Fate::of(&error)).await;
-        return Err(error);
-    }
-    let someone_waits = writer.waiting.load(Ordering::SeqCst) > 0;
-    if !someone_waits || guard.members.len() + 1 >= GROUP {
-        return guard.commit_group().await;
-    }
-    let (tell, told) = oneshot::channel();
-    guard.members.push(tell);
-    drop(guard);
-    // A waiter that was counted may have left just before we queued; its Place flushes for us.
-    told.await.unwrap_or(Fate::Failed).outcome()
-}
-
 impl Drop for Tx {
     fn drop(&mut self) {
         if let (Some(Session { inner: Inner::SqliteWrite(mut guard), poisoned, .. }), Some(writer)) =
@@ -622,62 +444,6 @@ impl DerefMut for Tx {
     }
 }
 
-fn sqlite_query(statement: Sql) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
-    let mut arguments = SqliteArguments::default();
-    for arg in statement.args {
-        let added = match arg {
-            Arg::Int(value) => arguments.add(value),
-            Arg::Text(value) => arguments.add(value),
-            Arg::Id(value) => arguments.add(value),
-            Arg::Bool(value) => arguments.add(value),
-            Arg::Float(value) => arguments.add(value),
-            Arg::Bytes(value) => arguments.add(value),
-        };
-        added.expect("plain values always encode");
-    }
-    // SQLite looks numbered places up one by one, which for statements of many rows costs more than running them.
-    let text = if arguments.len() > 40 { in_turn(statement.text) } else { statement.text };
-    sqlx::query_with(AssertSqlSafe(text), arguments)
-}
-
-/// `$1 … $2 … $3` as `? … ? … ?`; a text that names its places in another order stays as it is.
-fn in_turn(text: String) -> String {
-    let mut turned = String::with_capacity(text.len());
-    let mut parts = text.split('$');
-    turned.push_str(parts.next().unwrap_or(""));
-    for (index, part) in parts.enumerate() {
-        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-        if part[..digits].parse() != Ok(index + 1) {
-            return text;
-        }
-        turned.push('?');
-        turned.push_str(&part[digits..]);
-    }
-    turned
-}
-
-fn postgres_query(statement: Sql) -> sqlx::query::Query<'static, Postgres, PgArguments> {
-    let mut arguments = PgArguments::default();
-    for arg in statement.args {
-        let added = match arg {
-            Arg::Int(value) => arguments.add(value),
-            Arg::Text(value) => arguments.add(value),
-            Arg::Id(value) => arguments.add(value),
-            Arg::Bool(value) => arguments.add(value),
-            Arg::Float(value) => arguments.add(value),
-            Arg::Bytes(value) => arguments.add(value),
-        };
-        added.expect("plain values always encode");
-    }
-    // The one place where row locks differ: SQLite's single writer needs none.
-    let text = statement
-        .text
-        .replace("/*for update*/", "FOR UPDATE")
-        .replace("/*for no key update*/", "FOR NO KEY UPDATE")
-        .replace("/*skip locked*/", "FOR UPDATE SKIP LOCKED");
-    sqlx::query_with(AssertSqlSafe(text), arguments)
-}
-
 /// `sql!("SELECT … WHERE id = $1", id)`: a statement with its arguments.
 #[macro_export]
 macro_rules! sql {
@@ -689,18 +455,5 @@ macro_rules! sql {
 impl From<&str> for Sql {
     fn from(text: &str) -> Sql {
         Sql::new(text)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_in_turn_need_no_numbers_and_others_keep_them() {
-        assert_eq!(in_turn("VALUES ($1, $2), ($3)".into()), "VALUES (?, ?), (?)");
-        assert_eq!(in_turn("VALUES ($1, $1)".into()), "VALUES ($1, $1)");
-        assert_eq!(in_turn("VALUES ($2, $1)".into()), "VALUES ($2, $1)");
-        assert_eq!(in_turn("SELECT '$', $1".into()), "SELECT '$', $1");
     }
 }

@@ -9,6 +9,7 @@
 
 mod arg;
 pub mod backup;
+mod bind;
 mod db;
 pub mod event;
 pub mod file;
@@ -20,6 +21,7 @@ mod sql;
 mod sqlite;
 pub mod statistics;
 mod time;
+mod writer;
 
 pub use arg::{Arg, Cell, Cells};
 pub use db::{Db, Engine, Session, StoreRow, Tx};
