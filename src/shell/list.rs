@@ -2,16 +2,17 @@
 //! can be bookmarked, sent to a colleague and saved as a view.
 
 use axum::extract::State;
-use axum::response::Response;
-use store::{Cell, Day, Uuid};
+use axum::response::{IntoResponse, Response};
+use store::Uuid;
 
 use super::app::App;
 use super::error::{Error, Result};
 use super::format;
-use super::page::{Asked, Html, Page, avatar_colour, escape, icon, initials, respond, who};
-use super::record::filter::{Filter, Op};
-use super::record::query::{self, Cursor, ListQuery, Row};
-use super::record::{Field, Kind, Object, Registry, Write, value};
+use super::page::{Asked, Page, escape, respond};
+use super::record::filter::Filter;
+use super::record::query::{self, Cursor, ListQuery};
+use super::record::{Field, Kind, Object};
+use super::shows::{ChipView, RowView, Shows};
 use super::viewer::Viewer;
 use super::views::{self, SavedView, is_usable, saved_views};
 
@@ -163,34 +164,11 @@ pub fn settle(viewer: &Viewer, object: &'static Object, mut asks: Asks, saved: &
     Ok(Settled { asks, query })
 }
 
-pub struct CellView {
-    pub html: Html,
-    pub class: &'static str,
-    pub label: String,
-    pub edit: Option<String>,
-    /// The exact figure, when a short form is shown.
-    pub exact: String,
-}
-
-pub struct RowView {
-    pub id: Uuid,
-    pub version: i64,
-    pub name: String,
-    pub href: String,
-    pub cells: Vec<CellView>,
-}
-
 struct ColumnView {
     label: String,
     number: bool,
     href: String,
     sorted: &'static str,
-}
-
-pub struct ChipView {
-    pub label: String,
-    pub text: String,
-    pub remove: String,
 }
 
 struct TabView {
@@ -325,8 +303,6 @@ pub async fn sums(object: &'static Object, State(app): State<App>, viewer: Viewe
     Ok(axum::response::Html(escape(&text)).into_response())
 }
 
-use axum::response::IntoResponse;
-
 fn tabs(viewer: &Viewer, object: &'static Object, asks: &Asks, saved: &[SavedView]) -> Vec<TabView> {
     let built_in = built_in(viewer, object).map(|(key, _)| TabView {
         name: viewer.locale.text(&format!("view-{}-{key}", object.name)),
@@ -374,234 +350,4 @@ fn chip(shows: &Shows<'_>, asks: &Asks, query: &ListQuery, filter: &Filter) -> C
         asks.leave_view(query);
     });
     shows.chip(filter, remove)
-}
-
-/// Turns stored values into what a viewer reads.
-pub struct Shows<'a> {
-    pub viewer: &'a Viewer,
-    pub registry: &'a Registry,
-    pub object: &'static Object,
-    pub today: Day,
-}
-
-impl Shows<'_> {
-    /// A filter in words, with the address that takes it away.
-    pub fn chip(&self, filter: &Filter, remove: String) -> ChipView {
-        let locale = self.viewer.locale;
-        let values: Vec<String> = filter.values.iter().map(|value| self.filter_value(filter, value)).collect();
-        let operator = match filter.op {
-            Op::Is | Op::Within => String::new(),
-            op => locale.text(&format!("op-{}", op.key())),
-        };
-        ChipView {
-            label: locale.text(&self.object.label_key(filter.field)),
-            text: format!("{operator} {}", values.join(&locale.text("list-or"))).trim().to_owned(),
-            remove,
-        }
-    }
-
-    fn filter_value(&self, filter: &Filter, text: &str) -> String {
-        let (locale, config) = (self.viewer.locale, &self.viewer.config);
-        match (filter.op, filter.field.kind) {
-            (Op::Within, _) => locale.text(&format!("span-{text}")),
-            (_, Kind::Choice(_)) => locale.text(&self.object.choice_key(filter.field, text)),
-            (_, Kind::Ref("person")) if matches!(text, "me" | "team") => locale.text(&format!("person-{text}")),
-            (_, Kind::Ref("stage")) => {
-                text.parse().ok().and_then(|id| config.stage(id)).map_or_else(|| "—".into(), |stage| stage.name.clone())
-            }
-            (_, Kind::Ref("pipeline")) => text
-                .parse()
-                .ok()
-                .and_then(|id| config.pipeline(id))
-                .map_or_else(|| "—".into(), |pipeline| pipeline.name.clone()),
-            (_, Kind::Bool) => locale.text(if text == "true" { "yes" } else { "no" }),
-            (_, Kind::Date) => Day::parse(text).map_or_else(|| text.to_owned(), |day| format::date(locale, day)),
-            (_, Kind::Ref(_)) => locale.text("list-chosen-record"),
-            _ => text.to_owned(),
-        }
-    }
-
-    pub fn row(&self, fields: &[&'static Field], row: &Row, editable: bool) -> RowView {
-        let href = format!("/{}/{}", self.object.plural, row.id);
-        let may_change = editable
-            && self.viewer.scope.access(self.object.name).write > super::access::Level::None
-            && self.object.name != "person";
-        let name = row.cells.first().and_then(Cell::text).unwrap_or("").to_owned();
-        let cells = fields
-            .iter()
-            .enumerate()
-            .map(|(index, field)| self.cell(fields, row, index, field, &href, may_change))
-            .collect();
-        RowView { id: row.id, version: row.version, name, href, cells }
-    }
-
-    /// What lies in the trash has no page and is not changed there.
-    fn trashed_row(&self, fields: &[&'static Field], row: &Row) -> RowView {
-        let mut view = self.row(fields, row, false);
-        if let Some(first) = view.cells.first_mut() {
-            let name = row.cells[0].text().unwrap_or("—");
-            first.html = Html(format!("<span class=\"who\">{}{}</span>", square(name, ""), escape(name)));
-        }
-        view
-    }
-
-    fn cell(
-        &self,
-        fields: &[&'static Field],
-        row: &Row,
-        index: usize,
-        field: &'static Field,
-        href: &str,
-        may_change: bool,
-    ) -> CellView {
-        let editable = may_change && index > 0 && can_edit_in_place(field);
-        let class = match field.kind {
-            Kind::Money | Kind::BaseMoney | Kind::Integer { .. } | Kind::Percent => "num",
-            _ => "",
-        };
-        let html = if index == 0 {
-            let text = row.cells[0].text().unwrap_or("—");
-            let first = escape(&text.chars().next().map(String::from).unwrap_or_default());
-            Html(format!(
-                "<span class=\"who\"><span class=\"av av-square av-{}\" aria-hidden=\"true\">{first}</span><a class=\"row-name\" href=\"{href}\" data-open>{}</a></span>",
-                avatar_colour(text),
-                escape(text)
-            ))
-        } else {
-            let state = fields.iter().position(|other| other.key == "state").and_then(|at| row.cells[at].text());
-            self.show(field, &row.cells[index], row.labels[index].as_deref(), &row.currency, state)
-        };
-        let exact = match (field.is_amount(), &row.cells[index]) {
-            (true, Cell::Int(minor)) => format::money(
-                *minor,
-                if field.kind == Kind::BaseMoney { &self.viewer.config.base_currency } else { &row.currency },
-            ),
-            _ => String::new(),
-        };
-        CellView {
-            html,
-            class,
-            label: self.viewer.locale.text(&self.object.label_key(field)),
-            edit: editable.then(|| format!("{href}/field/{}", field.key)),
-            exact,
-        }
-    }
-
-    /// A value as markup: references as links, people with their avatar, late dates in warning colour.
-    pub fn show(
-        &self,
-        field: &'static Field,
-        cell: &Cell,
-        label: Option<&str>,
-        currency: &str,
-        state: Option<&str>,
-    ) -> Html {
-        let locale = self.viewer.locale;
-        let currency = if field.kind == Kind::BaseMoney { &self.viewer.config.base_currency } else { currency };
-        match (field.kind, cell) {
-            (_, Cell::Null) => Html("<span class=\"dim\">–</span>".into()),
-            (Kind::Ref("person"), _) => who(label.unwrap_or("—")),
-            (Kind::Ref("stage"), Cell::Id(id)) => self.stage(*id),
-            (Kind::Ref(target), Cell::Id(id)) => match self.registry.get(target) {
-                Some(target) => {
-                    Html(format!("<a href=\"/{}/{id}\">{}</a>", target.plural, escape(label.unwrap_or("—"))))
-                }
-                None => Html(escape(label.unwrap_or("—"))),
-            },
-            (Kind::Money | Kind::BaseMoney, Cell::Int(minor)) => {
-                Html(escape(&format::money_compact(locale, *minor, currency)))
-            }
-            (Kind::Date, Cell::Int(day)) => {
-                let late = matches!(field.key, "close_date" | "due_date" | "next_step_date")
-                    && *day < self.today.0
-                    && !matches!(state, Some("won" | "lost" | "done"));
-                let class = if late { "late tnum" } else { "tnum" };
-                Html(format!("<span class=\"{class}\">{}</span>", format::date(locale, Day(*day))))
-            }
-            (Kind::Choice(_), Cell::Text(choice)) => {
-                let tone = tone(choice);
-                let text =
-                    escape(&value::shown(self.object, field, cell, label, currency, locale, &self.viewer.config.zone));
-                Html(if tone.is_empty() {
-                    text
-                } else {
-                    format!("<span class=\"pill pill-dot pill-{tone}\">{text}</span>")
-                })
-            }
-            (Kind::Email, Cell::Text(address)) => Html(format!("<a href=\"mailto:{0}\">{0}</a>", escape(address))),
-            (Kind::Phone, Cell::Text(number)) => {
-                let digits: String = number.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
-                Html(format!("<a href=\"tel:{digits}\" class=\"tnum\">{}</a>", escape(number)))
-            }
-            (Kind::Url, Cell::Text(url)) => Html(format!(
-                "<a href=\"{0}\" rel=\"noopener noreferrer\" target=\"_blank\">{1}</a>",
-                escape(url),
-                escape(url.trim_start_matches("https://").trim_start_matches("http://"))
-            )),
-            (Kind::LongText, Cell::Text(text)) => Html(escape(text).replace('\n', "<br>")),
-            _ => {
-                Html(escape(&value::shown(self.object, field, cell, label, currency, locale, &self.viewer.config.zone)))
-            }
-        }
-    }
-
-    fn stage(&self, id: Uuid) -> Html {
-        let Some(stage) = self.viewer.config.stage(id) else { return Html("—".into()) };
-        let tone = match stage.kind {
-            super::config::StageKind::Won => "good",
-            super::config::StageKind::Lost => "bad",
-            super::config::StageKind::Open => "info",
-        };
-        Html(format!("<span class=\"pill pill-dot pill-{tone}\">{}</span>", escape(&stage.name)))
-    }
-}
-
-/// Colour that a fixed choice carries; most carry none.
-fn tone(choice: &str) -> &'static str {
-    match choice {
-        "customer" | "won" | "qualified" | "champion" | "active" | "done" | "given" => "good",
-        "loyal" | "converted" => "accent",
-        "new" | "open" | "invited" | "decision_maker" | "economic_buyer" => "info",
-        "working" | "high" | "gatekeeper" => "warn",
-        "lost" | "blocker" | "disabled" | "withdrawn" => "bad",
-        "prospect" | "former" | "unqualified" | "unknown" | "influencer" | "user" => "plain",
-        _ => "",
-    }
-}
-
-/// Fields that may be changed by a click into the cell. Stages move by their own command, which may ask back.
-pub fn can_edit_in_place(field: &Field) -> bool {
-    field.write == Write::Always
-        && !field.is_virtual()
-        && !matches!(field.kind, Kind::LongText)
-        && field.key != "stage"
-        && field.key != "currency"
-}
-
-/// An avatar square of a record.
-pub fn square(name: &str, size: &str) -> Html {
-    Html(format!(
-        "<span class=\"av {size} av-square av-{}\" aria-hidden=\"true\">{}</span>",
-        avatar_colour(name),
-        escape(&initials(name).chars().take(1).collect::<String>())
-    ))
-}
-
-/// Shown in place of a value that is not there.
-pub fn dash() -> Html {
-    Html("<span class=\"dim\">–</span>".into())
-}
-
-/// An icon for a kind of activity.
-pub fn activity_icon(kind: &str) -> Html {
-    icon(
-        match kind {
-            "call" => "phone",
-            "meeting" => "users",
-            "visit" => "map-pin",
-            "mail" => "mail",
-            _ => "note",
-        },
-        "",
-    )
 }

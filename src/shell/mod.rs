@@ -20,6 +20,7 @@ pub mod record;
 pub mod records;
 pub mod routes;
 pub mod shares;
+pub mod shows;
 pub mod upload;
 pub mod view_pages;
 pub mod viewer;

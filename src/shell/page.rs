@@ -64,10 +64,15 @@ pub fn initials(name: &str) -> String {
     name.split_whitespace().take(2).filter_map(|word| word.chars().next()).flat_map(char::to_uppercase).collect()
 }
 
+/// Shown in place of a value that is not there.
+pub fn dash() -> Html {
+    Html("<span class=\"dim\">–</span>".into())
+}
+
 /// A person as a small avatar with the name beside it.
 pub fn who(name: &str) -> Html {
     if name.is_empty() {
-        return Html("<span class=\"dim\">–</span>".into());
+        return dash();
     }
     let (name, initials) = (escape(name), escape(&initials(name)));
     Html(format!(

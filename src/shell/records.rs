@@ -15,12 +15,13 @@ use super::error::{Collision, Error, FieldError, Result};
 use super::export::{self, FileFormat};
 use super::form::{self, Filled, FormBody, Input};
 use super::format;
-use super::list::{self, Shows, can_edit_in_place};
+use super::list;
 use super::list_forms::{add_filter, columns_form, filter_form, filter_input, set_columns};
 use super::page::{Asked, Html, Page, Toast, done, own_path, render, respond_with, toast_event, trigger};
 use super::record::command::{self, Source};
 use super::record::{Draft, Field, Kind, Object, Write, query};
 use super::routes::{Policy, Routes};
+use super::shows::{Shows, can_edit_in_place};
 use super::view_pages;
 use super::viewer::Viewer;
 

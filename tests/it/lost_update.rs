@@ -10,9 +10,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value as Json, json};
 use store::{Uuid, sql};
 use testkit::{Answer, Engine, Person, Role, TestApp, on, on_both};
-use trivet::shell::list::can_edit_in_place;
 use trivet::shell::record::{Field, Kind, Object, Write};
 use trivet::shell::records::for_many;
+use trivet::shell::shows::can_edit_in_place;
 
 use crate::permission::{number as number_of, world::Dice};
 

@@ -13,11 +13,12 @@ use crate::shell::config::{Config, Pipeline, StageKind};
 use crate::shell::error::{Error, Result};
 use crate::shell::format;
 use crate::shell::layers::url_encode;
-use crate::shell::list::{self, Asks, ChipView, Shows};
+use crate::shell::list::{self, Asks};
 use crate::shell::page::{Asked, Page, avatar_colour, initials, respond};
 use crate::shell::record::filter::{Filter, Op};
 use crate::shell::record::query::{self, ListQuery};
 use crate::shell::records::{get, pairs};
+use crate::shell::shows::{ChipView, Shows};
 use crate::shell::viewer::Viewer;
 
 /// Cards shown per column at first; each time, twice as many more.

@@ -29,6 +29,7 @@ mod opportunity;
 pub mod overview_api;
 mod record_page;
 mod search;
+mod sight;
 pub mod stage;
 pub mod standing;
 mod tasks;

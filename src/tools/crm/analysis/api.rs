@@ -9,7 +9,7 @@ use store::{Cell, Day, Uuid};
 
 use super::ask::{Ask, Dimension, PeriodName};
 use super::behind::{self, OPEN};
-use super::charts::steps;
+use super::funnel::steps;
 use super::rates::{Expected, Group, groups};
 use super::sql::{Lens, Outcome, Sum};
 use super::study::{Study, ends, gather, lost_reasons, open_stages, open_sums, won_in};

@@ -2,7 +2,8 @@
 
 use store::{Day, Uuid};
 
-use super::charts::{of_kind, within};
+use super::charts::within;
+use super::funnel::of_kind;
 use crate::shell::config::{Pipeline, StageKind};
 
 pub const OPEN: &str = "state:is:open";

@@ -7,8 +7,10 @@
 
 pub mod api;
 mod ask;
+mod bars;
 mod behind;
 mod charts;
+mod funnel;
 mod pages;
 mod rates;
 mod sql;

@@ -4,11 +4,11 @@ use solver::statistics::{Prior, Tally};
 use store::{Cell, Uuid};
 
 use super::ask::Dimension;
-use super::charts::{Column, DRAWN, Figure, Painter, Row, bar, dash};
+use super::charts::{Column, DRAWN, Figure, Painter, Row, bar};
 use super::sql::{Outcome, Sum};
 use crate::shell::format;
 use crate::shell::i18n::Locale;
-use crate::shell::page::{Html, escape};
+use crate::shell::page::{Html, dash, escape};
 use crate::tools::crm::objects::OPPORTUNITY;
 
 /// A rate of one group of deals.

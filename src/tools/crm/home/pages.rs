@@ -10,7 +10,7 @@ use crate::shell::access::{Level, Right, Role};
 use crate::shell::app::App;
 use crate::shell::error::Result;
 use crate::shell::format;
-use crate::shell::page::{Asked, Html, Page, respond};
+use crate::shell::page::{Asked, Html, Page, dash, respond};
 use crate::shell::record::Object;
 use crate::shell::record::query::{self, ListQuery};
 use crate::shell::viewer::Viewer;
@@ -434,7 +434,7 @@ fn tile_risk(look: &Look<'_>, body: &mut Body<'_>, figure: &Figure, open: i64) {
 }
 
 fn last_activity(look: &Look<'_>, at: Option<i64>, own: &[String]) -> Html {
-    let Some(at) = at else { return Html("<span class=\"dim\">–</span>".into()) };
+    let Some(at) = at else { return dash() };
     let day = Instant(at).day_in(&look.viewer.config.zone);
     let text = match look.today.0 - day.0 {
         ..=0 => look.t("home-today"),

@@ -1,0 +1,380 @@
+//! A record as one viewer sees it: where it stands, what is known of it, and what hangs on it.
+
+use store::{Cell, Day, Session, Sql, Uuid};
+
+use super::committee_pages::role_name;
+use super::objects::{ACCOUNT, CONTACT, OPPORTUNITY, TASK};
+use super::{committee, convert_page, evidence, files};
+use crate::shell::access::{Level, Right};
+use crate::shell::app::App;
+use crate::shell::config::StageKind;
+use crate::shell::error::Result;
+use crate::shell::format;
+use crate::shell::page::{Html, who};
+use crate::shell::record::filter::{Filter, Op};
+use crate::shell::record::query::{self, ListQuery, Row};
+use crate::shell::record::{Field, Kind, Object};
+use crate::shell::shows::{RowView, Shows, can_edit_in_place};
+use crate::shell::viewer::Viewer;
+
+pub(super) struct StageStep {
+    pub id: Uuid,
+    pub name: String,
+    /// `done`, `here`, `ahead`
+    pub place: &'static str,
+    pub kind: &'static str,
+}
+
+pub(super) struct Fact {
+    pub label: String,
+    pub html: Html,
+    pub exact: String,
+}
+
+pub(super) struct Prop {
+    pub label: String,
+    pub html: Html,
+    pub edit: Option<String>,
+}
+
+pub(super) struct TaskView {
+    pub id: Uuid,
+    pub subject: String,
+    pub due: String,
+    pub late: bool,
+}
+
+pub(super) struct TiedView {
+    pub id: Uuid,
+    pub name: String,
+    /// The state of a deal, the job title of a contact.
+    pub hint: String,
+    pub role: String,
+}
+
+pub(super) struct FileView {
+    pub id: Uuid,
+    pub name: String,
+    pub size: String,
+    pub by: Html,
+    pub at: String,
+}
+
+pub(super) struct Related {
+    pub title: String,
+    pub new_href: Option<String>,
+    pub all_href: String,
+    pub labels: Vec<String>,
+    pub rows: Vec<RowView>,
+}
+
+pub(super) struct EvidenceView {
+    pub id: Uuid,
+    pub name: String,
+    pub required: bool,
+    /// Shown by a field or a note.
+    pub given: bool,
+    pub note: String,
+    pub by: String,
+    pub by_field: bool,
+}
+
+/// A record as one viewer sees it.
+pub(super) struct Sight<'a> {
+    pub app: &'a App,
+    pub viewer: &'a Viewer,
+    pub shows: &'a Shows<'a>,
+    pub fields: &'a [&'static Field],
+    pub row: &'a Row,
+    pub today: Day,
+}
+
+impl Sight<'_> {
+    pub fn at(&self, key: &str) -> Option<usize> {
+        self.fields.iter().position(|field| field.key == key)
+    }
+    pub fn cell(&self, key: &str) -> Option<&Cell> {
+        self.at(key).map(|at| &self.row.cells[at])
+    }
+    pub fn text(&self, key: &str) -> String {
+        self.cell(key).and_then(Cell::text).unwrap_or("").to_owned()
+    }
+    pub fn label(&self, key: &str) -> Option<String> {
+        self.at(key).and_then(|at| self.row.labels[at].clone())
+    }
+    pub fn reference(&self, key: &str) -> Option<(Uuid, String)> {
+        Some((self.cell(key)?.id()?, self.label(key)?))
+    }
+
+    pub fn html(&self, key: &str) -> Html {
+        match self.at(key) {
+            Some(at) => {
+                let state = self.text(if self.shows.object.name == "task" { "status" } else { "state" });
+                self.shows.show(
+                    self.fields[at],
+                    &self.row.cells[at],
+                    self.row.labels[at].as_deref(),
+                    &self.row.currency,
+                    Some(&state),
+                )
+            }
+            None => Html::default(),
+        }
+    }
+
+    pub fn became(&self) -> Vec<(String, String, String)> {
+        convert_page::became(self.viewer, |key| Some((self.cell(key)?.clone(), self.label(key))))
+    }
+
+    pub fn file(&self, file: files::Attachment) -> FileView {
+        FileView {
+            id: file.id,
+            size: format::bytes(file.size),
+            by: who(file.by_name.as_deref().unwrap_or("")),
+            at: format::instant(self.viewer.locale, file.at, &self.viewer.config.zone),
+            name: file.name,
+        }
+    }
+
+    pub fn tied(&self, tied: committee::Tied) -> TiedView {
+        let hint = tied.hint.unwrap_or_default();
+        TiedView {
+            id: tied.id,
+            name: tied.name,
+            role: role_name(self.viewer.locale, tied.buying_role.as_deref()),
+            hint: if self.shows.object.name == "contact" {
+                self.viewer.locale.text(&format!("opportunity-state-{hint}"))
+            } else {
+                hint
+            },
+        }
+    }
+
+    pub fn pill(&self) -> Html {
+        match self.shows.object.name {
+            "account" => self.html("lifecycle"),
+            "contact" => self.html("buying_role"),
+            "lead" | "task" => self.html("status"),
+            "opportunity" => self.html("state"),
+            "activity" => self.html("kind"),
+            _ => Html::default(),
+        }
+    }
+
+    /// The stages of the deal's pipeline as steps, and the open stage that comes next.
+    pub fn path(&self, stage: Option<Uuid>) -> (Vec<StageStep>, Option<(Uuid, String)>, bool) {
+        let Some(here) =
+            stage.and_then(|stage| self.viewer.config.stage(stage)).filter(|_| self.shows.object.name == "opportunity")
+        else {
+            return (Vec::new(), None, false);
+        };
+        let stages = self.viewer.config.pipeline(here.pipeline).map_or(&[][..], |pipeline| &pipeline.stages);
+        let steps = stages
+            .iter()
+            .map(|stage| StageStep {
+                id: stage.id,
+                name: stage.name.clone(),
+                place: if stage.id == here.id {
+                    "here"
+                } else if stage.kind == StageKind::Open
+                    && (stage.position < here.position || here.kind == StageKind::Won)
+                {
+                    "done"
+                } else {
+                    "ahead"
+                },
+                kind: stage.kind.key(),
+            })
+            .collect();
+        let next = stages.iter().find(|stage| {
+            here.kind == StageKind::Open && stage.position > here.position && stage.kind != StageKind::Lost
+        });
+        (steps, next.map(|stage| (stage.id, stage.name.clone())), here.kind != StageKind::Open)
+    }
+
+    pub fn facts(&self) -> Vec<Fact> {
+        let keys: &[&str] = match self.shows.object.name {
+            "account" => &["industry", "city", "employees", "annual_revenue", "phone"],
+            "contact" => &["job_title", "mobile", "email", "department"],
+            "lead" => &["company", "source", "estimated_amount", "consent", "created_on"],
+            "opportunity" => &["amount", "probability", "close_date", "next_step", "stage_since"],
+            "activity" => &["happened_at", "account", "contact", "outcome"],
+            "task" => &["due_date", "priority", "account", "opportunity"],
+            "product" => &["code", "family", "list_price", "unit"],
+            _ => &[],
+        };
+        keys.iter()
+            .filter_map(|key| {
+                let at = self.at(key)?;
+                let (field, cell) = (self.fields[at], &self.row.cells[at]);
+                let label = self.viewer.locale.text(&self.shows.object.label_key(field));
+                let exact = match (field.kind, cell) {
+                    (Kind::Money, Cell::Int(minor)) => format::money(*minor, &self.row.currency),
+                    _ => String::new(),
+                };
+                if *key == "stage_since" {
+                    let days = self.days_in_stage();
+                    return Some(Fact {
+                        label: self.viewer.locale.text("record-days-in-stage"),
+                        html: Html(self.viewer.locale.counted("days", days, &[("count", &days.to_string())])),
+                        exact,
+                    });
+                }
+                Some(Fact { label, html: self.html(key), exact })
+            })
+            .collect()
+    }
+
+    pub fn days_in_stage(&self) -> i64 {
+        let since = self.cell("stage_since").and_then(Cell::int).unwrap_or(0);
+        (self.today.0 - store::Instant(since).day_in(&self.viewer.config.zone).0).max(0)
+    }
+
+    /// What most needs doing about this record, in one sentence.
+    pub fn notice(&self, closed: bool) -> Option<String> {
+        let locale = self.viewer.locale;
+        if self.shows.object.name != "opportunity" || closed {
+            return None;
+        }
+        let close = self.cell("close_date").and_then(Cell::int)?;
+        if close < self.today.0 {
+            return Some(locale.text_with("notice-close-passed", &[("days", &(self.today.0 - close).to_string())]));
+        }
+        let expected = self
+            .cell("stage")
+            .and_then(Cell::id)
+            .and_then(|stage| self.viewer.config.stage(stage))
+            .and_then(|stage| stage.expected_days);
+        if let Some(expected) = expected.filter(|expected| self.days_in_stage() > expected * 3 / 2) {
+            return Some(locale.text_with(
+                "notice-long-in-stage",
+                &[("days", &self.days_in_stage().to_string()), ("expected", &expected.to_string())],
+            ));
+        }
+        if self.at("next_step").is_some() && self.text("next_step").is_empty() {
+            return Some(locale.text("notice-no-next-step"));
+        }
+        None
+    }
+
+    /// The right panel: every field that is not shown above; on the details tab all of them.
+    pub fn props(&self, may_change: bool, all: bool) -> Vec<Prop> {
+        let object = self.shows.object;
+        self.fields
+            .iter()
+            .filter(|field| {
+                field.key != object.title
+                    && (all
+                        || !matches!(
+                            field.key,
+                            "description" | "updated_at" | "stage" | "state" | "stage_since" | "amount_base" | "body"
+                        ))
+            })
+            .filter(|field| all || !matches!(self.cell(field.key), Some(Cell::Null)) || can_edit_in_place(field))
+            .map(|field| Prop {
+                label: self.viewer.locale.text(&object.label_key(field)),
+                html: self.html(field.key),
+                edit: (may_change && can_edit_in_place(field))
+                    .then(|| format!("/{}/{}/field/{}", object.plural, self.row.id, field.key)),
+            })
+            .collect()
+    }
+
+    pub async fn tasks(&self, session: &mut Session) -> Result<Vec<TaskView>> {
+        let column = match self.shows.object.name {
+            "account" => "account_id",
+            "contact" => "contact_id",
+            "opportunity" => "opportunity_id",
+            "lead" => "lead_id",
+            _ => return Ok(Vec::new()),
+        };
+        if !self.viewer.sees(&TASK, self.shows.object.name) {
+            return Ok(Vec::new());
+        }
+        let mut statement = Sql::new(format!("SELECT t.id, t.subject, t.due_day FROM task t WHERE t.{column} = "));
+        statement.bind(self.row.id).push(" AND t.deleted_at IS NULL AND t.status = 'open' AND ");
+        (TASK.visible)(&mut statement, &self.viewer.scope, Right::Read, "t");
+        statement.push(" ORDER BY t.due_day ASC NULLS FIRST, t.id LIMIT 8");
+        let rows: Vec<(Uuid, String, Option<i64>)> = session.all(statement).await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, subject, due)| TaskView {
+                id,
+                subject,
+                due: due.map_or_else(String::new, |day| format::date(self.viewer.locale, Day(day))),
+                late: due.is_some_and(|day| day < self.today.0),
+            })
+            .collect())
+    }
+
+    pub async fn evidence(&self, session: &mut Session, stage: Uuid) -> Result<Vec<EvidenceView>> {
+        let found = evidence::of_stage(session, &self.viewer.config, self.row.id, stage).await?;
+        Ok(found
+            .into_iter()
+            // Whether a hidden field is filled is not told.
+            .filter(|item| item.field.as_deref().is_none_or(|field| self.at(field).is_some()))
+            .map(|item| EvidenceView {
+                id: item.criterion,
+                required: item.required,
+                given: match &item.field {
+                    Some(field) => self.cell(field).is_some_and(|cell| !cell.is_null()),
+                    None => item.note.is_some(),
+                },
+                note: item.note.unwrap_or_default(),
+                by: item.by.unwrap_or_default(),
+                by_field: item.field.is_some(),
+                name: item.name,
+            })
+            .collect())
+    }
+
+    /// What hangs on the record: the first rows of each list, and a link to the whole.
+    pub async fn related(&self, session: &mut Session) -> Result<Vec<Related>> {
+        let lists: &[(&'static Object, &'static str)] = match self.shows.object.name {
+            "account" => &[(&OPPORTUNITY, "account"), (&CONTACT, "account"), (&TASK, "account"), (&ACCOUNT, "parent")],
+            "contact" => &[(&OPPORTUNITY, "contact"), (&TASK, "contact")],
+            "opportunity" => &[(&TASK, "opportunity")],
+            "lead" => &[(&TASK, "lead")],
+            _ => &[],
+        };
+        let mut related = Vec::new();
+        for (object, key) in lists {
+            // Without the field that ties them to this record there is no list of them.
+            if self.viewer.scope.access(object.name).read == Level::None || !self.viewer.sees(object, key) {
+                continue;
+            }
+            let Some(link) = object.field(key) else { continue };
+            let filter = Filter { field: link, op: Op::Is, values: vec![self.row.id.to_string()] };
+            let fields: Vec<&'static Field> =
+                self.viewer.projection(object).filter(|field| field.listed && field.key != *key).take(6).collect();
+            let sort = object
+                .fields
+                .iter()
+                .find(|field| field.key == object.default_sort.trim_start_matches('-'))
+                .unwrap_or(object.title_field());
+            let query = ListQuery {
+                fields: fields.clone(),
+                filters: vec![filter],
+                words: None,
+                sort,
+                descending: matches!(sort.kind, Kind::Date | Kind::Instant),
+                after: None,
+                limit: 8,
+                trash: false,
+            };
+            let found = query::list(session, self.viewer, self.app.registry, object, &query, self.today).await?;
+            let shows = Shows { viewer: self.viewer, registry: self.app.registry, object, today: self.today };
+            related.push(Related {
+                title: self.viewer.locale.text(&format!("{}-plural", object.name)),
+                new_href: self
+                    .viewer
+                    .may_create(object.name)
+                    .then(|| format!("/{}/new?{key}={}", object.plural, self.row.id)),
+                all_href: format!("/{}?view=none&f={key}:is:{}", object.plural, self.row.id),
+                labels: fields.iter().map(|field| self.viewer.locale.text(&object.label_key(field))).collect(),
+                rows: found.rows.iter().map(|row| shows.row(&fields, row, false)).collect(),
+            });
+        }
+        Ok(related)
+    }
+}
