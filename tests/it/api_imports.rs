@@ -8,7 +8,7 @@ use store::sql;
 use testkit::{TestApp, on_both};
 use trivet::shell::viewer::hash_token;
 
-use crate::api::{Company, Reply};
+use crate::company::{Company, Reply};
 use crate::import::work;
 
 const FILE: &str = "Name,Sector,Employees\nAcme,technology,12\nBeta,medical,many\nCancity,retail,7\n";

@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::json;
 use testkit::{TestApp, on_both};
 
-use crate::api::Company;
+use crate::company::Company;
 
 #[test]
 fn what_is_found_is_what_the_caller_may_read() {

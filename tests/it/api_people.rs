@@ -6,7 +6,7 @@ use store::sql;
 use testkit::{Role, TestApp, on_both};
 use trivet::system::people::command_line::{UserCommand, run};
 
-use crate::api::Company;
+use crate::company::Company;
 
 #[test]
 fn administrators_change_roles_and_lines_on_the_version_they_saw() {

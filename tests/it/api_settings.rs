@@ -6,7 +6,7 @@ use store::sql;
 use testkit::{Engine, TestApp, on, on_both};
 use trivet::shell::viewer::hash_token;
 
-use crate::api::{Company, Reply};
+use crate::company::{Company, Reply};
 
 const ANY: [(&str, &str); 1] = [("if-match", "*")];
 

@@ -7,7 +7,7 @@ use store::sql;
 use testkit::{TestApp, on_both};
 use trivet::shell::viewer::hash_token;
 
-use crate::api::Company;
+use crate::company::Company;
 use crate::hidden::hide;
 
 /// Everything of a list, page by page.

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use store::{Uuid, sql};
 use testkit::{Answer, Role, TestApp, on_both};
 
-use crate::api::Company;
+use crate::company::Company;
 
 async fn in_trash(app: &TestApp) -> i64 {
     app.value("SELECT COUNT(*) FROM account WHERE deleted_at IS NOT NULL").await.unwrap_or(0)

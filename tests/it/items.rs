@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use store::{Uuid, sql};
 use testkit::{Person, Role, TestApp, on_both};
 
-use crate::api::Company;
+use crate::company::Company;
 
 /// A deal of this person with one line of two lamps.
 async fn deal_with_a_line(app: &TestApp, owner: &Person) -> (Uuid, Uuid) {

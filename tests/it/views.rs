@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use store::{Uuid, sql};
 use testkit::{Person, Role, TestApp, on_both};
 
-use crate::api::{Company, Reply};
+use crate::company::{Company, Reply};
 
 #[derive(Debug, PartialEq, sqlx::FromRow)]
 struct Row {
