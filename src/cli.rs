@@ -167,6 +167,15 @@ enum Command {
     },
 }
 
+/// Long output, of which whoever reads it (`| head`) may have enough before the end.
+fn print_all(text: &str) -> Result<(), String> {
+    use std::io::Write;
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
+        _ => Ok(()),
+    }
+}
+
 pub fn say(error: Error) -> String {
     let headline = Locale::En.text(error.key());
     match &error {
@@ -194,15 +203,11 @@ pub fn run() -> Result<(), String> {
 
 async fn dispatch(cli: Cli) -> Result<(), String> {
     match cli.command {
-        Command::Openapi => {
-            println!("{:#}", Description::of(&app::api()).document(Locale::En));
-            Ok(())
-        }
+        Command::Openapi => print_all(&format!("{:#}\n", Description::of(&app::api()).document(Locale::En))),
         Command::Routes => {
-            for route in app::routes().infos {
-                println!("{:<6} {:<45} {}", route.method, route.path, route.policy);
-            }
-            Ok(())
+            let lines = app::routes().infos.into_iter();
+            let lines = lines.map(|route| format!("{:<6} {:<45} {}\n", route.method, route.path, route.policy));
+            print_all(&lines.collect::<String>())
         }
         Command::Serve { listen, https, api_per_minute } => serve(&cli.place, listen, https, api_per_minute).await,
         Command::User { command } => {

@@ -1,6 +1,8 @@
 # Lists, filters, views, bulk work, forms of any kind of record.
 list-count = { $count } records
+list-count-one = { $count } record
 list-sum = { $count } records · { $sum }
+list-sum-one = { $count } record · { $sum }
 list-or =  or 
 list-chosen-record = this record
 list-trash-sub = In the trash
@@ -50,6 +52,8 @@ op-not = is not
 op-has = contains
 op-min = at least
 op-max = at most
+op-min-date = on or after
+op-max-date = on or before
 op-within = is within
 op-empty = is empty
 op-filled = is filled
@@ -89,6 +93,7 @@ bulk-edit-title = Edit many records
 bulk-trash-title = Move to the trash
 bulk-export-title = Export
 bulk-count = { $count } records chosen
+bulk-count-one = { $count } record chosen
 bulk-changeable = you may change { $count } of them
 bulk-go = Continue
 bulk-done = { $changed } records changed, { $left } left as they were

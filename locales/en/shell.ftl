@@ -127,6 +127,6 @@ invalid-role = “{ $value }” is not a role.
 invalid-manager-circle = That would make a circle: the manager reports to this person.
 refused-lead-converted = A lead is converted with the Convert button, and a converted lead stays so.
 refused-lead-reason = Say why the lead is not qualified.
-refused-evidence-missing = Not shown yet for this stage: { $criterion }
+refused-evidence-missing = Asked for before this stage, and not given yet: { $criterion }
 refused-currency-items = The line items have prices in the currency of this deal: remove them first.
 refused-lost-reason = Say why the deal was lost.

@@ -31,6 +31,7 @@ home-step-done = 已完成
 home-step-people = 添加同事
 home-step-pipeline = 查看销售流程，按需调整阶段
 home-step-accounts = 导入客户
+home-step-rights = 给自己或同事“销售合伙人”角色，由其导入客户和商机
 home-step-deals = 导入商机
 home-todo = 待办任务
 home-todo-none = 一周内没有到期任务

@@ -1,6 +1,8 @@
 # 列表、筛选、视图、批量操作与表单
 list-count = 共 { $count } 条
+list-count-one = { $count } 条记录
 list-sum = 共 { $count } 条 · { $sum }
+list-sum-one = { $count } 条记录 · { $sum }
 list-or = 、
 list-chosen-record = 所选记录
 list-trash-sub = 回收站
@@ -50,6 +52,8 @@ op-not = 不是
 op-has = 包含
 op-min = 不小于
 op-max = 不大于
+op-min-date = 不早于
+op-max-date = 不晚于
 op-within = 在…之内
 op-empty = 为空
 op-filled = 不为空
@@ -89,6 +93,7 @@ bulk-edit-title = 批量编辑
 bulk-trash-title = 移入回收站
 bulk-export-title = 导出
 bulk-count = 已选 { $count } 条
+bulk-count-one = 已选择 { $count } 条记录
 bulk-changeable = 其中 { $count } 条可修改
 bulk-go = 继续
 bulk-done = 已修改 { $changed } 条，{ $left } 条未变

@@ -30,7 +30,18 @@ impl Role {
         Role::Auditor,
     ];
 
-    pub fn key(self) -> &'static str {
+    /// Their keys, in the same order.
+    pub const KEYS: [&str; 8] = {
+        let mut keys = [""; 8];
+        let mut at = 0;
+        while at < keys.len() {
+            keys[at] = Role::ALL[at].key();
+            at += 1;
+        }
+        keys
+    };
+
+    pub const fn key(self) -> &'static str {
         match self {
             Role::Partner => "partner",
             Role::Manager => "manager",

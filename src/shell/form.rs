@@ -19,13 +19,14 @@ pub struct Input {
     pub id: String,
     pub key: String,
     pub label: String,
-    /// `text`, `area`, `date`, `datetime-local`, `email`, `tel`, `url`, `number`, `amount`, `select`, `picker`, `check`
+    /// `text`, `area`, `date`, `datetime-local`, `email`, `tel`, `url`, `number`, `amount`, `select`, `picker`, `check`, `several`
     pub kind: &'static str,
     pub value: String,
     pub required: bool,
     pub hint: String,
     pub error: Option<String>,
     pub options: Vec<Choice>,
+    pub ticks: Vec<Tick>,
     /// More options, under a heading each.
     pub groups: Vec<(String, Vec<Choice>)>,
     /// Values among the options that ask for an input that waits.
@@ -59,6 +60,14 @@ impl Input {
 pub struct Choice {
     pub value: String,
     pub text: String,
+    pub chosen: bool,
+}
+
+/// A box to tick, of several.
+pub struct Tick {
+    pub value: String,
+    pub text: String,
+    pub hint: String,
     pub chosen: bool,
 }
 
@@ -127,6 +136,20 @@ pub fn input(
         wide: field.key == object.title || field.when_asked,
         ..Input::default()
     };
+    if let Some(several) = field.several {
+        let named = if text.trim().is_empty() { several.unless_given } else { &text };
+        let named: Vec<String> = named.split([',', ';']).map(|one| one.trim().to_lowercase()).collect();
+        input.kind = "several";
+        input.wide = true;
+        let tick = |key: &&str| Tick {
+            value: (*key).into(),
+            text: locale.text(&format!("{}-{key}", several.prefix)),
+            hint: locale.text(&format!("{}-{key}-hint", several.prefix)),
+            chosen: named.iter().any(|one| one == key),
+        };
+        input.ticks = several.keys.iter().map(tick).collect();
+        return input;
+    }
     match field.kind {
         Kind::LongText => {
             input.kind = "area";

@@ -240,7 +240,7 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         page: &page,
         object,
         new_label: locale.text(&format!("{}-new", object.name)),
-        count: locale.text_with("list-count", &[("count", &total)]),
+        count: locale.counted("list-count", count, &[("count", &total)]),
         tabs: tabs(&viewer, object, &asks, &saved),
         chips: query.filters.iter().map(|filter| chip(&shows, &asks, &query, filter)).collect(),
         columns: query.fields.iter().map(|field| column(&viewer, object, &asks, &query, field)).collect(),
@@ -298,7 +298,7 @@ pub async fn sums(object: &'static Object, State(app): State<App>, viewer: Viewe
         let statement = query::aggregate(app.db.engine(), select, &viewer, app.registry, object, &query, today)?;
         let (count, sum): (i64, i64) = session.one(statement).await?;
         let money = format::money(sum, &viewer.config.base_currency);
-        text = viewer.locale.text_with("list-sum", &[("count", &format::grouped(count)), ("sum", &money)]);
+        text = viewer.locale.counted("list-sum", count, &[("count", &format::grouped(count)), ("sum", &money)]);
     }
     Ok(axum::response::Html(escape(&text)).into_response())
 }

@@ -12,6 +12,7 @@ use super::page::{Asked, Page, done, fragment, respond};
 use super::record::filter::{Op, SPANS};
 use super::record::{Field, Kind, Object};
 use super::records::{get, pairs};
+use super::shows::op_name;
 use super::viewer::Viewer;
 use super::views;
 
@@ -77,7 +78,7 @@ fn filter_parts<'a>(
     let is_date = matches!(field.kind, Kind::Date | Kind::Instant);
     let parts = FilterInput {
         page,
-        operators: Op::for_field(field).iter().map(|op| (op.key(), locale.text(&format!("op-{}", op.key())))).collect(),
+        operators: Op::for_field(field).iter().map(|op| (op.key(), op_name(locale, field.kind, *op))).collect(),
         spans: if is_date {
             SPANS.iter().map(|span| (*span, locale.text(&format!("span-{span}")))).collect()
         } else {

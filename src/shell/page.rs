@@ -190,6 +190,10 @@ impl Page {
     pub fn t1(&self, key: &str, name: &str, value: impl fmt::Display) -> String {
         self.locale.text_with(key, &[(name, &value.to_string())])
     }
+    /// The message for so many, with the number as its argument.
+    pub fn counted(&self, key: &str, count: usize) -> String {
+        self.locale.counted(key, count as i64, &[("count", &super::format::grouped(count as i64))])
+    }
     pub fn icon(&self, name: &str) -> Html {
         icon(name, "")
     }

@@ -228,6 +228,10 @@ async fn create_record(
 ) -> Result<Response> {
     let pairs = pairs(&body);
     let mut filled = Filled { texts: texts(&pairs), ..Filled::default() };
+    for field in object.fields.iter().filter(|field| field.several.is_some()) {
+        let ticked: Vec<&str> = pairs.iter().filter(|(key, _)| key == field.key).map(|(_, one)| one.as_str()).collect();
+        filled.texts.insert(field.key.into(), ticked.join(", "));
+    }
     let made: Result<Uuid> = async {
         let draft = command::read_inputs(object, &viewer, &filled.texts, None, Source::Form)?;
         app.at_page(&viewer, async |tx, actor| command::create(tx, actor, object, draft).await).await

@@ -5,6 +5,7 @@ use store::{Cell, Day, Uuid};
 use super::access::Level;
 use super::config::StageKind;
 use super::format;
+use super::i18n::Locale;
 use super::page::{Html, avatar_colour, dash, escape, icon, initials, who};
 use super::record::filter::{Filter, Op};
 use super::record::query::Row;
@@ -42,6 +43,12 @@ pub struct Shows<'a> {
     pub today: Day,
 }
 
+/// How a comparison is called: of days it is "on or after".
+pub fn op_name(locale: Locale, kind: Kind, op: Op) -> String {
+    let is_date = matches!(kind, Kind::Date | Kind::Instant) && matches!(op, Op::AtLeast | Op::AtMost);
+    locale.text(&format!("op-{}{}", op.key(), if is_date { "-date" } else { "" }))
+}
+
 impl Shows<'_> {
     /// A filter in words, with the address that takes it away.
     pub fn chip(&self, filter: &Filter, remove: String) -> ChipView {
@@ -49,7 +56,7 @@ impl Shows<'_> {
         let values: Vec<String> = filter.values.iter().map(|value| self.filter_value(filter, value)).collect();
         let operator = match filter.op {
             Op::Is | Op::Within => String::new(),
-            op => locale.text(&format!("op-{}", op.key())),
+            op => op_name(locale, filter.field.kind, op),
         };
         ChipView {
             label: locale.text(&self.object.label_key(filter.field)),
@@ -125,7 +132,7 @@ impl Shows<'_> {
                 escape(text)
             ))
         } else {
-            let state = fields.iter().position(|other| other.key == "state").and_then(|at| row.cells[at].text());
+            let state = self.state(fields, row);
             self.show(field, &row.cells[index], row.labels[index].as_deref(), &row.currency, state)
         };
         let exact = match (field.is_amount(), &row.cells[index]) {
@@ -142,6 +149,18 @@ impl Shows<'_> {
             edit: editable.then(|| format!("{href}/field/{}", field.key)),
             exact,
         }
+    }
+
+    /// Whether a row's dates are still to come, as far as its columns tell: `won`, `lost`, `done`, … Of a kind that has such a state
+    /// and does not show it, no date is said to be late.
+    fn state<'r>(&self, fields: &[&'static Field], row: &'r Row) -> Option<&'r str> {
+        let cell = |key: &str| fields.iter().position(|field| field.key == key).map(|at| &row.cells[at]);
+        let stage = cell("stage").and_then(Cell::id).and_then(|id| self.viewer.config.stage(id));
+        let told = cell("state").or(cell("status")).and_then(Cell::text);
+        told.or(stage.map(|stage| stage.kind.key())).or_else(|| {
+            let has_state = self.object.field("stage").or(self.object.field("status")).is_some();
+            has_state.then_some("done")
+        })
     }
 
     /// A value as markup: references as links, people with their avatar, late dates in warning colour.
@@ -187,8 +206,7 @@ impl Shows<'_> {
             }
             (Kind::Email, Cell::Text(address)) => Html(format!("<a href=\"mailto:{0}\">{0}</a>", escape(address))),
             (Kind::Phone, Cell::Text(number)) => {
-                let digits: String = number.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
-                Html(format!("<a href=\"tel:{digits}\" class=\"tnum\">{}</a>", escape(number)))
+                Html(format!("<a href=\"tel:{}\" class=\"tnum\">{}</a>", dialled(number), escape(number)))
             }
             (Kind::Url, Cell::Text(url)) => Html(format!(
                 "<a href=\"{0}\" rel=\"noopener noreferrer\" target=\"_blank\">{1}</a>",
@@ -256,4 +274,25 @@ pub fn activity_icon(kind: &str) -> Html {
         },
         "",
     )
+}
+
+/// What a telephone dials (RFC 3966): the digits, and an extension that is set off by a word or a sign apart.
+fn dialled(number: &str) -> String {
+    let digits = |part: &str| part.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect::<String>();
+    let extra = number.find(|c: char| c.is_alphabetic() || matches!(c, '#' | ',' | ';')).unwrap_or(number.len());
+    let (main, extension) = (digits(&number[..extra]), digits(&number[extra..]));
+    if extension.is_empty() || main.is_empty() { main + &extension } else { format!("{main};ext={extension}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dialled;
+
+    #[test]
+    fn an_extension_is_not_dialled_with_the_number() {
+        assert_eq!(dialled("+1 512 555 0104 ext. 803"), "+15125550104;ext=803");
+        assert_eq!(dialled("021-5555 0104 转 803"), "02155550104;ext=803");
+        assert_eq!(dialled("+86 (138) 0013-8000"), "+8613800138000");
+        assert_eq!(dialled("T: 030 12345"), "03012345");
+    }
 }

@@ -118,7 +118,17 @@ function startScrollers() {
   }))
 }
 
+/** Who leaves a form they typed into is asked first; cancelling and sending are no leaving. */
+function startGuard() {
+  let touched: HTMLElement | undefined
+  on('input', 'main form.form[method=post]', (_, form) => { if (!form.closest('dialog')) touched = form })
+  on('submit', 'form', () => { touched = undefined }, true)
+  on('click', 'a[data-discard]', () => { touched = undefined })
+  addEventListener('beforeunload', event => { if (touched?.isConnected) event.preventDefault() })
+}
+
 export function startPage() {
+  startGuard()
   startScrollers()
   startMenus()
   startTheme()

@@ -100,6 +100,15 @@ pub enum Found {
 /// Appends an SQL expression on the row `t`: a value that no column holds, as this viewer sees it today.
 pub type Expression = fn(&mut Sql, &Viewer, Day);
 
+/// What a text may name several of.
+#[derive(Debug, Clone, Copy)]
+pub struct Several {
+    pub prefix: &'static str,
+    pub keys: &'static [&'static str],
+    /// Holds when none is named.
+    pub unless_given: &'static str,
+}
+
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
     pub key: &'static str,
@@ -115,6 +124,9 @@ pub struct Field {
     pub found: Found,
     /// A short hint below the input: message key `{object}-{key}-hint` exists.
     pub hinted: bool,
+    /// Text that names several of these, separated by commas; a form has a box to tick for each, called by the message
+    /// `{prefix}-{key}` and explained by `{prefix}-{key}-hint`.
+    pub several: Option<Several>,
     /// Offered in the "new" form; the rest is filled in later on the record page.
     pub quick: bool,
     /// The "new" form has an input for it that shows only when something else in the form asks for it.
@@ -140,6 +152,7 @@ impl Field {
             filtered: true,
             found: Found::No,
             hinted: false,
+            several: None,
             quick: false,
             when_asked: false,
             always_shown: false,
@@ -198,6 +211,15 @@ impl Field {
     }
     pub const fn found(mut self, found: Found) -> Field {
         self.found = found;
+        self
+    }
+    pub const fn several(
+        mut self,
+        prefix: &'static str,
+        keys: &'static [&'static str],
+        unless_given: &'static str,
+    ) -> Field {
+        self.several = Some(Several { prefix, keys, unless_given });
         self
     }
     pub const fn hinted(mut self) -> Field {

@@ -67,7 +67,9 @@ pub async fn run(app: &App, command: UserCommand) -> Result<String> {
                 setup::set_manager(&mut tx, clock, person, Some(manager), today, today).await?;
             }
             let token = command::new_invitation(&mut tx, clock, BY, person).await?;
-            format!("{email} was added. The link for choosing a password, valid for 7 days:\n  /invitations/{token}")
+            format!(
+                "{email} was added. The link for choosing a password, valid for 7 days, is your Trivet's address followed by\n  /invitations/{token}"
+            )
         }
         UserCommand::Disable { email } => {
             let person = find(&mut tx, &email).await?;
@@ -88,7 +90,9 @@ pub async fn run(app: &App, command: UserCommand) -> Result<String> {
         UserCommand::ResetPassword { email } => {
             let person = find(&mut tx, &email).await?;
             let token = command::new_invitation(&mut tx, clock, BY, person).await?;
-            format!("The link for choosing a new password, valid for 7 days:\n  /invitations/{token}")
+            format!(
+                "The link for choosing a new password, valid for 7 days, is your Trivet's address followed by\n  /invitations/{token}"
+            )
         }
     };
     tx.commit().await?;

@@ -52,10 +52,16 @@ fn show(headers: &HeaderMap, asked: &Asked, status: StatusCode, typed: &Typed) -
     let locale = visitor_locale(headers, Locale::En);
     let t = |key: &str| locale.text(key);
     let page = Page::public(locale, asked, t("setup-title"));
-    let (currency, zone) = match locale {
+    // Most houses run where they work; a machine that keeps universal time says nothing of it.
+    let here = jiff::tz::TimeZone::system()
+        .iana_name()
+        .filter(|name| name.contains('/') && !name.starts_with("Etc/"))
+        .map(str::to_owned);
+    let (currency, usual) = match locale {
         Locale::Zh => ("CNY", "Asia/Shanghai"),
         Locale::En => ("USD", "UTC"),
     };
+    let zone = here.as_deref().unwrap_or(usual);
     let code = vec![Input::text("code", t("setup-code"), "").required().focused().hint(t("setup-code-hint"))];
     let organization = vec![
         Input::text("organization", t("change-name"), "").required().wide().completed_as("organization"),
@@ -78,7 +84,7 @@ fn show(headers: &HeaderMap, asked: &Asked, status: StatusCode, typed: &Typed) -
             .between(PASSWORD_LENGTH as i64, 1000)
             .completed_as("new-password")
             .hint(t("invitation-text")),
-        Input::check("partner", t("setup-partner"), false).wide().hint(t("setup-partner-hint")),
+        Input::check("partner", t("setup-partner"), true).wide().hint(t("setup-partner-hint")),
     ];
     let body = SetupBody {
         page: &page,

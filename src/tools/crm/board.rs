@@ -295,7 +295,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
                 &[("count", &format::grouped(count)), ("total", &money(total)), ("weighted", &money(weighted.minor()))],
             )
         } else {
-            locale.text_with("list-count", &[("count", &format::grouped(count))])
+            locale.counted("list-count", count, &[("count", &format::grouped(count))])
         },
         may_create: viewer.may_create("opportunity"),
         may_change: viewer.scope.access("opportunity").write > crate::shell::access::Level::None,

@@ -43,6 +43,7 @@ struct Missing {
     key: String,
     name: String,
     value: String,
+    error: Option<String>,
 }
 
 #[derive(askama::Template)]
@@ -150,6 +151,9 @@ async fn move_given(
     }
 }
 
+/// What the form says of the move itself; the rest are fields of the deal.
+const RESERVED: [&str; 6] = ["stage", "pipeline", "version", "reason", "undo", "asked"];
+
 fn wish_of(stage: Uuid, pipeline: Option<Uuid>, reason: String, given: &[(String, String)]) -> Move {
     Move {
         stage,
@@ -163,9 +167,7 @@ fn wish_of(stage: Uuid, pipeline: Option<Uuid>, reason: String, given: &[(String
         inputs: given
             .iter()
             .filter(|(key, value)| {
-                !matches!(key.as_str(), "stage" | "pipeline" | "version" | "reason" | "undo")
-                    && !key.starts_with("evidence.")
-                    && !value.is_empty()
+                !RESERVED.contains(&key.as_str()) && !key.starts_with("evidence.") && !value.is_empty()
             })
             .cloned()
             .collect(),
@@ -241,21 +243,26 @@ async fn ask_for_missing(
     let (row, fields) = query::find(&mut session, viewer, app.registry, &OPPORTUNITY, deal).await?;
     let mut filled = Filled::of_row(viewer, &fields, &row);
     let name = filled.text("name");
+    let has_submitted = given.iter().any(|(key, _)| key == "asked");
+    let is_given = |key: &str| given.iter().any(|(other, _)| other == key);
+    let error_of = |key: &str| errors.iter().find(|error| error.field == key);
+    // What was given before stays in the form, or it would be lost as soon as something else is missing.
     let mut missing = Vec::new();
-    let mut keys: Vec<&'static str> = Vec::new();
-    for error in errors {
-        if let Some(criterion) = error.field.strip_prefix("evidence.") {
-            let name =
-                error.args.iter().find(|(key, _)| key == "criterion").map(|(_, name)| name.clone()).unwrap_or_default();
-            missing.push(Missing {
-                key: error.field.clone(),
-                name,
-                value: get(given, &format!("evidence.{criterion}")).to_owned(),
+    for criterion in viewer.config.pipelines.iter().flat_map(|one| &one.stages).flat_map(|stage| &stage.criteria) {
+        let key = format!("evidence.{}", criterion.id);
+        let error = error_of(&key);
+        if error.is_some() || is_given(&key) {
+            let value = get(given, &key).to_owned();
+            let error = error.filter(|_| has_submitted).map(|error| match error.key.as_str() {
+                "refused-evidence-missing" => viewer.locale.text("stage-form-still-missing"),
+                _ => error.text(viewer.locale),
             });
-        } else if let Some(field) = viewer.projection(&OPPORTUNITY).find(|field| field.key == error.field) {
-            keys.push(field.key);
+            missing.push(Missing { key, name: criterion.name.clone(), value, error });
         }
     }
+    let is_asked = |key: &str| error_of(key).is_some() || has_submitted && is_given(key) && !RESERVED.contains(&key);
+    let mut keys: Vec<&'static str> =
+        viewer.projection(&OPPORTUNITY).map(|field| field.key).filter(|key| is_asked(key)).collect();
     if target.kind == StageKind::Lost {
         keys.extend(
             ["lost_reason", "lost_note", "competitors"].into_iter().filter(|key| viewer.sees(&OPPORTUNITY, key)),
@@ -272,7 +279,6 @@ async fn ask_for_missing(
             filled.texts.insert(field.key.into(), typed.into());
         }
     }
-    let has_submitted = given.iter().any(|(key, _)| key == "asked");
     let shown_errors: &[FieldError] = if has_submitted { errors } else { &[] };
     let mut inputs = form::inputs(viewer, &OPPORTUNITY, &asked_fields, &filled, shown_errors, "move-");
     form::set_currency(&mut inputs, &row.currency);
@@ -415,6 +421,7 @@ fn respond_item(
     deal: Uuid,
     version: i64,
     inputs: Vec<Input>,
+    note: Option<String>,
     status: StatusCode,
 ) -> Result<Response> {
     let title = viewer.locale.text("items-add");
@@ -428,7 +435,7 @@ fn respond_item(
         inputs,
         hidden: vec![("version".into(), version.to_string())],
         general: Vec::new(),
-        note: String::new(),
+        note: note.unwrap_or_default(),
     };
     form::respond_form(status, &page, &body)
 }
@@ -437,9 +444,14 @@ fn respond_item(
 async fn item_form(State(app): State<App>, viewer: Viewer, asked: Asked, Path(deal): Path<String>) -> Result<Response> {
     let deal = id(&deal)?;
     let mut session = app.db.read().await?;
-    let (row, _) = query::find(&mut session, &viewer, app.registry, &OPPORTUNITY, deal).await?;
+    let (row, fields) = query::find(&mut session, &viewer, app.registry, &OPPORTUNITY, deal).await?;
     let inputs = item_inputs(&viewer, &BTreeMap::new(), None, &row.currency, &[]);
-    respond_item(&viewer, &asked, deal, row.version, inputs, StatusCode::OK)
+    // Nobody's typed amount goes unnoticed.
+    let amount = fields.iter().position(|field| field.key == "amount").and_then(|at| row.cells[at].int()).unwrap_or(0);
+    let sum: i64 = items::of_deal(&mut session, deal).await?.iter().map(|line| line.amount).sum();
+    let typed = format::money(amount, &row.currency);
+    let note = (amount != sum).then(|| viewer.locale.text_with("items-typed-note", &[("amount", &typed)]));
+    respond_item(&viewer, &asked, deal, row.version, inputs, note, StatusCode::OK)
 }
 
 /// A decimal with up to `places` decimals as a whole number of its smallest part: `1.5` with 3 places → 1500.
@@ -520,7 +532,7 @@ async fn add_item(
                 None => None,
             };
             let inputs = item_inputs(&viewer, &given, product, &currency, &errors);
-            respond_item(&viewer, &asked, deal, version.unwrap_or(0), inputs, StatusCode::UNPROCESSABLE_ENTITY)
+            respond_item(&viewer, &asked, deal, version.unwrap_or(0), inputs, None, StatusCode::UNPROCESSABLE_ENTITY)
         }
         Err(error) => Err(error),
     }

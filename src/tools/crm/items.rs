@@ -1,5 +1,5 @@
-//! Line items: what a deal is made of. As long as nobody typed an amount, the deal's amount is their sum, kept in the same
-//! transaction; the last cent is where it belongs because each line is rounded once.
+//! Line items: what a deal is made of. Whenever one changes, the deal's amount becomes their sum, in the same
+//! transaction; an amount typed after that stands until then; the last cent is where it belongs because each line is rounded once.
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;

@@ -1,6 +1,7 @@
 //! The kinds of record of the CRM, field by field. `lifecycle`, stages and statuses have fixed meanings; everything a user
 //! reads about a field (label, hint, choices) is in `locales/*/crm.ftl` under `{object}-{field}`.
 
+use crate::shell::access::Role;
 use crate::shell::record::{Field, Found, Kind, Object, Registry, nothing_after};
 use crate::system::people;
 
@@ -381,7 +382,7 @@ pub static PERSON: Object = Object {
         Field::new("title", SHORT).listed().quick(),
         Field::new("office", SHORT).listed().quick(),
         Field::new("locale", Kind::Choice(&["en", "zh-CN"])),
-        Field::new("roles", TEXT).virtual_input().on_create().quick().hinted(),
+        Field::new("roles", TEXT).virtual_input().on_create().quick().several("role", &Role::KEYS, Role::Seller.key()),
         Field::new("manager", Kind::Ref("person")).virtual_input().on_create().quick(),
         Field::new("password", TEXT).virtual_input().on_create(),
         created_at(),

@@ -86,6 +86,8 @@ struct RecordBody<'a> {
     /// Prices are amounts: without the right to see the amount there are no line items.
     shows_items: bool,
     items_total: String,
+    /// That the amount is another one than the lines come to.
+    items_differ: Option<String>,
 }
 
 /// GET /{plural}/{id}
@@ -242,10 +244,20 @@ async fn respond_record(
         refused_file,
         evidence,
         shows_items: is_deal && viewer.sees(object, "amount"),
+        items_differ: items_differ(viewer, &row.currency, sight.cell("amount").and_then(Cell::int), &lines),
         items_total: format::money(lines.iter().map(|line| line.amount).sum(), &row.currency),
         items: lines.iter().map(|line| item_view(line, &row.currency, names_products)).collect(),
     };
     respond_with(status, &page, render(&body)?)
+}
+
+/// That the deal's amount was typed, and by how much its lines come to something else.
+fn items_differ(viewer: &Viewer, currency: &str, amount: Option<i64>, lines: &[items::Item]) -> Option<String> {
+    let (amount, sum) = (amount?, lines.iter().map(|line| line.amount).sum::<i64>());
+    let (key, by) = if amount > sum { ("items-less", amount - sum) } else { ("items-more", sum - amount) };
+    let args = [("amount", format::money(amount, currency)), ("by", format::money(by, currency))];
+    let args = args.each_ref().map(|(name, value)| (*name, value.as_str()));
+    (!lines.is_empty() && by != 0).then(|| viewer.locale.text_with(key, &args))
 }
 
 fn item_view(line: &items::Item, currency: &str, names_products: bool) -> ItemView {

@@ -69,7 +69,10 @@ pub async fn palette(State(app): State<App>, viewer: Viewer, asked: Asked) -> Re
 /// GET /search?q=
 pub async fn page(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
     let words = asked_words(&asked);
-    let groups = if words.is_empty() { Vec::new() } else { records(&app, &viewer, &words, 20).await? };
+    let mut groups = if words.is_empty() { Vec::new() } else { records(&app, &viewer, &words, 20).await? };
+    if !words.is_empty() {
+        groups.extend(pages(&viewer, &words));
+    }
     let count = counted(&viewer, &groups);
     let page = Page::new(&viewer, &asked, viewer.locale.text("search-title"));
     respond(&page, &SearchBody { page: &page, words, groups, count })
@@ -80,7 +83,9 @@ fn counted(viewer: &Viewer, groups: &[Group]) -> String {
     if count == 0 {
         return viewer.locale.text("nothing-found");
     }
-    viewer.locale.counted("search-count", count as i64, &[("count", &count.to_string())])
+    // A group that leads on shows only its newest.
+    let more = if groups.iter().any(|group| group.all.is_some()) { "+" } else { "" };
+    viewer.locale.counted("search-count", count as i64, &[("count", &format!("{count}{more}"))])
 }
 
 /// A record that was found: its kind, its title, and what tells it from others of that title.
@@ -117,7 +122,13 @@ pub async fn found(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Resul
 }
 
 async fn records(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Result<Vec<Group>> {
-    let groups = found(app, viewer, words, limit).await?;
+    let mut groups = found(app, viewer, words, limit).await?;
+    // What is called so comes before what only mentions it: within a kind, and among the kinds.
+    let called = |found: &Found| fits(&found.title, words);
+    for (_, found) in &mut groups {
+        found.sort_by_key(|one| !called(one));
+    }
+    groups.sort_by_key(|(_, found)| !found.iter().any(called));
     Ok(groups
         .into_iter()
         .map(|(object, found)| Group {

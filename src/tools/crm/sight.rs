@@ -177,7 +177,12 @@ impl Sight<'_> {
                 place: if stage.id == here.id {
                     "here"
                 } else if stage.kind == StageKind::Open
-                    && (stage.position < here.position || here.kind == StageKind::Won)
+                    // How far a lost deal came is told by its timeline, not by where "lost" stands.
+                    && match here.kind {
+                        StageKind::Open => stage.position < here.position,
+                        StageKind::Won => true,
+                        StageKind::Lost => false,
+                    }
                 {
                     "done"
                 } else {
@@ -197,7 +202,11 @@ impl Sight<'_> {
             "account" => &["industry", "city", "employees", "annual_revenue", "phone"],
             "contact" => &["job_title", "mobile", "email", "department"],
             "lead" => &["company", "source", "estimated_amount", "consent", "created_on"],
-            "opportunity" => &["amount", "probability", "close_date", "next_step", "stage_since"],
+            "opportunity" => match self.text("state").as_str() {
+                "won" => &["amount", "closed_on", "source", "stage_since"],
+                "lost" => &["amount", "closed_on", "lost_reason", "competitors", "stage_since"],
+                _ => &["amount", "probability", "close_date", "next_step", "stage_since"],
+            },
             "activity" => &["happened_at", "account", "contact", "outcome"],
             "task" => &["due_date", "priority", "account", "opportunity"],
             "product" => &["code", "family", "list_price", "unit"],
@@ -238,7 +247,8 @@ impl Sight<'_> {
         }
         let close = self.cell("close_date").and_then(Cell::int)?;
         if close < self.today.0 {
-            return Some(locale.text_with("notice-close-passed", &[("days", &(self.today.0 - close).to_string())]));
+            let days = self.today.0 - close;
+            return Some(locale.counted("notice-close-passed", days, &[("days", &days.to_string())]));
         }
         let expected = self
             .cell("stage")

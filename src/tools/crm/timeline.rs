@@ -3,13 +3,13 @@
 //! deal brings its whole history along to the account it is given. Visibility comes from the subject of each entry; hidden fields
 //! are left out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use store::event::Change;
 use store::{Cells, Day, Instant, Session, Sql, Uuid};
 
 use super::committee_pages::role_name;
-use super::objects::{ACTIVITY, CONTACT, REGISTRY};
+use super::objects::{ACTIVITY, CONTACT, PERSON, REGISTRY};
 use super::{activity, committee, files, team};
 use crate::shell::access::Right;
 use crate::shell::error::Result;
@@ -312,42 +312,54 @@ async fn events(
     raw(session, statement, true, [0, 1]).await
 }
 
-/// Whom events about sharing, teams and committees name: people, and contacts as far as the viewer sees them; and the files of
-/// imports that tell of moves. Asked only when there are some, in one statement.
+/// What events name by its id: people, records as far as the viewer sees them, and the files of imports that tell of moves. Asked
+/// only when there are some, in one statement.
 pub(super) async fn names_in(session: &mut Session, viewer: &Viewer, rows: &[Raw]) -> Result<HashMap<String, String>> {
-    let (mut people, mut contacts, mut imports) = (HashSet::new(), HashSet::new(), HashSet::new());
+    let (mut records, mut imports) = (BTreeMap::<&str, HashSet<Uuid>>::new(), HashSet::new());
     for Raw { cells: Cells(cells), .. } in rows.iter().filter(|row| row.is_event) {
-        let kind = cells[4].text().unwrap_or("");
         imports.extend(import_in(cells));
-        if !names_somebody(kind) {
-            continue;
-        }
+        let kind = cells[4].text().unwrap_or("");
         let changes: Vec<Change> = serde_json::from_str(cells[7].text().unwrap_or("")).unwrap_or_default();
-        let named = changes.iter().filter_map(named).filter_map(|id| id.parse::<Uuid>().ok());
-        if kind.starts_with("committee") { contacts.extend(named) } else { people.extend(named) }
+        let subject = cells[5].text().and_then(|name| REGISTRY.get(name));
+        for change in &changes {
+            let field = subject.and_then(|subject| viewer.projection(subject).find(|field| field.key == change.field));
+            let target = match field.map(|field| field.kind) {
+                Some(Kind::Ref(target)) if !told_by_config(target) => target,
+                _ if !names_somebody(kind) || named(change).is_none() => continue,
+                _ if kind.starts_with("committee") => CONTACT.name,
+                _ => PERSON.name,
+            };
+            let ids = [&change.old, &change.new].into_iter().filter_map(|id| id.as_str()?.parse::<Uuid>().ok());
+            records.entry(target).or_default().extend(ids);
+        }
     }
-    if people.is_empty() && contacts.is_empty() && imports.is_empty() {
+    let mut statement = Sql::default();
+    for (target, ids) in records {
+        let Some(target) = REGISTRY.get(target).filter(|_| !ids.is_empty()) else { continue };
+        let title = target.title_field().column;
+        statement.push(if statement.text.is_empty() { "" } else { " UNION ALL " });
+        statement.push(&format!("SELECT x.id, x.{title} FROM {} x WHERE x.id IN (", target.table)).bind_list(ids);
+        statement.push(")");
+        // Who did something is told everywhere, also of who left.
+        if target.name != PERSON.name {
+            statement.push(" AND x.deleted_at IS NULL AND ");
+            (target.visible)(&mut statement, &viewer.scope, Right::Read, "x");
+        }
+    }
+    if !imports.is_empty() {
+        statement.push(if statement.text.is_empty() { "" } else { " UNION ALL " });
+        statement.push("SELECT i.id, i.name FROM import i WHERE i.id IN (").bind_list(imports).push(")");
+    }
+    if statement.text.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut statement = Sql::new("SELECT p.id, p.name FROM person p WHERE p.id IN (");
-    push_ids(&mut statement, people);
-    statement.push(") UNION ALL SELECT c.id, c.name FROM contact c WHERE c.id IN (");
-    push_ids(&mut statement, contacts);
-    statement.push(") AND c.deleted_at IS NULL AND ");
-    (CONTACT.visible)(&mut statement, &viewer.scope, Right::Read, "c");
-    statement.push(" UNION ALL SELECT i.id, i.name FROM import i WHERE i.id IN (");
-    push_ids(&mut statement, imports);
-    statement.push(")");
     let names: Vec<(Uuid, String)> = session.all(statement).await?;
     Ok(names.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
 }
 
-fn push_ids(statement: &mut Sql, ids: HashSet<Uuid>) {
-    if ids.is_empty() {
-        statement.push("NULL");
-    } else {
-        statement.bind_list(ids);
-    }
+/// Stages and pipelines are known without asking.
+fn told_by_config(target: &str) -> bool {
+    matches!(target, "stage" | "pipeline")
 }
 
 /// The import that an event says it was told by.
@@ -390,7 +402,7 @@ fn event_entry(
     let turned = changes.iter().find(|change| change.field == "currency").and_then(|change| change.old.as_str());
     let old_currency = turned.unwrap_or(currency).to_owned();
     let currencies = [old_currency.as_str(), currency.as_str()];
-    let lines = told.iter().filter_map(|change| change_line(viewer, subject, change, currencies));
+    let lines = told.iter().filter_map(|change| change_line(viewer, subject, change, names, currencies));
     let shown: Vec<String> = lines.collect();
     *currency = old_currency;
     let kind = text(4);
@@ -471,6 +483,7 @@ fn change_line(
     viewer: &Viewer,
     object: &'static Object,
     change: &Change,
+    names: &HashMap<String, String>,
     [before, after]: [&str; 2],
 ) -> Option<String> {
     let field = viewer.projection(object).find(|field| field.key == change.field)?;
@@ -478,17 +491,23 @@ fn change_line(
     let show = |json: &serde_json::Value, currency: &str| {
         let currency = if field.kind == Kind::BaseMoney { &config.base_currency } else { currency };
         let cell = value::from_raw_json(field, json);
-        let text = match (field.kind, &cell) {
+        match (field.kind, &cell) {
             (Kind::Ref("stage"), store::Cell::Id(id)) => {
-                config.stage(*id).map_or_else(|| "—".into(), |stage| stage.name.clone())
+                escape(config.stage(*id).map_or("—", |stage| stage.name.as_str()))
             }
             (Kind::Ref("pipeline"), store::Cell::Id(id)) => {
-                config.pipeline(*id).map_or_else(|| "—".into(), |pipeline| pipeline.name.clone())
+                escape(config.pipeline(*id).map_or("—", |pipeline| pipeline.name.as_str()))
             }
-            (Kind::Ref(_), store::Cell::Id(_)) => String::new(),
-            _ => value::shown(object, field, &cell, None, currency, locale, &config.zone),
-        };
-        escape(&text)
+            (Kind::Ref(target), store::Cell::Id(id)) => match (REGISTRY.get(target), names.get(&id.to_string())) {
+                (Some(target), Some(name)) if target.name != PERSON.name => {
+                    format!("<a href=\"/{}/{id}\">{}</a>", target.plural, escape(name))
+                }
+                (_, Some(name)) => escape(name),
+                // Gone, or not for this person to know.
+                (_, None) => "—".into(),
+            },
+            _ => escape(&value::shown(object, field, &cell, None, currency, locale, &config.zone)),
+        }
     };
     let (old, new) = (show(&change.old, before), show(&change.new, after));
     let label = escape(&locale.text(&object.label_key(field)));

@@ -109,7 +109,7 @@ struct LeadRow {
 
 struct Step {
     text: String,
-    href: &'static str,
+    href: String,
     done: bool,
 }
 
@@ -557,13 +557,21 @@ async fn recent(session: &mut Session, look: &Look<'_>) -> Result<Vec<RecentRow>
 
 /// What an administrator of a fresh house does first; nothing once all is done.
 fn steps(look: &Look<'_>, house: &House) -> Vec<Step> {
-    let step = |key: &str, href, done| Step { text: look.t(key), href, done };
-    let steps = vec![
+    let step = |key: &str, href: &str, done| Step { text: look.t(key), href: href.into(), done };
+    let mut steps = vec![
         step("home-step-people", "/people/new", house.active + house.invited > 1),
-        step("home-step-pipeline", "/settings", house.pipeline_changes > 0),
-        step("home-step-accounts", "/imports/new?object=account", house.accounts > 0),
-        step("home-step-deals", "/imports/new?object=opportunity", house.opportunities > 0),
+        step("home-step-pipeline", "/settings/pipelines", house.pipeline_changes > 0),
     ];
+    if look.viewer.may_create("account") && look.viewer.may_create("opportunity") {
+        steps.extend([
+            step("home-step-accounts", "/imports/new?object=account", house.accounts > 0),
+            step("home-step-deals", "/imports/new?object=opportunity", house.opportunities > 0),
+        ]);
+    } else {
+        // An administrator alone has no right to customers: who brings them in needs another role first.
+        let done = house.accounts > 0 && house.opportunities > 0;
+        steps.push(step("home-step-rights", &format!("/people/{}", look.viewer.person), done));
+    }
     // A house that works has people and deals; its pipeline may be right as it came.
     let works = house.active > 1 && house.accounts > 0 && house.opportunities > 0;
     if works { Vec::new() } else { steps }

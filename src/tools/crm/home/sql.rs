@@ -78,8 +78,12 @@ pub struct AtRisk {
 
 /// The largest deals at risk.
 pub async fn at_risk(session: &mut Session, lens: &Lens<'_>, limit: i64) -> Result<Vec<AtRisk>> {
-    let mut select =
-        Sql::new("SELECT t.id, t.name, t.amount, t.currency, t.close_day, t.stage_id, t.stage_since, t.owner_id");
+    let mut select = Sql::new(
+        "SELECT t.id, t.name, t.amount, t.currency, t.close_day, t.stage_id, t.stage_since, t.owner_id,
+                (SELECT sa.name FROM account sa WHERE sa.id = t.account_id AND sa.deleted_at IS NULL AND ",
+    );
+    visibility::account(&mut select, &lens.viewer.scope, Right::Read, "sa");
+    select.push(")");
     for risk in Risk::ALL {
         select.push(", CAST(CASE WHEN ");
         risk.push(&mut select, lens.viewer, lens.today);
