@@ -47,6 +47,10 @@ function tip(kind: string, picture: Picture, at: unknown): string {
   return [head, ...lines].join('\n')
 }
 
+/** Whether each bar says its value: one series, and not so many that they would meet. */
+const saysValues = (kind: string, picture: Picture, narrow: boolean) =>
+  kind === 'bar' && picture.series.length === 1 && !picture.series[0]!.stack && picture.categories.length <= (narrow ? 6 : 12)
+
 function axes(kind: string, picture: Picture, ink: Ink, narrow: boolean, hasLegend: boolean): Options {
   const flat = picture.horizontal === true && kind !== 'line' && kind !== 'waterfall'
   const words = {
@@ -58,8 +62,11 @@ function axes(kind: string, picture: Picture, ink: Ink, narrow: boolean, hasLege
     type: 'value', name: picture.unit ?? '', nameTextStyle: { color: ink.quiet, align: flat ? 'right' : 'left', fontSize: 12 }, nameLocation: 'end', splitNumber: narrow ? 3 : 4,
     axisLabel: { color: ink.quiet, fontSize: 12, formatter: (value: number) => axisText(picture, value), hideOverlap: true }, splitLine: { lineStyle: { color: ink.line } }, axisLine: { show: false },
   }
+  // What is written behind a bar needs room there, also behind the longest.
+  const behind = flat && saysValues(kind, picture, narrow) && !picture.intervals
+  const right = behind ? 12 + 6.6 * Math.max(...picture.categories.map((_, i) => write(picture.series[0]!, i).length)) : 12
   return {
-    grid: { left: 4, right: 12, top: (hasLegend ? 34 : 12) + (picture.unit && !flat ? 22 : 0), bottom: flat && picture.unit ? 4 : 4, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
+    grid: { left: 4, right, top: (hasLegend ? 34 : 12) + (picture.unit && !flat ? 22 : 0), bottom: flat && picture.unit ? 4 : 4, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
     xAxis: flat ? { ...numbers, name: '' } : words,
     yAxis: flat ? words : { ...numbers, boundaryGap: kind === 'waterfall' ? [0, '12%'] : undefined },
   }
@@ -86,7 +93,8 @@ function plain(kind: string, picture: Picture, ink: Ink, narrow: boolean): Optio
       type: 'bar', name: series.name, stack: stacked, barMaxWidth: 34, barCategoryGap: '38%', cursor: series.hrefs ? 'pointer' : 'default',
       data: series.values, emphasis: { focus: 'none' },
       itemStyle: { color: colour, borderRadius: stacked ? 0 : picture.horizontal ? [0, 3, 3, 0] : [3, 3, 0, 0], ...(series.dashed ? { color: 'transparent', borderColor: colour, borderWidth: 1.5, borderType: 'dashed' } : {}) },
-      label: { show: !stacked && picture.series.length === 1 && picture.categories.length <= (narrow ? 6 : 12), position: picture.intervals ? (picture.horizontal ? 'insideLeft' : 'insideBottom') : picture.horizontal ? 'right' : 'top', color: picture.intervals ? ink.surface : ink.quiet, fontSize: 12, formatter: ({ dataIndex }: { dataIndex: number }) => write(series, dataIndex) },
+      labelLayout: { hideOverlap: true },
+      label: { show: saysValues(kind, picture, narrow), position: picture.intervals ? (picture.horizontal ? 'insideLeft' : 'insideBottom') : picture.horizontal ? 'right' : 'top', color: picture.intervals ? ink.surface : ink.quiet, fontSize: 12, formatter: ({ dataIndex }: { dataIndex: number }) => write(series, dataIndex) },
     }
   })
   if (picture.intervals) out.push(...(kind === 'line' ? band(picture, ink) : whiskers(picture, ink)))

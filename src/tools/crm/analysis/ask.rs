@@ -180,6 +180,12 @@ impl Months {
             .collect()
     }
 
+    /// This month and the eleven before it, until today; `None` before the calendar reaches so far back.
+    pub fn last_twelve(&self) -> Option<(Day, Day)> {
+        let months = self.between(Day(i64::MIN), self.today);
+        months.iter().rev().nth(11).map(|month| (month.first_day, self.today))
+    }
+
     /// The days of a period; `None`: without limit.
     ///
     /// Errors: [`Error::Invalid`] when the two days are no days or in the wrong order.
@@ -191,10 +197,7 @@ impl Months {
                 span("quarter", self.today).and_then(|(first, _)| span("quarter", first.plus(-1)))
             }
             PeriodName::ThisYear => span("year", self.today),
-            PeriodName::LastTwelveMonths => {
-                let months = self.between(Day(i64::MIN), self.today);
-                months.iter().rev().nth(11).map(|month| (month.first_day, self.today))
-            }
+            PeriodName::LastTwelveMonths => self.last_twelve(),
             PeriodName::All => None,
             PeriodName::Days => {
                 let first = Day::parse(&ask.from).ok_or_else(|| Error::field("from", "invalid-date"))?;

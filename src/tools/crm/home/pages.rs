@@ -324,7 +324,7 @@ async fn deals(
     let quarter = months
         .of("quarter", look.today)
         .map_or((look.today, look.today), |quarter| (quarter.first_day, quarter.last_day));
-    let year = look.today.plus(-365);
+    let year = months.last_twelve().map_or(look.today, |(first, _)| first);
     let standings = sql::standings(session, &lens, quarter, year).await?;
     let sum = |part: fn(&Standing) -> i64| standings.iter().map(part).sum::<i64>();
     let with = |more: &[String]| lens.with(more);
