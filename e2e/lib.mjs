@@ -62,13 +62,30 @@ export async function signIn(page, email, password) {
 export const setLocale = (page, locale) => page.request.post(`${BASE}/me/locale`, { form: { locale }, headers: { Origin: BASE, 'Sec-Fetch-Site': 'same-origin' }, maxRedirects: 0 })
 export const setTheme = (context, theme) => context.addCookies([{ name: 'theme', value: theme, url: BASE }])
 
-/** Horizontal scrolling of the page itself; names the widest thing that sticks out. */
+/**
+ * Horizontal scrolling of the page itself; names the widest thing that sticks out. And what of the page's content lies wholly
+ * beyond the edge of a box that cuts it off, with nothing between them that scrolls: it can't be reached at all.
+ */
 export const tooWide = page => page.evaluate(() => {
+  const name = element => `<${element.localName} class="${element.getAttribute('class') ?? ''}">`
+  const isLost = element => {
+    const here = element.getBoundingClientRect()
+    // Words for listeners only are a pixel wide on purpose.
+    if (here.width <= 1 || here.height <= 1 || !element.checkVisibility({ visibilityProperty: true })) return false
+    for (let box = element.parentElement; box && box !== document.body; box = box.parentElement) {
+      const { overflowX, position } = getComputedStyle(box), edge = box.getBoundingClientRect()
+      if (/auto|scroll/.test(overflowX) || position === 'fixed') return false
+      if (/hidden|clip/.test(overflowX) && (here.left >= edge.right - 1 || here.right <= edge.left + 1)) return true
+    }
+    return false
+  }
+  const lost = [...document.querySelectorAll('main :is(a, button, input, select, textarea, summary, th, td, h1, h2, h3, p, label)')].filter(isLost)
+  if (lost.length) return [`${lost.length} things are cut off and can't be scrolled to: ${name(lost[0])} ${lost[0].textContent.trim().slice(0, 40)}`]
   const over = document.documentElement.scrollWidth - innerWidth
   if (over <= 0) return []
   const clipped = element => { for (let box = element.parentElement; box && box !== document.body; box = box.parentElement) if (/auto|scroll|hidden|clip/.test(getComputedStyle(box).overflowX)) return true; return false }
   const worst = [...document.body.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !clipped(e)).sort((a, b) => b.getBoundingClientRect().right - a.getBoundingClientRect().right)[0]
-  return [`${over} px too wide${worst ? `: <${worst.localName} class="${worst.getAttribute('class') ?? ''}">` : ''}`]
+  return [`${over} px too wide${worst ? `: ${name(worst)}` : ''}`]
 })
 
 /**

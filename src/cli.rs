@@ -105,6 +105,9 @@ enum Command {
         /// E-mail of the person whose rights count
         #[arg(long = "as")]
         person: String,
+        /// Why deals begin in, or move to, stages for which nothing speaks yet; instead of the mapping's own
+        #[arg(long)]
+        reason: Option<String>,
         /// Check every row, write nothing
         #[arg(long)]
         dry_run: bool,
@@ -224,9 +227,9 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
             Ok(())
         }
         Command::Doctor => doctor(&cli.place).await,
-        Command::Import { file, mapping, person, dry_run } => {
+        Command::Import { file, mapping, person, reason, dry_run } => {
             let app = cli.place.open(false).await?;
-            let outcome = import(&app, &file, &mapping, &person, dry_run).await;
+            let outcome = import(&app, &file, &mapping, &person, reason, dry_run).await;
             app.db.close().await;
             outcome
         }
@@ -336,17 +339,25 @@ async fn person(app: &App, email: &str) -> Result<Viewer, String> {
     }
 }
 
-async fn import(app: &App, file: &Path, mapping: &Path, email: &str, dry_run: bool) -> Result<(), String> {
+async fn import(
+    app: &App,
+    file: &Path,
+    mapping: &Path,
+    email: &str,
+    reason: Option<String>,
+    dry_run: bool,
+) -> Result<(), String> {
     let viewer = person(app, email).await?;
     let text = std::fs::read_to_string(mapping).map_err(|error| format!("{}: {error}", mapping.display()))?;
-    let mapping = Mapping::parse(&text).map_err(say)?;
+    let mut mapping = Mapping::parse(&text).map_err(say)?;
+    mapping.reason = reason.or(mapping.reason);
     let mut line = demo::load::Line::new(&file.file_name().unwrap_or_default().to_string_lossy());
     let import = imports::run_here(app, &viewer, file, &mapping, dry_run, |import| {
         line.show(import.created + import.updated + import.skipped + import.failed, import.rows_total);
     })
     .await
     .map_err(say)?;
-    line.end(&import);
+    line.end(&import, dry_run);
     if dry_run {
         println!("Nothing was written.");
     }

@@ -424,6 +424,7 @@ timeline-event-handed-over = handed over
 timeline-event-followed = changed it with a deal
 timeline-via-import = by import
 timeline-via-import-of = by import of { $file }
+timeline-reason-told = { $reason } ({ $told })
 timeline-thing = ({ $thing })
 timeline-via-api = through the API
 timeline-via-job = by a job

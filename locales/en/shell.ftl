@@ -108,6 +108,7 @@ invalid-instant = This is not a date and time like 2026-11-24 14:30.
 invalid-bool = Write yes or no.
 invalid-choice = “{ $value }” is not one of the choices.
 invalid-reference = “{ $value }” is not there, or not yours to see.
+invalid-not-among = There is no “{ $value }”. There is: { $known }
 invalid-ambiguous = Several records are called “{ $value }”; use an id.
 invalid-too-long = At most { $max } characters.
 invalid-duplicate = Such a record exists already.

@@ -424,6 +424,7 @@ timeline-event-handed-over = 移交了
 timeline-event-followed = 通过商机更新了
 timeline-via-import = （导入）
 timeline-via-import-of = （导入自 { $file }）
+timeline-reason-told = { $reason }{ $told }
 timeline-thing = （{ $thing }）
 timeline-via-api = （接口）
 timeline-via-job = （任务）

@@ -108,6 +108,7 @@ invalid-instant = 不是日期时间，例如 2026-11-24 14:30。
 invalid-bool = 请填写“是”或“否”。
 invalid-choice = “{ $value }”不在可选项中。
 invalid-reference = “{ $value }”不存在，或您无权查看。
+invalid-not-among = 没有“{ $value }”，可选：{ $known }
 invalid-ambiguous = 有多条记录名为“{ $value }”，请使用编号。
 invalid-too-long = 最多 { $max } 个字符。
 invalid-duplicate = 已存在相同的记录。

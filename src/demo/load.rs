@@ -64,7 +64,7 @@ pub async fn load(app: &App, of: Edition, folder: &Path) -> Result<bool> {
             line.show(import.created + import.updated + import.skipped + import.failed, import.rows_total);
         })
         .await?;
-        line.end(&import);
+        line.end(&import, false);
         if import.failed > 0 {
             let locale = organization.locale;
             for row in failed_rows(app, import.id, 0, 5).await? {
@@ -111,12 +111,13 @@ impl Line {
         }
     }
 
-    pub fn end(&self, import: &imports::Import) {
+    pub fn end(&self, import: &imports::Import, dry: bool) {
         let start = if self.live { "\r" } else { "" };
         let failed = if import.failed > 0 { format!(", {} failed", import.failed) } else { String::new() };
         let unchanged = if import.skipped > 0 { format!(", {} unchanged", import.skipped) } else { String::new() };
+        let be = if dry { "would be " } else { "" };
         eprintln!(
-            "{start}  {:<26}{} created, {} updated{unchanged}{failed}  ({:.1} s)      ",
+            "{start}  {:<26}{} {be}created, {} {be}updated{unchanged}{failed}  ({:.1} s)      ",
             self.name,
             import.created,
             import.updated,

@@ -1,5 +1,5 @@
-//! The mappings of `demo/mappings`, with the parts filled in that only the run knows: how many days the set is moved,
-//! and, in the Chinese edition, what each account, person, product and stage is called.
+//! The mappings of `demo/mappings`, with the parts filled in that only the run knows: how many days the set is moved, why
+//! its deals stand further on, and, in the Chinese edition, what each account, person, product and stage is called.
 
 use jiff::civil::Date;
 
@@ -61,6 +61,7 @@ impl<'a> Mappings<'a> {
                     self.words.products.iter().for_each(|(from, to)| push(&mut filled, from, &to.name));
                     push(&mut filled, "GTXPro", &self.words.products[maven::cured("GTXPro")].name);
                 }
+                "# @reason" => push(&mut filled, "reason", &self.words.taken_over),
                 "shift_days = 0" => filled.push_str(&format!("shift_days = {}\n", self.shift_days)),
                 other => {
                     filled.push_str(other);

@@ -17,6 +17,7 @@ pub struct Words {
     /// What stands between two sentences: a space, or nothing in Chinese.
     pub join: String,
     /// Stands in for the contact of a deal that has no account yet.
+    pub taken_over: String,
     pub customer: String,
     pub list_separator: String,
     pub competitors: Vec<String>,

@@ -109,6 +109,7 @@ impl App {
             now,
             today: viewer.config.today(now),
             import: None,
+            import_reason: None,
             registry: self.registry,
             accounts: HashMap::new(),
         }

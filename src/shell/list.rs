@@ -12,7 +12,7 @@ use super::page::{Asked, Page, escape, respond};
 use super::record::filter::Filter;
 use super::record::query::{self, Cursor, ListQuery};
 use super::record::{Field, Kind, Object};
-use super::shows::{ChipView, RowView, Shows};
+use super::shows::{ChipView, RowView, Shows, own_files};
 use super::viewer::Viewer;
 use super::views::{self, SavedView, is_usable, saved_views};
 
@@ -228,13 +228,14 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         Some(counted) => counted,
         None => query::count(&mut session, &viewer, app.registry, object, &query, today, COUNT_CAP).await?,
     };
+    let files = own_files(&mut session, &viewer, &query.filters).await?;
     drop(session);
     let locale = viewer.locale;
     let title = locale.text(&format!("{}-plural", object.name));
     let page = Page::new(&viewer, &asked, title.clone());
     let access = viewer.scope.access(object.name);
     let may_change = access.write > super::access::Level::None && object.name != "person";
-    let shows = Shows { viewer: &viewer, registry: app.registry, object, today };
+    let shows = Shows { viewer: &viewer, registry: app.registry, object, today, files };
     let total = if count > COUNT_CAP { format!("{}+", format::grouped(COUNT_CAP)) } else { format::grouped(count) };
     let body = ListBody {
         page: &page,

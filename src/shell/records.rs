@@ -502,8 +502,7 @@ async fn save_field(
             Ok(done(&asked, &format!("/{}/{record}", object.plural), Some(Toast::success(viewer.locale.text("saved")))))
         }
         Ok(_) => {
-            let shows =
-                Shows { viewer: &viewer, registry: app.registry, object, today: viewer.config.today(app.clock.now()) };
+            let shows = Shows::of(&viewer, app.registry, object, viewer.config.today(app.clock.now()));
             let at = fields.iter().position(|other| other.key == field.key).unwrap_or(0);
             let state = fields.iter().position(|other| other.key == "state").and_then(|at| row.cells[at].text());
             let Html(html) = shows.show(field, &row.cells[at], row.labels[at].as_deref(), &row.currency, state);

@@ -1,9 +1,12 @@
 //! How stored values read: the cells of lists, boards and record pages, filters as words, and the small marks beside names.
 
-use store::{Cell, Day, Uuid};
+use std::collections::HashMap;
+
+use store::{Cell, Day, Session, Sql, Uuid};
 
 use super::access::Level;
 use super::config::StageKind;
+use super::error::Result;
 use super::format;
 use super::i18n::Locale;
 use super::page::{Html, avatar_colour, dash, escape, icon, initials, who};
@@ -41,6 +44,22 @@ pub struct Shows<'a> {
     pub registry: &'a Registry,
     pub object: &'static Object,
     pub today: Day,
+    /// Of imports that are filtered by: what the file was called.
+    pub files: HashMap<Uuid, String>,
+}
+
+/// What the files were called whose imports are filtered by, as far as they are the viewer's own.
+pub async fn own_files(session: &mut Session, viewer: &Viewer, filters: &[Filter]) -> Result<HashMap<Uuid, String>> {
+    let of_imports = filters.iter().filter(|filter| filter.field.kind == Kind::Ref("import"));
+    let imports: Vec<Uuid> =
+        of_imports.flat_map(|filter| &filter.values).filter_map(|value| value.parse().ok()).collect();
+    if imports.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut statement = Sql::new("SELECT i.id, i.name FROM import i WHERE i.owner_id = ");
+    statement.bind(viewer.person).push(" AND i.id IN (").bind_list(imports).push(")");
+    let names: Vec<(Uuid, String)> = session.all(statement).await?;
+    Ok(names.into_iter().collect())
 }
 
 /// How a comparison is called: of days it is "on or after".
@@ -49,7 +68,11 @@ pub fn op_name(locale: Locale, kind: Kind, op: Op) -> String {
     locale.text(&format!("op-{}{}", op.key(), if is_date { "-date" } else { "" }))
 }
 
-impl Shows<'_> {
+impl<'a> Shows<'a> {
+    pub fn of(viewer: &'a Viewer, registry: &'a Registry, object: &'static Object, today: Day) -> Shows<'a> {
+        Shows { viewer, registry, object, today, files: HashMap::new() }
+    }
+
     /// A filter in words, with the address that takes it away.
     pub fn chip(&self, filter: &Filter, remove: String) -> ChipView {
         let locale = self.viewer.locale;
@@ -81,7 +104,10 @@ impl Shows<'_> {
                 .map_or_else(|| "—".into(), |pipeline| pipeline.name.clone()),
             (_, Kind::Bool) => locale.text(if text == "true" { "yes" } else { "no" }),
             (_, Kind::Date) => Day::parse(text).map_or_else(|| text.to_owned(), |day| format::date(locale, day)),
-            (_, Kind::Ref(_)) => locale.text("list-chosen-record"),
+            (_, Kind::Ref(_)) => {
+                let file = text.parse().ok().and_then(|id| self.files.get(&id));
+                file.cloned().unwrap_or_else(|| locale.text("list-chosen-record"))
+            }
             _ => text.to_owned(),
         }
     }

@@ -167,6 +167,7 @@ fn an_import_is_seen_by_who_made_it_and_refused_with_the_reason() {
             (vec![], 400, "object"),
             (vec![("object", "dragon")], 400, "object"),
             (vec![("object", "account"), ("dry_run", "maybe")], 400, "dry_run"),
+            (vec![("object", "account"), ("reason", &"x".repeat(501))], 400, "reason"),
             (vec![("object", "person")], 422, "object"),
             (vec![("object", "account"), ("mapping", "{")], 422, "mapping"),
             (vec![("object", "account"), ("mapping", "{}"), ("saved_mapping", "x")], 422, "mapping"),
@@ -221,5 +222,38 @@ fn a_long_list_of_imports_is_paged_and_a_waiting_one_can_be_stopped() {
         let gone = company.call("partner", "DELETE", &at, Json::Null, &[("if-match", "*")]).await;
         assert_eq!(gone.status, 204, "{}", gone.body);
         assert_eq!((company.get("partner", &at).await.status, company.count("stored_file").await), (404, 4));
+    });
+}
+
+#[test]
+fn a_program_gives_one_reason_for_its_deals_in_later_stages() {
+    on_both(async |app: &TestApp| {
+        let company = Company::new(app).await;
+        let deals = "Name,Stage,Close date\nEnd,Won,2026-12-24\n";
+        let bearer = format!("Bearer {}", company.tokens["partner"]);
+        let headers = [("authorization", bearer.as_str()), ("content-type", FORM)];
+        let bring = async |texts: &[(&str, &str)]| -> String {
+            let body = Body::from(form(texts, "deals.csv", deals));
+            let answer = app.request(Method::POST, "/api/imports", &headers, body).await;
+            assert_eq!(answer.status.as_u16(), 201, "{}", answer.body);
+            answer.header("location").unwrap().to_owned()
+        };
+        let at = bring(&[("object", "opportunity"), ("dry_run", "true")]).await;
+        work(app).await;
+        assert_eq!(counts(&company.get("partner", &at).await), ("checked", [0, 0, 0, 1]));
+        let mut mapping = company.get("partner", &at).await.body["mapping"].clone();
+        mapping["reason"] = json!("Taken over");
+        let mapped = company.call("partner", "PUT", &format!("{at}/mapping"), mapping, &[("if-match", "*")]).await;
+        assert_eq!((mapped.status, &mapped.body["mapping"]["reason"]), (200, &json!("Taken over")), "{}", mapped.body);
+        company.post("partner", &format!("{at}/start"), json!({})).await;
+        work(app).await;
+        assert_eq!(counts(&company.get("partner", &at).await), ("done", [1, 0, 0, 0]));
+
+        app.clock.advance(60);
+        let at = bring(&[("object", "opportunity"), ("reason", "Another one"), ("dry_run", "true")]).await;
+        let said = company.get("partner", &at).await.body["mapping"]["reason"].clone();
+        assert_eq!(said, json!("Another one"), "instead of that of the last one");
+        work(app).await;
+        assert_eq!(counts(&company.get("partner", &at).await), ("checked", [1, 0, 0, 0]));
     });
 }

@@ -4,7 +4,10 @@ use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use store::{Uuid, job, sql};
 use testkit::{Answer, Person, Role, TestApp, on_both};
+use trivet::cli::say;
 use trivet::system::imports::engine::{Ended, Run, Step};
+use trivet::system::imports::model::Mapping;
+use trivet::system::imports::run_here;
 use trivet::system::jobs;
 
 const FILE: &str = "\u{feff}Name,Sector,Employees,Parent,Phone,Notes
@@ -39,6 +42,14 @@ pub async fn run(app: &TestApp, by: &Person, import: &str) {
     let answer = app.post_form(by, &format!("{import}/start"), &[]).await;
     assert_eq!(answer.location(), import, "{}", answer.body);
     work(app).await;
+}
+
+/// Gives a waiting import a reason for its deals in later stages, as its mapping page would.
+pub async fn reason_for_all(app: &TestApp, import: &str, reason: &str) {
+    let id: Uuid = import.trim_start_matches("/imports/").parse().unwrap();
+    let mapping: String = app.value(sql!("SELECT mapping FROM import WHERE id = $1", id)).await.unwrap();
+    let mapping = format!("reason = {reason:?}\n{mapping}");
+    app.execute(sql!("UPDATE import SET mapping = $2 WHERE id = $1", id, mapping)).await;
 }
 
 pub async fn counts(app: &TestApp) -> (String, i64, i64, i64, i64) {
@@ -288,6 +299,11 @@ fn a_file_that_is_no_table_is_refused_with_the_reason() {
             assert_eq!(answer.status, 422, "{content:?}");
             assert!(answer.has("role=\"alert\""));
         }
+        let junk = b"\x89\x01\x03\x9e\x1b\x02,\xff\x07\x0e\xd3\n\x04\x93\x15,\x18\x05\xea";
+        let answer = upload(app, &pat, "account", "x.csv", junk).await;
+        assert!(answer.status == 422 && answer.has("This is not text"), "{}", answer.body);
+        let answer = upload(app, &pat, "account", "x.csv", b"Name,City\n,\n").await;
+        assert!(answer.status == 422 && answer.has("no rows below them"), "{}", answer.body);
         assert_eq!(app.value::<i64>("SELECT COUNT(*) FROM stored_file").await, Some(0));
     });
 }
@@ -367,5 +383,283 @@ fn a_long_list_holds_what_its_reader_may_see_in_order_and_once() {
         let subjects: std::collections::BTreeSet<&str> = seen.iter().map(|(_, subject)| subject.as_str()).collect();
         assert_eq!((seen.len(), subjects.len()), (1_200, 1_200));
         assert!(subjects.iter().all(|subject| *subject < "Number 05000"));
+    });
+}
+
+/// The form of the mapping page: what column is which field, and more.
+fn form_of(columns: &[(&str, &str)], more: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut form: Vec<(String, String)> = Vec::new();
+    for (index, (column, field)) in columns.iter().enumerate() {
+        form.push((format!("column-{index}"), (*column).to_owned()));
+        form.push((format!("field-{index}"), (*field).to_owned()));
+    }
+    form.extend(more.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())));
+    form
+}
+
+async fn sent(app: &TestApp, by: &Person, path: &str, columns: &[(&str, &str)], more: &[(&str, &str)]) -> Answer {
+    let form = form_of(columns, more);
+    let form: Vec<(&str, &str)> = form.iter().map(|(key, text)| (key.as_str(), text.as_str())).collect();
+    app.post_form(by, path, &form).await
+}
+
+/// What is wrong with the refused rows, as the page says it.
+async fn refusals(app: &TestApp, by: &Person, import: &str) -> String {
+    app.get(by, &format!("{import}/errors.csv")).await.body
+}
+
+const DEALS: &str =
+    "name,stage,close_date,next_step\nFront,Prospecting,2026-12-24,\nEnd,Won,2026-12-24,\nGone,Lost,2026-12-24,\n";
+const DEAL_COLUMNS: [(&str, &str); 4] =
+    [("name", "name"), ("stage", "stage"), ("close_date", "close_date"), ("next_step", "next_step")];
+
+#[test]
+fn a_file_is_no_way_around_the_exit_criteria() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let won = async || app.value::<i64>("SELECT COUNT(*) FROM opportunity WHERE stage_kind = 'won'").await;
+        let import = uploaded(app, &lin, "opportunity", DEALS).await;
+        let page = app.get(&lin, &import).await;
+        assert!(page.has("name=\"reason\"") && page.has("it needs a reason"), "{}", page.body);
+        run(app, &lin, &import).await;
+        assert_eq!(counts(app).await, ("done".into(), 2, 0, 0, 1), "the front and a lost deal need none");
+        assert_eq!(won().await, Some(0));
+        let errors = refusals(app, &lin, &import).await;
+        assert!(errors.contains("End,Won") && errors.contains("“Won” it needs a reason"), "{errors}");
+
+        // The file that holds what was refused begins with the same mapping; only the reason is missing.
+        app.clock.advance(60);
+        let name = format!("import-errors-{}.csv", import.trim_start_matches("/imports/"));
+        let again = upload(app, &lin, "opportunity", &name, errors.as_bytes()).await;
+        let again = again.location().to_owned();
+        let reason = [("then", "start"), ("reason", "Sold before\nwe had this program")];
+        let answer = sent(app, &lin, &again, &DEAL_COLUMNS, &reason).await;
+        assert_eq!(answer.location(), again, "{}", answer.body);
+        work(app).await;
+        assert_eq!(counts(app).await, ("done".into(), 1, 0, 0, 0));
+        assert_eq!(won().await, Some(1));
+        let deal: Uuid = app.value("SELECT id FROM opportunity WHERE name = 'End'").await.unwrap();
+        let page = app.get(&lin, &format!("/opportunities/{deal}")).await;
+        assert!(
+            page.has("Sold before we had this program") && page.has(&format!("by import of {name}")),
+            "{}",
+            page.body
+        );
+        let token = app.api_token(&lin).await;
+        let events = app.api(&token, Method::GET, &format!("/api/opportunities/{deal}/events"), &[], None).await;
+        let said = format!("Sold before we had this program (by import of {name})");
+        assert_eq!(events.json()["data"][0]["reason"], said.as_str(), "{}", events.body);
+        let reasons: Vec<(Option<String>,)> = {
+            let mut session = app.app.db.read().await.unwrap();
+            session.all(sql!("SELECT reason FROM stage_change WHERE opportunity_id = $1", deal)).await.unwrap()
+        };
+        assert_eq!(reasons.len(), 2);
+        assert!(reasons.iter().all(|(reason,)| reason.as_deref().is_some_and(|it| it.contains("Sold before"))));
+    });
+}
+
+#[test]
+fn a_file_moves_deals_further_only_with_a_reason_or_what_the_stages_ask_for() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        let deal = app.opportunity(&lin, "Rollout", account).await;
+        app.execute(sql!("UPDATE opportunity SET external_id = 'A' WHERE id = $1", deal)).await;
+        let stage = async || -> String {
+            app.value(sql!("SELECT s.name FROM opportunity o JOIN stage s ON s.id = o.stage_id WHERE o.id = $1", deal))
+                .await
+                .unwrap()
+        };
+        let columns = [("external_id", "external_id"), ("stage", "stage"), ("reason", "reason")];
+        let go = async |row: &str, more: &[(&str, &str)]| {
+            app.clock.advance(60);
+            let import = uploaded(app, &lin, "opportunity", &format!("external_id,stage,reason\nA,{row}\n")).await;
+            let keyed = [&[("then", "start"), ("key", "external_id"), ("on_match", "update")], more].concat();
+            let answer = sent(app, &lin, &import, &columns, &keyed).await;
+            assert_eq!(answer.location(), import, "{}", answer.body);
+            work(app).await;
+            import
+        };
+        go("Negotiation,", &[]).await;
+        assert_eq!((counts(app).await, stage().await), (("done".into(), 0, 0, 0, 1), "Prospecting".into()));
+        go("Negotiation,Agreed at the fair", &[]).await;
+        assert_eq!(stage().await, "Negotiation", "a row may say it itself");
+        let back = go("Engaging,", &[]).await;
+        assert_eq!(stage().await, "Engaging", "back asks for nothing");
+        // What was taken back is where it was, and nobody need say why.
+        app.post_form(&lin, &format!("{back}/undo"), &[]).await;
+        work(app).await;
+        assert_eq!(stage().await, "Negotiation");
+        go("Won,", &[("reason", "From the list of the fair")]).await;
+        assert_eq!(stage().await, "Won");
+        let page = app.get(&lin, &format!("/opportunities/{deal}")).await;
+        assert!(page.has("Agreed at the fair") && page.has("From the list of the fair"), "{}", page.body);
+        let long = "x".repeat(501);
+        let import = uploaded(app, &lin, "opportunity", DEALS).await;
+        let answer = sent(app, &lin, &import, &DEAL_COLUMNS, &[("then", "start"), ("reason", &long)]).await;
+        assert!(answer.status == 422 && answer.has("At most 500 characters"), "{}", answer.body);
+    });
+}
+
+#[test]
+fn the_refused_rows_are_mended_without_saying_everything_again() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let file = "Firm,Heads,Remark\nAcme,12,fine\nBeta,many,\n";
+        let columns = [("Firm", "name"), ("Heads", "employees"), ("Remark", "")];
+        let import = uploaded(app, &pat, "account", file).await;
+        let more =
+            [("then", "start"), ("key", "name"), ("on_match", "skip"), ("default-city", "Wuxi"), ("scale-1", "10")];
+        sent(app, &pat, &import, &columns, &more).await;
+        work(app).await;
+        assert_eq!(counts(app).await, ("done".into(), 1, 0, 0, 1));
+        let errors = refusals(app, &pat, &import).await;
+        let heading = errors.trim_start_matches('\u{feff}').lines().next().unwrap().to_owned();
+        assert_eq!(heading, "Firm,Heads,Remark,Why it was not imported");
+
+        app.clock.advance(60);
+        let mended = errors.replace("many", "seven");
+        let again = uploaded(app, &pat, "account", &mended).await;
+        let page = app.get(&pat, &again).await;
+        assert!(page.has("value=\"Wuxi\"") && page.has("value=\"10\""), "mapping and options stand: {}", page.body);
+        assert!(page.has("<option value=\"skip\" selected>"), "{}", page.body);
+        assert!(page.has("These columns are not imported: Remark · Why it was not imported"), "{}", page.body);
+        run(app, &pat, &again).await;
+        let errors = refusals(app, &pat, &again).await;
+        assert_eq!(errors.matches("Why it was not imported").count(), 1, "{errors}");
+        assert_eq!(errors.matches("whole number").count(), 1, "only what is wrong now: {errors}");
+        app.clock.advance(60);
+        let third = uploaded(app, &pat, "account", &errors.replace("seven", "7")).await;
+        run(app, &pat, &third).await;
+        assert_eq!(counts(app).await, ("done".into(), 1, 0, 0, 0));
+        assert_eq!(app.value::<i64>("SELECT employees FROM account WHERE name = 'Beta'").await, Some(70));
+        // Somebody else's imports teach nothing.
+        let una = app.person("Una").role(Role::Seller).create().await;
+        let hers = uploaded(app, &una, "account", file).await;
+        assert!(!app.get(&una, &hers).await.has("value=\"Wuxi\""));
+    });
+}
+
+#[test]
+fn a_file_that_was_taken_in_before_is_recognised_until_it_is_taken_back() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let file = "name,city\nAcme,Wuxi\n";
+        let first = uploaded(app, &pat, "account", file).await;
+        assert!(!app.get(&pat, &first).await.has("was imported before"));
+        let draft = uploaded(app, &pat, "account", file).await;
+        assert!(!app.get(&pat, &draft).await.has("was imported before"), "nothing was written yet");
+        run(app, &pat, &first).await;
+        app.clock.advance(60);
+        let second = uploaded(app, &pat, "account", file).await;
+        let link = format!("href=\"{first}\"");
+        let page = app.get(&pat, &second).await;
+        assert!(page.has("was imported before: file.csv") && page.has(&link) && page.has("1 created"), "{}", page.body);
+        let other = uploaded(app, &pat, "account", "name,city\nZeta,Wuxi\n").await;
+        assert!(app.get(&pat, &other).await.has(&link), "same name and size");
+        let other = uploaded(app, &pat, "account", "name,city\nZeta Group,Wuxi\n").await;
+        assert!(!app.get(&pat, &other).await.has("was imported before"));
+        let una = app.person("Una").role(Role::Seller).create().await;
+        let hers = uploaded(app, &una, "account", file).await;
+        assert!(!app.get(&una, &hers).await.has("was imported before"), "an import is its owner's");
+        app.post_form(&pat, &format!("{first}/undo"), &[]).await;
+        work(app).await;
+        assert!(!app.get(&pat, &second).await.has("was imported before"));
+    });
+}
+
+#[test]
+fn a_check_says_what_would_be_done_and_the_button_how_many_rows_can_be_taken_in() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let import = uploaded(app, &pat, "account", "name,employees\nAcme,many\nBeta,few\nGood,3\n").await;
+        assert!(app.get(&pat, &import).await.has("Import 1 of 3 rows"));
+        app.post_form(&pat, &format!("{import}/check"), &[]).await;
+        work(app).await;
+        let page = app.get(&pat, &import).await;
+        assert!(page.has("1 would be created · 2 with errors") && page.has("Import 1 of 3 rows"), "{}", page.body);
+        assert!(app.get(&pat, "/imports").await.has("1 would be created"));
+        run(app, &pat, &import).await;
+        assert!(app.get(&pat, "/imports").await.has("1 created · 2 failed"));
+        let fine = uploaded(app, &pat, "account", "name,employees\nGamma,3\n").await;
+        assert!(app.get(&pat, &fine).await.has("Import 1 row<"));
+        let long = uploaded(app, &pat, "account", &format!("{}Acme,many\n", many(30))).await;
+        assert!(app.get(&pat, &long).await.has("Import 31 rows<"), "only the beginning was looked at");
+        let columns = [("name", "name"), ("employees", "employees")];
+        let preview = sent(app, &pat, &format!("{import}/preview"), &columns, &[("default-industry", "fishing")]).await;
+        assert!(preview.has("id=\"start-text\" hx-swap-oob=\"true\">Import 0 of 3 rows"), "{}", preview.body);
+    });
+}
+
+#[test]
+fn what_a_cell_may_say_is_told_and_people_are_found_in_any_case() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let darcel = app.person("Darcel Schlecht").role(Role::Seller).create().await;
+        let wei = app.person("Chen Wei").role(Role::Seller).create().await;
+        let loud = app.person("Loud").role(Role::Seller).create().await;
+        app.execute(sql!("UPDATE person SET name = 'CHEN WEI', name_key = 'chen wei' WHERE id = $1", loud.id)).await;
+        let file = "name,stage,owner,source,close_date\nDream,Dreaming,,,2026-12-24\nWhence,,,hearsay,2026-12-24\n\
+            \"Two\nlines\",,darcel SCHLECHT,,2026-12-24\nJust so,,Chen Wei,,2026-12-24\nWhich,,chen wei,,2026-12-24\n";
+        let import = uploaded(app, &pat, "opportunity", file).await;
+        let page = app.get(&pat, &import).await;
+        assert!(page.has("There is no “Dreaming”. There is: Prospecting, Engaging, Proposal, "), "{}", page.body);
+        assert!(page.has("There is no “hearsay”. There is: "), "{}", page.body);
+        run(app, &pat, &import).await;
+        assert_eq!(counts(app).await, ("done".into(), 2, 0, 0, 3));
+        let errors = refusals(app, &pat, &import).await;
+        assert!(
+            errors.contains("There is no “Dreaming”. There is: Prospecting, ")
+                && errors.contains("“hearsay”. There is"),
+            "{errors}"
+        );
+        assert!(errors.contains("Several records are called “chen wei”"), "{errors}");
+        let owner =
+            async |name: &str| app.value::<Uuid>(sql!("SELECT owner_id FROM opportunity WHERE name = $1", name)).await;
+        assert_eq!(owner("Two lines").await, Some(darcel.id));
+        assert_eq!(owner("Just so").await, Some(wei.id), "who is written just so comes first");
+    });
+}
+
+#[test]
+fn a_list_filtered_by_an_import_names_its_file() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let import = uploaded(app, &pat, "opportunity", "name,close_date\nRollout,2026-12-24\n").await;
+        run(app, &pat, &import).await;
+        let id = import.trim_start_matches("/imports/");
+        for list in ["/opportunities?view=none&", "/board?"] {
+            let page = app.get(&pat, &format!("{list}f=import:is:{id}")).await;
+            assert!(page.has("file.csv") && !page.has("this record"), "{}", page.body);
+        }
+        let una = app.person("Una").role(Role::Partner).create().await;
+        let page = app.get(&una, &format!("/opportunities?view=none&f=import:is:{id}")).await;
+        assert!(!page.has("file.csv") && page.has("this record"), "somebody else's file is not named");
+    });
+}
+
+#[test]
+fn the_command_line_says_which_kind_of_record_is_unknown_and_takes_a_reason() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let viewer = app.viewer(&pat).await;
+        let folder = std::env::temp_dir().join(format!("trivet-import-{}", Uuid::now_v7()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("deals.csv");
+        std::fs::write(&file, DEALS).unwrap();
+        let columns = "[columns.name]\nfield = \"name\"\n[columns.stage]\nfield = \"stage\"\n[columns.close_date]\nfield = \"close_date\"\n";
+        let mut mapping = Mapping::parse(&format!("object = \"dragon\"\n{columns}")).unwrap();
+        let refused = run_here(&app.app, &viewer, &file, &mapping, false, |_| {}).await.expect_err("no such kind");
+        assert!(say(refused).contains("There is no kind of record called “dragon”."));
+        mapping.object = "opportunity".into();
+        let import = run_here(&app.app, &viewer, &file, &mapping, true, |_| {}).await.unwrap();
+        assert_eq!((import.created, import.failed), (2, 1));
+        mapping.reason = Some("Taken over".into());
+        let import = run_here(&app.app, &viewer, &file, &mapping, false, |_| {}).await.unwrap();
+        assert_eq!((import.created, import.failed), (3, 0));
+        std::fs::write(&file, "name\n").unwrap();
+        let refused = run_here(&app.app, &viewer, &file, &mapping, false, |_| {}).await.expect_err("nothing in it");
+        assert!(say(refused).contains("no rows below them"));
+        std::fs::remove_dir_all(&folder).unwrap();
     });
 }

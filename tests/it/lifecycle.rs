@@ -6,7 +6,7 @@ use trivet::shell::record::command;
 use trivet::tools::crm::stage::{self, Move};
 
 use crate::hidden::hide;
-use crate::import::{counts, partner, run, uploaded, work};
+use crate::import::{counts, partner, reason_for_all, run, uploaded, work};
 
 async fn lifecycle(app: &TestApp, account: Uuid) -> String {
     app.value(sql!("SELECT lifecycle FROM account WHERE id = $1", account)).await.expect("an account has a state")
@@ -134,6 +134,7 @@ fn an_import_of_deals_makes_customers_and_both_imports_can_be_taken_back() {
         run(app, &pat, &accounts).await;
         let file = "name,account,stage,amount\nA,Harbour Optics,Won,10\nB,Harbour Optics,Won,20\nC,Quiet Labs,,30\n";
         let deals = uploaded(app, &pat, "opportunity", file).await;
+        reason_for_all(app, &deals, "Taken over").await;
         run(app, &pat, &deals).await;
         assert_eq!(counts(app).await, ("done".into(), 3, 0, 0, 0));
         let customers: Option<String> = app.value("SELECT name FROM account WHERE lifecycle = 'customer'").await;

@@ -92,6 +92,11 @@ fn the_settings_offer_the_fields_that_can_be_hidden() {
 
 // -- reading pages -----------------------------------------------------------------------------------------------------
 
+/// So many records, as a page says it.
+fn told(records: usize, more: &str) -> String {
+    format!("{records} record{}{more}", if records == 1 { "" } else { "s" })
+}
+
 /// What follows each `mark` in a text.
 fn after<'a>(text: &'a str, mark: &str) -> Vec<&'a str> {
     text.match_indices(mark).map(|(at, _)| &text[at + mark.len()..]).collect()
@@ -238,7 +243,7 @@ impl<'a> Eyes<'a> {
         if let Some(page) = self.get(&format!("/{plural}?{all}"), reads).await {
             self.expect(&format!("/{plural}"), self.records(&ids_after(&page.body, &open)), expected.clone());
             self.expect(&format!("/{plural}: texts"), tokens(&page.body), self.texts_of(&expected));
-            let total = format!("{} records", expected.len());
+            let total = told(expected.len(), "");
             self.expect(&format!("/{plural}: {total}"), page.has(&total), true);
         }
         if let Some(page) = self.get(&format!("/{plural}?view=none&trash=1"), reads).await {
@@ -360,7 +365,7 @@ impl<'a> Eyes<'a> {
         self.expect(&path, page.status.as_u16(), status);
         self.leaks(&path, &page.body);
         if page.status == 200 {
-            let chosen = page.has(&format!("{} records chosen", read.len()));
+            let chosen = page.has(&told(read.len(), " chosen"));
             let some = format!("you may change {writable} of them");
             self.expect(&format!("{path}: all {}", read.len()), chosen, true);
             self.expect(&format!("{path}: {some}"), page.has(&some), writable < read.len());
@@ -521,7 +526,7 @@ impl<'a> Eyes<'a> {
         }
         if let Some(page) = self.get("/opportunities/sums?view=none", reads).await {
             let whole = format::money(whole, "CNY");
-            let expected = if sees_amount(self) { format!("{} records · {whole}", read.len()) } else { String::new() };
+            let expected = if sees_amount(self) { told(read.len(), &format!(" · {whole}")) } else { String::new() };
             self.expect("/opportunities/sums", page.body, expected);
         }
     }

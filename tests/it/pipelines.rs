@@ -8,7 +8,7 @@ use trivet::shell::error::Error;
 use trivet::shell::record::told;
 
 use crate::analysis::rows_behind;
-use crate::import::{counts, run, uploaded};
+use crate::import::{counts, reason_for_all, run, uploaded};
 
 struct World {
     lin: Person,
@@ -223,6 +223,7 @@ fn a_file_names_stages_within_its_pipeline_and_the_history_says_which_file_it_wa
              D,Mistaken,Proposal,Partners,2026-12-24\n"
         );
         let import = uploaded(app, &lin, "opportunity", &file).await;
+        reason_for_all(app, &import, "Taken over").await;
         run(app, &lin, &import).await;
         assert_eq!(counts(app).await, ("done".into(), 3, 0, 0, 1), "one stage is of another pipeline");
         let of = async |key: &str| -> Uuid {
@@ -233,11 +234,12 @@ fn a_file_names_stages_within_its_pipeline_and_the_history_says_which_file_it_wa
         assert_eq!(place(app, b).await.1, app.stage("Negotiation").await, "the first pipeline that has it");
         assert_eq!(place(app, c).await.0, partners, "only one has it");
         let by = app.value::<Uuid>("SELECT id FROM import").await.expect("an import");
-        assert_eq!(moves(app, a).await, [(None, stage, 0, Some(told::by_import(by)))]);
+        assert_eq!(moves(app, a).await, [(None, stage, 0, Some(told::by_import(by, Some("Taken over"))))]);
         // A second file moves them: within the pipeline they are in, or to the one it names.
         app.clock.advance(60);
         let file = "external_id,stage,pipeline\nA,Engaging,\nB,Engaging,Partners\n";
         let import = uploaded(app, &lin, "opportunity", file).await;
+        reason_for_all(app, &import, "They sell it with us").await;
         let by_key = [("on_match", "update"), ("key", "external_id")];
         let mapping = app.get(&lin, &import).await;
         assert!(mapping.has("name=\"on_match\""), "{}", mapping.body);
@@ -286,7 +288,7 @@ fn somebody_who_types_the_mark_of_an_import_has_typed_a_reason() {
     on_both(async |app| {
         let World { lin, deal, .. } = world(app).await;
         let stage = app.stage("Won").await.to_string();
-        let typed = told::by_import(Uuid::nil());
+        let typed = told::by_import(Uuid::nil(), None);
         let fields = [("stage", stage.as_str()), ("reason", &typed)];
         app.post_form(&lin, &format!("/opportunities/{deal}/stage"), &fields).await;
         assert!(app.get(&lin, &format!("/opportunities/{deal}")).await.has(&typed));

@@ -26,7 +26,8 @@ pub enum Behind {
 
 /// Finds the id behind the text of a reference.
 ///
-/// Errors: `invalid-reference` when nothing visible fits, `invalid-ambiguous` when several do.
+/// Errors: `invalid-reference` when nothing visible fits, for stages and pipelines `invalid-not-among` with those there are;
+/// `invalid-ambiguous` when several fit.
 pub async fn resolve(
     session: &mut Session,
     actor: &Actor,
@@ -45,12 +46,46 @@ pub async fn resolve(
             behind_names(session, actor, target, &[&name]).await?.map_or(Behind::Nothing, |found| found[0])
         }
     };
-    let refused = |key| Err(Error::Invalid(vec![FieldError::new(field.key, key).with("value", text)]));
+    let refused = |key| FieldError::new(field.key, key).with("value", text);
     match behind {
         Behind::One(id) => Ok(id),
-        Behind::Nothing => refused("invalid-reference"),
-        Behind::Several => refused("invalid-ambiguous"),
+        Behind::Nothing => Err(Error::Invalid(vec![match names_of_settings(actor, target, within) {
+            Some(known) => refused("invalid-not-among").with("known", known),
+            None => refused("invalid-reference"),
+        }])),
+        Behind::Several => Err(Error::Invalid(vec![refused("invalid-ambiguous")])),
     }
+}
+
+/// What one can choose from is told as long as it can be read.
+pub const MOST_NAMED: usize = 10;
+
+/// The first of some names, for a message.
+pub fn enumerated(names: impl IntoIterator<Item = String>) -> String {
+    let mut names: Vec<String> = names.into_iter().take(MOST_NAMED + 1).collect();
+    if names.len() > MOST_NAMED {
+        names[MOST_NAMED] = "…".into();
+    }
+    names.join(", ")
+}
+
+/// The stages there are, of one pipeline or of all of them; the pipelines.
+fn names_of_settings(actor: &Actor, target: &str, within: Option<Uuid>) -> Option<String> {
+    let pipelines = &actor.viewer.config.pipelines;
+    let mut names: Vec<String> = Vec::new();
+    match target {
+        "stage" => {
+            let looked_at = pipelines.iter().filter(|pipeline| within.is_none_or(|within| within == pipeline.id));
+            for stage in looked_at.flat_map(|pipeline| &pipeline.stages) {
+                if !names.contains(&stage.name) {
+                    names.push(stage.name.clone());
+                }
+            }
+        }
+        "pipeline" => names.extend(pipelines.iter().map(|pipeline| pipeline.name.clone())),
+        _ => return None,
+    }
+    Some(enumerated(names))
 }
 
 /// Stages and pipelines are settings, which are at hand. Stages of several pipelines may have the same name: the one of the
@@ -113,7 +148,11 @@ async fn behind_names(
     let Some(object) = actor.registry.get(target) else { return Ok(Some(vec![Behind::Nothing; names.len()])) };
     let columns = columns_of(object);
     let in_account = object.field("account").is_some();
-    let limit = if names.len() == 1 { 2 } else { 10 * names.len() };
+    let limit = match names.len() {
+        1 if in_any_case(object) => 500,
+        1 => 2,
+        many => 10 * many,
+    };
     let accounts: Vec<Option<Uuid>> = names.iter().map(|(_, account)| *account).collect();
     let within = in_account && accounts.iter().all(Option::is_some);
     // A part for each column, each with its index: an OR over them made SQLite read the whole table.
@@ -123,10 +162,13 @@ async fn behind_names(
         statement.push(&format!("SELECT n.id FROM {} n WHERE n.deleted_at IS NULL AND ", object.table));
         if index == 0 && object.title_field().sort_column == Some("name_key") {
             // The key narrows by index; the name itself decides.
-            statement.push("n.name_key IN (").bind_list(names.iter().map(|(name, _)| sort_key(name))).push(") AND ");
+            statement.push("n.name_key IN (").bind_list(names.iter().map(|(name, _)| sort_key(name))).push(")");
+            statement.push(if in_any_case(object) { "" } else { " AND " });
         }
-        let written = names.iter().map(|(name, _)| as_stored(column, name));
-        statement.push(&format!("n.{column} IN (")).bind_list(written).push(")");
+        if index > 0 || !in_any_case(object) {
+            let written = names.iter().map(|(name, _)| as_stored(column, name));
+            statement.push(&format!("n.{column} IN (")).bind_list(written).push(")");
+        }
         if within {
             statement.push(" AND n.account_id IN (").bind_list(accounts.iter().map(|account| Arg::from(*account)));
             statement.push(")");
@@ -154,16 +196,21 @@ async fn behind_names(
             Some(Candidate { id: cells[0].id()?, account: cells[1].id(), called })
         })
         .collect();
-    Ok(Some(sort_out(&columns, in_account, names, &candidates)))
+    Ok(Some(sort_out(object, &columns, names, &candidates)))
 }
 
 /// Gives each name its records.
-fn sort_out(columns: &[&str], in_account: bool, names: &[&Name], candidates: &[Candidate]) -> Vec<Behind> {
-    let mut by_name: HashMap<(usize, &str), Vec<&Candidate>> = HashMap::new();
+fn sort_out(object: &Object, columns: &[&str], names: &[&Name], candidates: &[Candidate]) -> Vec<Behind> {
+    let in_account = object.field("account").is_some();
+    let folded = |at: usize, name: &str| match at {
+        0 if in_any_case(object) => name.to_lowercase(),
+        _ => name.to_owned(),
+    };
+    let mut by_name: HashMap<(usize, String), Vec<&Candidate>> = HashMap::new();
     for candidate in candidates {
         for (at, called) in candidate.called.iter().enumerate() {
             if let Some(called) = called.text() {
-                by_name.entry((at, called)).or_default().push(candidate);
+                by_name.entry((at, folded(at, called))).or_default().push(candidate);
             }
         }
     }
@@ -172,7 +219,11 @@ fn sort_out(columns: &[&str], in_account: bool, names: &[&Name], candidates: &[C
         let mut found = Behind::Nothing;
         for (at, column) in columns.iter().enumerate() {
             let written = as_stored(column, name);
-            for candidate in by_name.get(&(at, written.as_str())).into_iter().flatten() {
+            let fitting = by_name.get(&(at, folded(at, &written))).map_or(&[][..], Vec::as_slice);
+            // Of two who differ in nothing but large and small letters the one who is written just so.
+            let just_so = |candidate: &&&Candidate| candidate.called[at].text() == Some(&written);
+            let only_just_so = fitting.iter().any(|candidate| just_so(&candidate));
+            for candidate in fitting.iter().filter(|candidate| !only_just_so || just_so(candidate)) {
                 let elsewhere = in_account && account.is_some() && candidate.account != *account;
                 found = match found {
                     _ if elsewhere => found,
@@ -193,6 +244,11 @@ fn columns_of(object: &'static Object) -> Vec<&'static str> {
     let others: &[&'static str] = if object.name == "person" { &["email"] } else { &["external_id", "code"] };
     columns.extend(others.iter().filter(|other| object.field(other).is_some()));
     columns
+}
+
+/// People are called the same in large and small letters.
+fn in_any_case(object: &Object) -> bool {
+    object.name == "person"
 }
 
 /// People's addresses are stored in lower case.

@@ -53,6 +53,8 @@ pub struct Actor {
     pub now: Instant,
     pub today: Day,
     pub import: Option<Uuid>,
+    /// What an import says of those of its deals that begin in, or move to, a stage for which nothing speaks yet.
+    pub import_reason: Option<String>,
     pub registry: &'static Registry,
     /// Accounts of deals and contacts that were read ahead, in the transaction at work.
     pub accounts: HashMap<Uuid, Option<Uuid>>,

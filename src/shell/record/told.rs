@@ -1,5 +1,5 @@
-//! What a file tells needs no reason from anybody; the history says which import told it. The mark stands where a reason would,
-//! and is put into words when somebody reads it.
+//! What a file tells is told by an import; the history says by which. The mark stands where a reason would, in front of the
+//! reason if there is one, and is put into words when somebody reads it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,14 +11,26 @@ use crate::shell::i18n::Locale;
 
 const MARK: &str = "import:";
 
-/// In place of a reason: this import tells it.
-pub fn by_import(import: Uuid) -> String {
-    format!("{MARK}{import}")
+/// In place of a reason, or in front of it: this import tells it.
+pub fn by_import(import: Uuid, reason: Option<&str>) -> String {
+    match reason.filter(|reason| !reason.is_empty()) {
+        Some(reason) => format!("{MARK}{import} {reason}"),
+        None => format!("{MARK}{import}"),
+    }
 }
 
 /// The import that told it, if one did. Only what came by an import is read so: anybody may type such a text.
 pub fn import_of(via: &str, reason: &str) -> Option<Uuid> {
-    reason.strip_prefix(MARK).filter(|_| via == "import")?.parse().ok()
+    let marked = reason.strip_prefix(MARK).filter(|_| via == "import")?;
+    marked.split_once(' ').map_or(marked, |(import, _)| import).parse().ok()
+}
+
+/// The reason without the mark; empty when there is nothing else.
+pub fn words_of<'a>(via: &str, reason: &'a str) -> &'a str {
+    match import_of(via, reason) {
+        Some(_) => reason.split_once(' ').map_or("", |(_, words)| words),
+        None => reason,
+    }
 }
 
 /// What the files of these imports were called.
@@ -43,5 +55,10 @@ pub fn in_words(locale: Locale, file: Option<&str>) -> String {
 /// The reason of an event as people read it; see [`in_words`].
 pub fn reason_of(event: &Recorded, locale: Locale, file: Option<&str>) -> Option<String> {
     let reason = event.reason.as_deref()?;
-    Some(import_of(&event.via, reason).map_or_else(|| reason.to_owned(), |_| in_words(locale, file)))
+    let words = words_of(&event.via, reason);
+    Some(match import_of(&event.via, reason).map(|_| in_words(locale, file)) {
+        None => words.to_owned(),
+        Some(told) if words.is_empty() => told,
+        Some(told) => locale.text_with("timeline-reason-told", &[("reason", words), ("told", &told)]),
+    })
 }

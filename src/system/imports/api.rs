@@ -11,7 +11,7 @@ use store::{Session, Tx, Uuid, job};
 
 use super::arrival::{self, Arrived, LARGEST_UPLOAD, peek};
 use super::command;
-use super::model::Mapping;
+use super::model::{LONGEST_REASON, Mapping};
 use super::result_page::{errors_of, is_busy, job_errors};
 use super::sql::{self, Import, SavedMapping, Stored, Work};
 use crate::shell::api::{
@@ -117,6 +117,7 @@ fn form_of(registry: &Registry) -> Json {
             "object": { "type": "string", "enum": objects },
             "mapping": { "type": "string" },
             "saved_mapping": { "type": "string" },
+            "reason": { "type": "string", "maxLength": LONGEST_REASON },
             "dry_run": { "type": "string", "enum": ["true", "false"] },
         },
     })
@@ -295,7 +296,7 @@ async fn create(
 ) -> Result<Answer> {
     app.limits.take(format!("upload {}", viewer.person), app.limits.imports_per_minute(), app.clock.now())?;
     let form = form.map_err(|_| Error::Refused { status: 415, key: "error-no-form" })?;
-    let arrived = arrival::receive(&app, form, &["object", "mapping", "saved_mapping", "dry_run"]).await?;
+    let arrived = arrival::receive(&app, form, &["object", "mapping", "saved_mapping", "reason", "dry_run"]).await?;
     let file = arrived.file.as_ref().map(|file| file.id);
     let outcome = take_in(&app, &viewer, arrived, (&headers, &uri)).await;
     if let Some(file) = file.filter(|_| outcome.as_ref().map_or(true, |answer| answer.replayed)) {
@@ -346,10 +347,16 @@ async fn read_form(app: &App, viewer: &Viewer, arrived: Arrived) -> Result<Wante
         (None, None) => None,
     };
     let file = arrived.file.ok_or_else(|| Error::field("file", "import-no-file"))?;
-    let (mapping, rows) = match given {
-        None => arrival::guessed(app, object, file.id).await?,
+    let reason = text("reason").map(str::to_owned);
+    if reason.as_ref().is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
+        let long = FieldError::new("reason", "invalid-too-long").with("max", LONGEST_REASON);
+        return Err(Error::Malformed(vec![long]));
+    }
+    let (mut mapping, rows) = match given {
+        None => arrival::begin(app, viewer, object, &file).await.map(|begun| (begun.mapping, begun.rows))?,
         Some(given) => read_with(app, object, file.id, given).await?,
     };
+    mapping.reason = reason.or(mapping.reason);
     if dry_run {
         planned(app, file.id, &mapping).await?;
     }
@@ -374,6 +381,7 @@ async fn read_with(app: &App, object: &'static Object, file: Uuid, given: Given)
         return Err(Error::field("mapping", "import-mapping-of-another"));
     }
     let peek = peek(app, file, &mapping, true).await?;
+    arrival::has_rows(&peek)?;
     if is_kept {
         arrival::fit(object, &peek.headers, &mut mapping);
     }

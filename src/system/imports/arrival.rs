@@ -1,7 +1,7 @@
 //! A file comes in, by the page or from a program, and is read for the first time: its headings, its first rows, and which column
 //! probably is which field.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::Multipart;
 use axum::extract::multipart::Field as Part;
@@ -11,17 +11,21 @@ use store::{Uuid, new_id};
 use super::engine::sheet_error;
 use super::guess;
 use super::model::Mapping;
-use super::sql::Stored;
+use super::sql::{self, Import, Stored};
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
+use crate::shell::i18n::Locale;
 use crate::shell::record::Object;
 use crate::shell::upload::{file_name, unreadable};
+use crate::shell::viewer::Viewer;
 
 /// What one may upload, with a little room for the form around it.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 pub(super) const LARGEST_UPLOAD: usize = LARGEST_FILE as usize + 2 * LARGEST_TEXT + 64 * 1024;
 /// What a part of the form that is no file may hold.
 const LARGEST_TEXT: usize = 1024 * 1024;
+/// So many earlier imports are looked through for one with the same headings.
+const REMEMBERED: i64 = 50;
 /// Rows shown before anything is imported.
 const PREVIEWED: usize = 20;
 
@@ -119,13 +123,66 @@ pub(super) async fn peek(app: &App, file: Uuid, mapping: &Mapping, count: bool) 
     .map_err(|error| Error::Internal(error.to_string()))?
 }
 
-/// The mapping that a file's headings suggest, and how many rows it has.
-pub(super) async fn guessed(app: &App, object: &'static Object, file: Uuid) -> Result<(Mapping, i64)> {
+/// A file without rows brings nothing; unless they stand on another sheet, which can still be chosen.
+///
+/// Errors: [`Error::Invalid`] at `file`.
+pub(super) fn has_rows(peek: &Peek) -> Result<()> {
+    let is_only_sheet = !matches!(&peek.format, Format::Workbook { sheets, .. } if sheets.len() > 1);
+    if peek.total == Some(0) && is_only_sheet { Err(Error::field("file", "sheet-no-rows")) } else { Ok(()) }
+}
+
+/// What a new import begins with.
+pub(super) struct Beginning {
+    pub mapping: Mapping,
+    pub rows: i64,
+    /// The earlier import whose mapping it is; `None`: the headings suggested it.
+    pub like: Option<Import>,
+}
+
+/// The mapping of an earlier import of this person whose refused rows these are, or which had the same headings; else the one
+/// that the headings suggest.
+pub(super) async fn begin(app: &App, viewer: &Viewer, object: &'static Object, file: &Stored) -> Result<Beginning> {
     let mut mapping = Mapping::new(object);
-    let peek = peek(app, file, &mapping, true).await?;
+    let peek = peek(app, file.id, &mapping, true).await?;
+    has_rows(&peek)?;
+    let rows = peek.total.unwrap_or(0);
+    let earlier = sql::mapped_by(&mut app.db.read().await?, viewer, object, REMEMBERED).await?;
+    let fitting = earlier.iter().find(|import| is_errors_file_of(import, file));
+    let fitting = fitting.or_else(|| earlier.iter().find(|import| has_columns(import, &peek.headers)));
+    if let Some(like) = fitting
+        && let Ok(mut known) = like.mapping()
+    {
+        (known.encoding, known.delimiter, known.sheet) = (None, None, None);
+        fit(object, &peek.headers, &mut known);
+        if known.plan(app.registry, &peek.headers).is_ok() {
+            return Ok(Beginning { mapping: known, rows, like: Some(like.clone()) });
+        }
+    }
     guess::columns(object, &peek.headers, &mut mapping.columns);
     mapping.key = guess::key(object, &mapping);
-    Ok((mapping, peek.total.unwrap_or(0)))
+    Ok(Beginning { mapping, rows, like: None })
+}
+
+/// What the file of an import's refused rows is called.
+pub(super) fn errors_file_name(import: Uuid) -> String {
+    format!("import-errors-{import}.csv")
+}
+
+/// Browsers add a number to the name of a file that they have already.
+fn is_errors_file_of(import: &Import, file: &Stored) -> bool {
+    file.name.starts_with(errors_file_name(import.id).trim_end_matches(".csv"))
+}
+
+fn has_columns(import: &Import, headers: &[String]) -> bool {
+    let Ok(mapping) = import.mapping() else { return false };
+    let of_file: BTreeSet<&String> = headers.iter().filter(|header| !tells_errors(header)).collect();
+    let known: BTreeSet<&String> = mapping.columns.keys().filter(|header| !tells_errors(header)).collect();
+    of_file == known
+}
+
+/// Whether this is the column that we put beside refused rows, in either language.
+pub(super) fn tells_errors(header: &str) -> bool {
+    Locale::ALL.iter().any(|locale| locale.text("import-error-column") == header)
 }
 
 /// A kept mapping on another file: columns that are not there are left out, new ones are guessed.

@@ -199,6 +199,7 @@ impl Run {
         let viewer = Viewer::of_person(&self.app, self.import.owner_id).await?;
         let mut actor = self.app.actor(&viewer, "import");
         actor.import = Some(self.import.id);
+        actor.import_reason = self.plan.reason.clone();
         self.names.forget_old();
         let mut refused: HashMap<u64, Vec<FieldError>> = HashMap::new();
         let mut one_by_one = false;

@@ -50,11 +50,25 @@ const SYNONYMS: &[(&str, &[&str])] = &[
             "所属客户",
         ],
     ),
-    ("industry", &["sector", "branch", "行业", "所属行业"]),
-    ("employees", &["numberofemployees", "headcount", "employeecount", "员工数", "人数", "人员规模"]),
-    ("annual_revenue", &["revenue", "turnover", "sales", "年收入", "年营业额", "营业收入"]),
+    ("industry", &["sector", "branch", "vertical", "行业", "所属行业", "行业类别"]),
+    (
+        "employees",
+        &[
+            "numberofemployees",
+            "headcount",
+            "employeecount",
+            "staff",
+            "noofemployees",
+            "员工数",
+            "员工人数",
+            "人数",
+            "人员规模",
+            "公司规模",
+        ],
+    ),
+    ("annual_revenue", &["revenue", "turnover", "sales", "annualsales", "年收入", "年营业额", "营业收入", "年销售额"]),
     ("founded_year", &["yearestablished", "founded", "yearfounded", "成立年份", "成立时间"]),
-    ("country", &["officelocation", "billingcountry", "mailingcountry", "国家"]),
+    ("country", &["officelocation", "billingcountry", "mailingcountry", "国家", "国家地区"]),
     ("province", &["state", "region", "billingstate", "省", "省份"]),
     ("city", &["town", "billingcity", "mailingcity", "城市", "市"]),
     ("address", &["street", "billingstreet", "mailingstreet", "streetaddress", "地址", "详细地址"]),
@@ -66,14 +80,22 @@ const SYNONYMS: &[(&str, &[&str])] = &[
         &[
             "accountowner",
             "opportunityowner",
+            "dealowner",
             "leadowner",
             "contactowner",
             "salesagent",
             "salesrep",
             "assignedto",
             "owneremail",
+            "rep",
+            "seller",
+            "salesperson",
+            "accountmanager",
             "负责人",
             "所有人",
+            "销售人员",
+            "销售负责人",
+            "客户经理",
             "销售",
             "业务员",
             "跟进人",
@@ -95,29 +117,82 @@ const SYNONYMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("email", &["mail", "emailaddress", "邮箱", "电子邮箱", "电子邮件"]),
-    ("mobile", &["mobilephone", "cell", "cellphone", "手机", "手机号", "手机号码", "移动电话"]),
-    ("phone", &["telephone", "phonenumber", "tel", "businessphone", "电话", "联系电话", "座机", "固定电话"]),
+    (
+        "mobile",
+        &["mobilephone", "cell", "cellphone", "mobileno", "mobilenumber", "手机", "手机号", "手机号码", "移动电话"],
+    ),
+    (
+        "phone",
+        &[
+            "telephone",
+            "phonenumber",
+            "tel",
+            "businessphone",
+            "phoneno",
+            "telno",
+            "电话",
+            "联系电话",
+            "座机",
+            "固定电话",
+        ],
+    ),
     ("wechat", &["wechatid", "weixin", "微信", "微信号"]),
     ("job_title", &["title", "position", "role", "jobrole", "职位", "职务", "岗位"]),
     ("department", &["dept", "部门"]),
     ("buying_role", &["contactrole", "决策角色", "角色"]),
-    ("stage", &["dealstage", "opportunitystage", "salesstage", "phase", "阶段", "销售阶段", "商机阶段"]),
+    (
+        "stage",
+        &["dealstage", "opportunitystage", "salesstage", "phase", "pipelinestage", "阶段", "销售阶段", "商机阶段"],
+    ),
     (
         "amount",
-        &["value", "dealvalue", "dealamount", "closevalue", "price", "金额", "商机金额", "预计金额", "合同金额"],
+        &[
+            "value",
+            "dealvalue",
+            "dealamount",
+            "closevalue",
+            "amt",
+            "price",
+            "dealsize",
+            "opportunityamount",
+            "tcv",
+            "金额",
+            "商机金额",
+            "预计金额",
+            "合同金额",
+            "预计成交金额",
+            "成交金额",
+            "合同额",
+        ],
     ),
-    ("estimated_amount", &["amount", "value", "budget", "金额", "预计金额", "预算"]),
-    ("currency", &["currencycode", "currencyisocode", "币种", "货币"]),
+    ("estimated_amount", &["amount", "value", "budget", "amt", "estimatedvalue", "金额", "预计金额", "预算"]),
+    ("currency", &["currencycode", "currencyisocode", "ccy", "curr", "币种", "货币", "币别"]),
     (
         "close_date",
-        &["expectedclosedate", "closingdate", "expectedclose", "预计成交日期", "预计成交日", "预计签约日期"],
+        &[
+            "expectedclosedate",
+            "closingdate",
+            "expectedclose",
+            "close",
+            "closing",
+            "estclose",
+            "estclosedate",
+            "estimatedclosedate",
+            "targetclosedate",
+            "预计成交日期",
+            "预计成交日",
+            "预计成交时间",
+            "预计签约日期",
+            "预计签约时间",
+            "预计结单日期",
+        ],
     ),
-    ("closed_on", &["dateclosed", "actualclosedate", "成交日期", "赢单日期", "结束日期"]),
+    ("closed_on", &["dateclosed", "actualclosedate", "closeddate", "成交日期", "赢单日期", "签约日期", "结束日期"]),
     ("created_on", &["createdate", "createddate", "createdat", "engagedate", "datecreated", "创建日期", "创建时间"]),
-    ("probability", &["winprobability", "likelihood", "赢率", "成功率"]),
+    ("probability", &["winprobability", "likelihood", "prob", "赢率", "成功率", "成交概率", "概率"]),
     ("source", &["leadsource", "origin", "channel", "来源", "线索来源", "客户来源", "渠道"]),
     ("status", &["leadstatus", "state", "状态"]),
-    ("description", &["notes", "note", "comments", "remark", "remarks", "备注", "描述", "说明"]),
+    ("description", &["notes", "note", "comments", "comment", "remark", "remarks", "desc", "备注", "描述", "说明"]),
     ("body", &["notes", "note", "description", "content", "text", "内容", "备注", "跟进内容"]),
     ("next_step", &["nextaction", "nextactivity", "下一步"]),
     ("code", &["sku", "productcode", "itemcode", "product", "产品编码", "产品编号", "编码"]),
@@ -132,9 +207,29 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("manager", &["reportsto", "supervisor", "上级", "直属上级", "经理"]),
 ];
 
+/// What the records of a kind are called is what they are named by.
+const TITLES: &[(&str, &[&str])] = &[
+    ("account", &["company", "customer", "organization", "organisation", "公司", "企业", "公司全称", "客户全称"]),
+    ("opportunity", &["deal", "project", "项目", "项目名称"]),
+];
+
 /// Lower case without spaces and signs: "E-Mail Address" and "email_address" are the same.
 fn folded(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect()
+}
+
+/// The heading without a unit or remark in brackets behind it. One that multiplies stays: whoever maps "金额（万元）" has to say so.
+fn without_remark(heading: &str) -> &str {
+    let heading = heading.trim();
+    let Some((name, remark)) = heading.split_once(['(', '（', '[']) else { return heading };
+    let remark = remark.to_lowercase();
+    let multiplies = ["万", "千", "百", "亿", "k", "m", "thousand", "1000", "'000", ",000", "bn"];
+    let is_currency =
+        crate::shell::format::is_currency(remark.trim_end_matches([')', '）', ']']).to_uppercase().trim());
+    if name.trim().is_empty() || (!is_currency && multiplies.iter().any(|sign| remark.contains(sign))) {
+        return heading;
+    }
+    name
 }
 
 /// The fields a file may fill.
@@ -150,6 +245,13 @@ fn fit(object: &Object, field: &Field, heading: &str) -> u8 {
     if Locale::ALL.iter().any(|locale| folded(&locale.text(&object.label_key(field))) == heading) {
         return 3;
     }
+    if field.key == object.title {
+        let called = Locale::ALL.iter().any(|locale| folded(&locale.text(object.name)) == heading);
+        let titles = TITLES.iter().find(|(name, _)| *name == object.name).map_or(&[][..], |(_, titles)| titles);
+        if called || titles.contains(&heading) {
+            return 2;
+        }
+    }
     let known = SYNONYMS.iter().find(|(key, _)| *key == field.key).map_or(&[][..], |(_, names)| names);
     match known.iter().position(|name| *name == heading) {
         Some(0..=2) => 2,
@@ -163,7 +265,7 @@ pub fn columns(object: &'static Object, headers: &[String], columns: &mut BTreeM
     let mut taken: Vec<String> = columns.values().map(|column| column.field.clone()).collect();
     let mut fits: Vec<(u8, usize, &'static Field)> = Vec::new();
     for (at, header) in headers.iter().enumerate().filter(|(_, header)| !columns.contains_key(*header)) {
-        let heading = folded(header);
+        let heading = folded(without_remark(header));
         for field in fields(object) {
             match fit(object, field, &heading) {
                 0 => {}
@@ -223,6 +325,19 @@ mod tests {
             ["name", "industry", "employees", "parent", ""]
         );
         assert_eq!(guess("contact", &["姓名", "公司名称", "手机号", "E-Mail"]), ["name", "account", "mobile", "email"]);
+        assert_eq!(
+            guess("opportunity", &["Deal", "Amt", "Close", "Rep", "Prob"]),
+            ["name", "amount", "close_date", "owner", "probability"]
+        );
+        assert_eq!(
+            guess("opportunity", &["商机名称", "金额（元）", "预计成交日期", "客户经理", "Close Date (expected)"]),
+            ["name", "amount", "", "owner", "close_date"]
+        );
+        assert_eq!(guess("opportunity", &["金额（万元）", "Amount (CNY)", "Amount (k)"]), ["", "amount", ""]);
+        assert_eq!(guess("account", &["公司名称", "员工人数", "Close"]), ["name", "employees", ""]);
+        assert_eq!(guess("account", &["Company", "Name"]), ["", "name"]);
+        assert_eq!(guess("account", &["Customer", "Staff"]), ["name", "employees"]);
+        assert_eq!(guess("contact", &["Company", "Contact"]), ["account", "name"]);
         assert_eq!(guess("lead", &["Name", "Company", "Title"]), ["name", "company", "job_title"]);
     }
 

@@ -2,8 +2,8 @@
 
 use super::arrival::{self, Peek, peek};
 use super::guess;
-use super::model::{Column, DateOrder, Mapping, OnMatch};
-use super::pages::{Choice, choice, counts_line, fields_of, find, object_name};
+use super::model::{Column, DateOrder, LONGEST_REASON, Mapping, OnMatch};
+use super::pages::{Choice, choice, counts_line, fields_of, find, n_rows, object_name};
 use super::result_page::{FailureView, SHOWN_FAILURES, failure, job_error};
 use super::rows::{self, Fate};
 use super::sql::{self, Import, SavedMapping, Work};
@@ -12,6 +12,7 @@ use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
 use crate::shell::i18n::Locale;
 use crate::shell::page::{Asked, Page, Toast, done, fragment, render, respond_with};
+use crate::shell::record::lookup::enumerated;
 use crate::shell::record::{Field, Kind, Object};
 use crate::shell::records::{get, id, pairs};
 use crate::shell::viewer::Viewer;
@@ -20,6 +21,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use paper::sheet::{Encoding, Format};
 use std::collections::BTreeMap;
+use store::Uuid;
 use store::job::{self};
 
 struct ColumnView {
@@ -65,6 +67,17 @@ struct Preview {
     rows: Vec<PreviewRow>,
     errors: Vec<String>,
     bad: usize,
+    /// Columns that fill no field.
+    left_out: String,
+    /// What the button says that starts the import.
+    start: String,
+}
+
+impl Preview {
+    /// Of a mapping that does not fit.
+    fn unfit(errors: Vec<String>, start: String) -> Preview {
+        Preview { heads: Vec::new(), rows: Vec::new(), errors, bad: 0, left_out: String::new(), start }
+    }
 }
 
 #[derive(askama::Template)]
@@ -85,8 +98,20 @@ struct MappingBody<'a> {
     sheets: Vec<Choice>,
     saved: Vec<Choice>,
     preview: Preview,
+    /// Only the page is asked for, not its preview alone.
+    alone: bool,
+    /// Deals come in with their stages: why they stand there.
+    reason: Option<String>,
+    longest_reason: usize,
+    before: Option<BeforeView>,
     check: Option<CheckView>,
     problem: Option<String>,
+}
+
+/// The same file was taken in before.
+struct BeforeView {
+    id: Uuid,
+    text: String,
 }
 
 struct CheckView {
@@ -100,6 +125,7 @@ struct CheckView {
 struct PreviewBody<'a> {
     page: &'a Page,
     preview: &'a Preview,
+    alone: bool,
 }
 
 pub(super) async fn mapping_page(
@@ -122,9 +148,14 @@ pub(super) async fn mapping_page(
         }
         Err(error) => return Err(error),
     };
+    let problem = problem.or_else(|| errors.iter().find(|error| error.field == "file").map(|error| error.text(locale)));
     guess::columns(object, &peek.headers, &mut mapping.columns);
-    let preview = previewed(app, viewer, object, &mapping, &peek).await?;
+    let mut preview = previewed(app, viewer, object, import, &mapping, &peek).await?;
+    if import.state == "checked" {
+        preview.start = start_text(locale, import.rows_total, Some(import.failed));
+    }
     let mut session = app.db.read().await?;
+    let before = sql::taken_in_before(&mut session, import).await?;
     let saved = sql::saved_mappings(&mut session, viewer).await?;
     let job = match import.job_id {
         Some(job) => job::find(&mut session, job).await?,
@@ -136,7 +167,9 @@ pub(super) async fn mapping_page(
         Vec::new()
     };
     drop(session);
-    let problem = problem.or_else(|| job.filter(|job| job.state == "failed").and_then(|job| job_error(locale, &job)));
+    let empty = (import.rows_total == 0).then(|| locale.text("sheet-no-rows"));
+    let problem =
+        problem.or(empty).or_else(|| job.filter(|job| job.state == "failed").and_then(|job| job_error(locale, &job)));
     let check = (import.state == "checked").then(|| CheckView {
         counts: counts_line(locale, import),
         failed: import.failed,
@@ -150,6 +183,8 @@ pub(super) async fn mapping_page(
     let defaults: Vec<DefaultView> = fields
         .iter()
         .filter(|field| !mapped.contains(&field.key) || mapping.defaults.contains_key(field.key))
+        // Asked for by a question of its own.
+        .filter(|field| field.key != "reason" || mapping.defaults.contains_key(field.key))
         .map(|field| default_view(locale, object, field, mapping.defaults.get(field.key).map_or("", String::as_str)))
         .collect();
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
@@ -157,7 +192,7 @@ pub(super) async fn mapping_page(
         page: &page,
         import,
         object_name: object_name(locale, object.name),
-        rows_total: locale.text_with("import-n-rows", &[("count", &format::grouped(import.rows_total))]),
+        rows_total: n_rows(locale, import.rows_total),
         columns,
         defaults_open: !mapping.defaults.is_empty(),
         defaults,
@@ -196,6 +231,14 @@ pub(super) async fn mapping_page(
         },
         saved: saved_choices(&saved, object),
         preview,
+        alone: false,
+        reason: object.field("reason").map(|_| mapping.reason.clone().unwrap_or_default()),
+        longest_reason: LONGEST_REASON,
+        before: before.map(|before| {
+            let when = format::instant(locale, before.created_at, &viewer.config.zone);
+            let args = [("name", before.name.as_str()), ("when", &when), ("counts", &counts_line(locale, &before))];
+            BeforeView { id: before.id, text: locale.text_with("import-before", &args) }
+        }),
         check,
         problem,
     };
@@ -287,11 +330,25 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
     short
 }
 
+/// What the button says: how many rows there are, and how many of them can be taken in. `bad`: how many can't, if that is known.
+fn start_text(locale: Locale, rows: i64, bad: Option<i64>) -> String {
+    let all = n_rows(locale, rows);
+    match bad {
+        Some(0) => locale.text_with("import-start", &[("rows", &all)]),
+        Some(bad) => {
+            let good = format::grouped((rows - bad).max(0));
+            locale.text_with("import-start-some", &[("count", &good), ("rows", &all)])
+        }
+        None => locale.text_with("import-start-right", &[("rows", &all)]),
+    }
+}
+
 /// The first rows as they would be taken in.
 async fn previewed(
     app: &App,
     viewer: &Viewer,
     object: &'static Object,
+    import: &Import,
     mapping: &Mapping,
     peek: &Peek,
 ) -> Result<Preview> {
@@ -302,7 +359,7 @@ async fn previewed(
         Ok(plan) => plan,
         Err(Error::Invalid(errors)) => {
             let errors = errors.iter().map(|error| labelled(locale, object, error)).collect();
-            return Ok(Preview { heads: Vec::new(), rows: Vec::new(), errors, bad: 0 });
+            return Ok(Preview::unfit(errors, start_text(locale, import.rows_total, Some(0))));
         }
         Err(error) => return Err(error),
     };
@@ -337,7 +394,10 @@ async fn previewed(
                     label: locale.text(&object.label_key(field)),
                     text,
                     default: given.is_none(),
-                    error: errors.iter().find(|error| error.field == field.key).map(|error| error.text(locale)),
+                    error: errors
+                        .iter()
+                        .find(|error| error.field == field.key)
+                        .map(|error| in_words(locale, object, error)),
                 }
             })
             .collect();
@@ -356,7 +416,26 @@ async fn previewed(
         });
     }
     let heads = shown.iter().map(|field| locale.text(&object.label_key(field))).collect();
-    Ok(Preview { heads, rows, errors: Vec::new(), bad })
+    let filled = |header: &&String| mapping.columns.get(*header).is_some_and(|column| !column.field.is_empty());
+    let left_out: Vec<&str> = peek.headers.iter().filter(|header| !filled(header)).map(String::as_str).collect();
+    // Of a long file only the beginning was looked at.
+    let all_seen = import.rows_total <= rows.len() as i64;
+    let start = start_text(locale, import.rows_total, (all_seen || bad == 0).then_some(bad as i64));
+    let left_out = left_out.join(" · ");
+    Ok(Preview { heads, rows, errors: Vec::new(), bad, left_out, start })
+}
+
+/// What is wrong with a cell; of a choice that is none, what there is to choose from.
+fn in_words(locale: Locale, object: &Object, error: &FieldError) -> String {
+    let kind = object.field(&error.field).map(|field| (field, field.kind));
+    match (error.key.as_str(), kind) {
+        ("invalid-choice", Some((field, Kind::Choice(choices)))) => {
+            let known = choices.iter().map(|choice| locale.text(&object.choice_key(field, choice)));
+            let args = [("value", error.arg("value").unwrap_or_default()), ("known", &enumerated(known))];
+            locale.text_with("invalid-not-among", &args)
+        }
+        _ => error.text(locale),
+    }
 }
 
 /// An error with the label of its field in front.
@@ -364,7 +443,7 @@ pub(super) fn labelled(locale: Locale, object: &Object, error: &FieldError) -> S
     match object.field(&error.field) {
         Some(field) => {
             let label = locale.text(&object.label_key(field));
-            locale.text_with("import-field-error", &[("field", &label), ("error", &error.text(locale))])
+            locale.text_with("import-field-error", &[("field", &label), ("error", &in_words(locale, object, error))])
         }
         None => error.text(locale),
     }
@@ -403,6 +482,7 @@ fn mapping_of(pairs: &[(String, String)], before: &Mapping) -> Mapping {
         on_match: OnMatch::parse(get(pairs, "on_match")).unwrap_or_default(),
         date_order: DateOrder::parse(get(pairs, "date_order")),
         shift_days: before.shift_days,
+        reason: filled("reason"),
         encoding: filled("encoding"),
         delimiter,
         sheet: filled("sheet"),
@@ -431,17 +511,15 @@ pub(super) async fn preview(
     let object = app.registry.get(&import.object).ok_or(Error::NotFound)?;
     let mapping = mapping_of(&pairs(&body), &import.mapping()?);
     let preview = match peek(&app, import.file_id, &mapping, false).await {
-        Ok(peek) => previewed(&app, &viewer, object, &mapping, &peek).await?,
-        Err(Error::Invalid(errors)) => Preview {
-            heads: Vec::new(),
-            rows: Vec::new(),
-            errors: errors.iter().map(|error| error.text(viewer.locale)).collect(),
-            bad: 0,
-        },
+        Ok(peek) => previewed(&app, &viewer, object, &import, &mapping, &peek).await?,
+        Err(Error::Invalid(errors)) => {
+            let errors = errors.iter().map(|error| error.text(viewer.locale)).collect();
+            Preview::unfit(errors, start_text(viewer.locale, import.rows_total, Some(0)))
+        }
         Err(error) => return Err(error),
     };
     let page = Page::new(&viewer, &asked, "");
-    fragment(&PreviewBody { page: &page, preview: &preview })
+    fragment(&PreviewBody { page: &page, preview: &preview, alone: true })
 }
 
 /// POST /imports/{id}: keeps the mapping; `then` says what follows.
@@ -477,8 +555,13 @@ pub(super) async fn save(
     if let (Err(Error::Invalid(errors)), false) = (&checked, may_be_unfinished) {
         return mapping_page(&app, &viewer, &asked, &import, mapping, errors.clone()).await;
     }
+    let rows = peek.total.unwrap_or(import.rows_total);
+    if rows == 0 && matches!(then, "check" | "start") {
+        let nothing = vec![FieldError::new("file", "sheet-no-rows")];
+        return mapping_page(&app, &viewer, &asked, &import, mapping, nothing).await;
+    }
     let mut tx = app.db.write().await?;
-    sql::save_mapping_of(&mut tx, &import, &mapping, peek.total.unwrap_or(import.rows_total)).await?;
+    sql::save_mapping_of(&mut tx, &import, &mapping, rows).await?;
     let mut toast = None;
     match then {
         "check" | "start" => {

@@ -25,12 +25,11 @@ use store::job::{self, Job};
 use store::{Uuid, new_id};
 
 use crate::shell::app::App;
-use crate::shell::error::{Error, Result};
+use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::viewer::Viewer;
 use engine::{Ended, Run, Step, sheet_error};
 use model::Mapping;
 pub use pages::routes;
-use paper::sheet::Sheet;
 pub use sql::{Import, KeptRow, Work};
 
 /// Takes a file in from this process (command line, demo data) and runs its import to the end. `progress` hears the counts
@@ -43,12 +42,16 @@ pub async fn run_here(
     dry: bool,
     mut progress: impl FnMut(&Import),
 ) -> Result<Import> {
-    let object = app.registry.get(&mapping.object).ok_or_else(|| Error::field("object", "import-unknown-object"))?;
+    let object = app.registry.get(&mapping.object).ok_or_else(|| {
+        Error::Invalid(vec![FieldError::new("object", "import-unknown-object").with("value", &mapping.object)])
+    })?;
     if !viewer.may_create(object.name) {
         return Err(Error::Forbidden);
     }
     let stored = store_file(app, file).await?;
-    let total = count_rows(app, stored.id, mapping).await?;
+    let peek = arrival::peek(app, stored.id, mapping, true).await?;
+    arrival::has_rows(&peek)?;
+    let total = peek.total.unwrap_or(0);
     let mut tx = app.db.write().await?;
     let id = sql::insert(&mut tx, app, viewer.person, object, &stored, mapping, total).await?;
     let import = sql::load(&mut tx, id).await?;
@@ -109,18 +112,4 @@ async fn store_file(app: &App, path: &Path) -> Result<sql::Stored> {
     let (size, sha256) = arriving.finish().await?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(sql::Stored { id, name, size: size as i64, sha256 })
-}
-
-async fn count_rows(app: &App, file: Uuid, mapping: &Mapping) -> Result<i64> {
-    let (path, options) = (app.files.path(file), mapping.options());
-    tokio::task::spawn_blocking(move || {
-        let mut count = 0;
-        for row in Sheet::open(&path, &options).map_err(sheet_error)? {
-            row.map_err(sheet_error)?;
-            count += 1;
-        }
-        Ok(count)
-    })
-    .await
-    .map_err(|error| Error::Internal(error.to_string()))?
 }

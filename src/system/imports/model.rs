@@ -7,6 +7,7 @@
 //! on_match = "update"          # update | skip | create
 //! date_order = "mdy"           # ymd | mdy | dmy, for dates that do not begin with the year
 //! shift_days = 0               # added to every date
+//! reason = "Taken over"        # why deals begin in, or move to, stages for which nothing speaks yet
 //! [columns.deal_stage]
 //! field = "stage"              # "": not imported
 //! replace = { Won = "赢单" }   # whole cells, before anything else
@@ -37,6 +38,10 @@ pub struct Mapping {
     pub date_order: Option<DateOrder>,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub shift_days: i64,
+    /// Why deals begin in, or move to, stages for which nothing speaks yet; for all rows that do not say it themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = LONGEST_REASON))]
+    pub reason: Option<String>,
     /// How the file is read; what is not said is detected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
@@ -116,6 +121,8 @@ fn columns<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap
     Ok(columns.into_iter().map(|(name, Members(column))| (name, column)).collect())
 }
 
+/// As long as the reason that a single deal takes.
+pub const LONGEST_REASON: usize = 500;
 /// Dates are moved by at most a century.
 const FURTHEST_SHIFT: i64 = 36_525;
 
@@ -131,6 +138,7 @@ impl Mapping {
             on_match: OnMatch::default(),
             date_order: None,
             shift_days: 0,
+            reason: None,
             encoding: None,
             delimiter: None,
             sheet: None,
@@ -148,6 +156,20 @@ impl Mapping {
 
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a mapping is plain text and tables")
+    }
+
+    /// The reason as it is kept; `None`: there is none.
+    ///
+    /// Errors: it is too long, or holds what can't be stored.
+    fn reason(&self) -> Result<Option<String>, FieldError> {
+        let Some(text) = self.reason.as_deref().map(one_line).filter(|text| !text.is_empty()) else { return Ok(None) };
+        if text.chars().count() > LONGEST_REASON {
+            return Err(FieldError::new("reason", "invalid-too-long").with("max", LONGEST_REASON));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(FieldError::new("reason", "invalid-text"));
+        }
+        Ok(Some(text))
     }
 
     pub fn options(&self) -> paper::sheet::Options {
@@ -222,13 +244,18 @@ impl Mapping {
             let far = FieldError::new("shift_days", "invalid-range");
             errors.push(far.with("min", -FURTHEST_SHIFT).with("max", FURTHEST_SHIFT));
         }
+        let reason = self.reason().unwrap_or_else(|error| {
+            errors.push(error);
+            None
+        });
         if taken.is_empty() && errors.is_empty() {
             errors.push(FieldError::new("mapping", "import-nothing-mapped"));
         }
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
-        Ok(Plan { object, columns, defaults, key: key_field, on_match: self.on_match, shift_days: self.shift_days })
+        let (on_match, shift_days) = (self.on_match, self.shift_days);
+        Ok(Plan { object, columns, defaults, key: key_field, on_match, shift_days, reason })
     }
 }
 
@@ -241,6 +268,8 @@ pub struct Plan {
     pub key: Option<&'static Field>,
     pub on_match: OnMatch,
     shift_days: i64,
+    /// Why deals begin in, or move to, stages for which nothing speaks yet.
+    pub reason: Option<String>,
 }
 
 impl std::fmt::Debug for Object {
@@ -294,13 +323,15 @@ impl Plan {
             let Some(field) = column.field.filter(|_| !cell.is_empty()) else { continue };
             let text = match field.kind {
                 Kind::Date | Kind::Instant => dated(cell, column.order, self.shift_days),
-                _ => column.scale.and_then(|factor| scaled(cell, factor)).unwrap_or_else(|| (*cell).to_owned()),
+                Kind::LongText => (*cell).to_owned(),
+                _ => column.scale.and_then(|factor| scaled(cell, factor)).unwrap_or_else(|| one_line(cell)),
             };
             inputs.given.insert(field.key.to_owned(), text);
         }
         for (field, template) in &self.defaults {
             if !inputs.given.contains_key(field.key) {
-                let text = template.fill(&replaced);
+                let filled = template.fill(&replaced);
+                let text = if field.kind == Kind::LongText { filled } else { one_line(&filled) };
                 if !text.is_empty() {
                     inputs.defaults.insert(field.key.to_owned(), text);
                 }
@@ -347,6 +378,15 @@ impl Template {
         // "{account} · {product}" without an account is the product alone.
         text.split(" · ").map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
     }
+}
+
+/// Line breaks and tabs inside a cell as spaces, for fields of one line.
+fn one_line(text: &str) -> String {
+    let breaks = |c: char| (c.is_control() && c.is_whitespace()) || matches!(c, '\u{2028}' | '\u{2029}');
+    if !text.contains(breaks) {
+        return text.trim().to_owned();
+    }
+    text.split(breaks).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn scaled(cell: &str, factor: Decimal) -> Option<String> {
@@ -434,6 +474,33 @@ mod tests {
         let without = row(&plan, &["1", "", "GTX", "", "0"]);
         assert_eq!(without.defaults["name"], "GTX");
         assert!(!without.given.contains_key("amount") && !without.given.contains_key("closed_on"));
+    }
+
+    #[test]
+    fn a_line_break_inside_a_cell_is_a_space_unless_the_field_has_lines() {
+        let mapping = "object = 'opportunity'\n[columns.a]\nfield = 'name'\n[columns.b]\nfield = 'description'";
+        let plan = plan(mapping, &["a", "b"]).unwrap();
+        let inputs = row(&plan, &["Harbour\r\nOptics\t rollout", "first\nsecond"]);
+        assert_eq!(inputs.given["name"], "Harbour Optics rollout");
+        assert_eq!(inputs.given["description"], "first\nsecond");
+    }
+
+    #[test]
+    fn a_reason_for_all_rows_is_one_line_of_at_most_500_characters() {
+        let with = |reason: &str| {
+            let mapping =
+                format!("object = 'opportunity'\nreason = {}\n[columns.a]\nfield = 'name'", toml::Value::from(reason));
+            plan(&mapping, &["a"]).map(|plan| plan.reason)
+        };
+        assert_eq!(
+            with(" Taken over \n from the old program ").unwrap().as_deref(),
+            Some("Taken over from the old program")
+        );
+        assert_eq!(with(" ").unwrap(), None);
+        for wrong in ["x".repeat(501), "\u{7}".to_owned()] {
+            let Err(Error::Invalid(errors)) = with(&wrong) else { panic!("it fits") };
+            assert_eq!(errors[0].field, "reason");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use paper::sheet::{Book, Value, csv_rows};
 use store::Uuid;
 
-use super::arrival::{self, Arrived, LARGEST_UPLOAD};
+use super::arrival::{self, Arrived, Beginning, LARGEST_UPLOAD};
 use super::mapping_page::{mapping_page, preview, save};
 use super::result_page::{errors_file, progress, result_page};
 use super::sql::{self, Import, Work};
@@ -112,22 +112,24 @@ async fn index(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<R
 }
 
 pub(super) fn counts_line(locale: Locale, import: &Import) -> String {
+    // A check has done nothing yet.
+    let done = if matches!(import.state.as_str(), "checking" | "checked") { "would-be-" } else { "" };
     let parts = [
-        ("import-n-created", import.created),
-        ("import-n-updated", import.updated),
-        ("import-n-skipped", import.skipped),
-        ("import-n-failed", import.failed),
+        ("created", import.created),
+        ("updated", import.updated),
+        ("skipped", import.skipped),
+        ("failed", import.failed),
     ];
     let parts: Vec<String> = parts
         .into_iter()
         .filter(|(_, count)| *count > 0)
-        .map(|(key, count)| locale.text_with(key, &[("count", &format::grouped(count))]))
+        .map(|(key, count)| locale.text_with(&format!("import-n-{done}{key}"), &[("count", &format::grouped(count))]))
         .collect();
-    if parts.is_empty() {
-        locale.text_with("import-n-rows", &[("count", &format::grouped(import.rows_total))])
-    } else {
-        parts.join(" · ")
-    }
+    if parts.is_empty() { n_rows(locale, import.rows_total) } else { parts.join(" · ") }
+}
+
+pub(super) fn n_rows(locale: Locale, rows: i64) -> String {
+    locale.counted("import-n-rows", rows, &[("count", &format::grouped(rows))])
 }
 
 #[derive(askama::Template)]
@@ -182,8 +184,8 @@ async fn upload(
         app.files.remove(file.id).await?;
         return new_page(&app, &viewer, &asked, &object, Some(locale.text("import-no-object")));
     };
-    let (mapping, total) = match arrival::guessed(&app, object_of, file.id).await {
-        Ok(guessed) => guessed,
+    let Beginning { mapping, rows, like } = match arrival::begin(&app, &viewer, object_of, &file).await {
+        Ok(beginning) => beginning,
         Err(Error::Invalid(errors)) => {
             app.files.remove(file.id).await?;
             let text = errors.first().map(|error| error.text(locale));
@@ -192,9 +194,13 @@ async fn upload(
         Err(error) => return Err(error),
     };
     let mut tx = app.db.write().await?;
-    let import = sql::insert(&mut tx, &app, viewer.person, object_of, &file, &mapping, total).await?;
+    let import = sql::insert(&mut tx, &app, viewer.person, object_of, &file, &mapping, rows).await?;
     tx.commit().await?;
-    Ok(done(&asked, &format!("/imports/{import}"), None))
+    let toast = like.map(|like| {
+        let when = format::instant(locale, like.created_at, &viewer.config.zone);
+        Toast::success(locale.text_with("import-begins-like", &[("name", &like.name), ("when", &when)]))
+    });
+    Ok(done(&asked, &format!("/imports/{import}"), toast))
 }
 
 /// GET /imports/templates/accounts.csv: the headings that are recognised, in the reader's language.

@@ -1,6 +1,6 @@
 //! What an import is at, what came of it, and the rows that were refused as a file.
 
-use super::arrival::peek;
+use super::arrival::{errors_file_name, peek, tells_errors};
 use super::mapping_page::{labelled, shortened};
 use super::pages::{attachment, find, object_name, pill};
 use super::sql::{self, Import};
@@ -194,7 +194,7 @@ pub(super) async fn errors_of(app: &App, viewer: &Viewer, import: &Import) -> Re
     });
     // Fused: compression asks once more after the end, and `unfold` would panic.
     let body = Body::from_stream(portions.fuse());
-    Ok(attachment("text/csv; charset=utf-8", &format!("import-errors-{}.csv", import.id), body))
+    Ok(attachment("text/csv; charset=utf-8", &errors_file_name(import.id), body))
 }
 
 /// The refused rows as CSV, a portion at a time.
@@ -204,14 +204,22 @@ pub(super) struct ErrorLines {
     object: &'static Object,
     import: Uuid,
     headers: Vec<String>,
+    /// Which column of the file holds the errors of an earlier import.
+    told_before: Option<usize>,
     begun: bool,
     after: i64,
 }
 
 impl ErrorLines {
     pub async fn open(app: &App, locale: Locale, object: &'static Object, import: &Import) -> Result<ErrorLines> {
-        let headers = peek(app, import.file_id, &import.mapping()?, false).await?.headers;
-        Ok(ErrorLines { app: app.clone(), locale, object, import: import.id, headers, begun: false, after: i64::MIN })
+        let mut headers = peek(app, import.file_id, &import.mapping()?, false).await?.headers;
+        // What was wrong the last time is told no more.
+        let told_before = headers.iter().position(|header| tells_errors(header));
+        if let Some(at) = told_before {
+            headers.remove(at);
+        }
+        let (app, import) = (app.clone(), import.id);
+        Ok(ErrorLines { app, locale, object, import, headers, told_before, begun: false, after: i64::MIN })
     }
 
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
@@ -231,6 +239,9 @@ impl ErrorLines {
 
     fn line(&self, row: &sql::KeptRow) -> Vec<Value> {
         let mut cells = row.cells();
+        if let Some(at) = self.told_before.filter(|at| *at < cells.len()) {
+            cells.remove(at);
+        }
         cells.resize(self.headers.len().max(cells.len()), String::new());
         let errors: Vec<String> = row.errors().iter().map(|error| labelled(self.locale, self.object, error)).collect();
         cells.into_iter().chain([errors.join(" ")]).map(Value::Text).collect()

@@ -92,6 +92,7 @@ pub enum Fate {
 pub async fn preview(app: &App, viewer: &Viewer, plan: &Plan, columns: usize, rows: &[Row]) -> Result<Vec<Fate>> {
     let mut actor = app.actor(viewer, "import");
     actor.import = Some(Uuid::nil());
+    actor.import_reason = plan.reason.clone();
     let mut names = Names::default();
     let mut tx = app.db.write().await?;
     let inputs: Vec<Inputs> = rows.iter().map(|row| plan.inputs(&row.cells)).collect();

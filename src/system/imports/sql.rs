@@ -116,6 +116,40 @@ pub async fn of_viewer(
         .await?)
 }
 
+/// Their imports of this kind whose mapping somebody has looked at, the newest first.
+pub async fn mapped_by(session: &mut Session, viewer: &Viewer, object: &Object, limit: i64) -> Result<Vec<Import>> {
+    Ok(session
+        .all(sql!(
+            format!(
+                "SELECT {COLUMNS} FROM import WHERE owner_id = $1 AND object = $2 AND state <> 'mapping'
+                  ORDER BY created_at DESC, id DESC LIMIT $3"
+            ),
+            viewer.person,
+            object.name,
+            limit
+        ))
+        .await?)
+}
+
+/// Their last import of the same file that wrote something and was not taken back: the same content, or name and size.
+pub async fn taken_in_before(session: &mut Session, import: &Import) -> Result<Option<Import>> {
+    const SAME: &str = "EXISTS (SELECT 1 FROM stored_file f JOIN stored_file g ON g.id = $4
+        WHERE f.id = import.file_id AND (f.sha256 = g.sha256 OR (f.name = g.name AND f.size = g.size)))";
+    Ok(session
+        .optional(sql!(
+            format!(
+                "SELECT {COLUMNS} FROM import WHERE owner_id = $1 AND object = $2 AND id <> $3
+                    AND state IN ('running', 'done', 'cancelled', 'failed') AND created + updated > 0 AND {SAME}
+                  ORDER BY created_at DESC, id DESC LIMIT 1"
+            ),
+            import.owner_id,
+            &import.object,
+            import.id,
+            import.file_id
+        ))
+        .await?)
+}
+
 /// Keeps what the mapping page said. Only as long as nothing runs.
 pub async fn save_mapping_of(tx: &mut Tx, import: &Import, mapping: &Mapping, rows: i64) -> Result<()> {
     let touched = tx

@@ -45,6 +45,8 @@ async fn all(app: &App, job: &Job) -> Result<Ended> {
         let viewer = Viewer::of_person(app, import.owner_id).await?;
         let mut actor = app.actor(&viewer, "import");
         actor.import = Some(import.id);
+        // Back to where they were: nobody need say why.
+        actor.import_reason = Some(String::new());
         let mut refused: HashSet<Uuid> = HashSet::new();
         let mut overtaken = 0;
         let (mut tx, next) = loop {

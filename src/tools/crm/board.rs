@@ -18,7 +18,7 @@ use crate::shell::page::{Asked, Page, avatar_colour, initials, respond};
 use crate::shell::record::filter::{Filter, Op};
 use crate::shell::record::query::{self, ListQuery};
 use crate::shell::records::{get, pairs};
-use crate::shell::shows::{ChipView, Shows};
+use crate::shell::shows::{ChipView, Shows, own_files};
 use crate::shell::viewer::Viewer;
 
 /// Cards shown per column at first; each time, twice as many more.
@@ -192,6 +192,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
     let mut session = app.db.read().await?;
     let sums = sums(&mut session, &app, &viewer, pipeline, &filter, today).await?;
     let cards = cards(&mut session, &app, &viewer, pipeline, &filter, today, shown).await?;
+    let files = own_files(&mut session, &viewer, &filter.filters).await?;
     drop(session);
 
     let locale = viewer.locale;
@@ -245,7 +246,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
         .find(|filter| filter.field.key == "owner")
         .map(|filter| filter.values.join("|"))
         .unwrap_or_default();
-    let shows = Shows { viewer: &viewer, registry: app.registry, object: &OPPORTUNITY, today };
+    let shows = Shows { viewer: &viewer, registry: app.registry, object: &OPPORTUNITY, today, files };
     let here = format!("/board{}", wanted.href(pipeline.id, |_| {}));
     let body = BoardBody {
         page: &page,

@@ -1,7 +1,7 @@
 //! Opportunities: a deal moves through the stages of its pipeline. Names of stages are free, their meaning (`open`, `won`,
 //! `lost`) is fixed. A move forward needs the evidence that the stages it leaves ask for, or a reason; so does a deal that begins
-//! further on, or that goes to another pipeline, as if it came from the front. A lost deal says why. Every move is a narrow row in
-//! `stage_change`, written in the same transaction.
+//! further on, or that goes to another pipeline, as if it came from the front. An import may give one reason for all its rows. A
+//! lost deal says why. Every move is a narrow row in `stage_change`, written in the same transaction.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,10 @@ pub fn prepare<'a>(
         fill_currency(actor, draft, before);
         draft.fill(before, "created_on", || Cell::Int(actor.today.0));
         if let Some(Cell::Text(reason)) = draft.remove("reason") {
-            draft.reason = Some(reason);
+            draft.reason = Some(match actor.import {
+                Some(import) => told::by_import(import, Some(&reason)),
+                None => reason,
+            });
         }
         if before.is_none() {
             fill_amount(tx, draft).await?;
@@ -93,12 +96,15 @@ async fn enter_stage(
     before: Option<&Loaded>,
     stage: &Stage,
 ) -> Result<()> {
-    // A file that is taken over tells what has happened elsewhere; nobody can ask it for evidence.
+    // A file that is taken over tells what has happened elsewhere; instead of the evidence it gives one reason for all its rows.
     let told = actor.import.is_some();
-    if !told && draft.reason.is_none() {
+    if draft.reason.is_none() {
         let missing = missing_evidence(tx, config, draft, before, stage).await?;
-        if !missing.is_empty() {
-            return Err(Error::Invalid(missing.iter().map(missing_error).collect()));
+        match (actor.import, &actor.import_reason) {
+            _ if missing.is_empty() => {}
+            (Some(import), Some(reason)) => draft.reason = Some(told::by_import(import, Some(reason))),
+            (Some(_), None) => return Err(Error::Invalid(vec![unexplained(stage, &missing)])),
+            (None, _) => return Err(Error::Invalid(missing.iter().map(missing_error).collect())),
         }
     }
     if stage.kind == StageKind::Lost && !told && draft.after(before, "lost_reason").is_null() {
@@ -135,7 +141,7 @@ async fn enter_stage(
 
 /// Why a deal moves: what somebody says, else the file that tells it.
 fn reason_of(actor: &Actor, draft: &Draft) -> Option<String> {
-    draft.reason.clone().or_else(|| actor.import.map(told::by_import))
+    draft.reason.clone().or_else(|| actor.import.map(|import| told::by_import(import, None)))
 }
 
 /// How long deals usually take from the first stage to the end, by the pipeline's own expectation.
@@ -247,6 +253,13 @@ async fn missing_evidence<'c>(
 fn missing_error(criterion: &&Criterion) -> FieldError {
     let field = criterion.field.clone().unwrap_or_else(|| format!("evidence.{}", criterion.id));
     FieldError::new(&field, "refused-evidence-missing").with("criterion", &criterion.name)
+}
+
+/// Of a row of a file: it needs a reason, and neither the row nor the import gives one.
+fn unexplained(stage: &Stage, missing: &[&Criterion]) -> FieldError {
+    let criteria: Vec<&str> = missing.iter().map(|criterion| criterion.name.as_str()).collect();
+    let error = FieldError::new("stage", "refused-import-reason").with("stage", &stage.name);
+    error.with("criteria", criteria.join("; "))
 }
 
 pub fn after_save<'a>(tx: &'a mut Tx, actor: &'a Actor, saved: Saved<'a>) -> BoxFuture<'a, Result<()>> {

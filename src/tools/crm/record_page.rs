@@ -131,7 +131,7 @@ async fn respond_record(
     let (row, fields) = query::find(&mut session, viewer, app.registry, object, record).await?;
     let rights = share::rights(&mut session, viewer, object, record).await?;
     let may_change = rights.write;
-    let shows = Shows { viewer, registry: app.registry, object, today };
+    let shows = Shows::of(viewer, app.registry, object, today);
     let sight = Sight { app, viewer, shows: &shows, fields: &fields, row: &row, today };
     let locale = viewer.locale;
 

@@ -373,7 +373,7 @@ impl Sight<'_> {
                 trash: false,
             };
             let found = query::list(session, self.viewer, self.app.registry, object, &query, self.today).await?;
-            let shows = Shows { viewer: self.viewer, registry: self.app.registry, object, today: self.today };
+            let shows = Shows::of(self.viewer, self.app.registry, object, self.today);
             related.push(Related {
                 title: self.viewer.locale.text(&format!("{}-plural", object.name)),
                 new_href: self

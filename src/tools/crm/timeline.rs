@@ -441,7 +441,7 @@ fn event_entry(
     }
     let import = import_in(cells);
     let via = match text(3) {
-        "import" if kind == "created" => None,
+        "import" if kind == "created" && import.is_none() => None,
         "import" => {
             let file = import.filter(|_| viewer.sees(subject, "import")).and_then(|id| names.get(&id.to_string()));
             Some(told::in_words(locale, file.map(String::as_str)))
@@ -461,8 +461,9 @@ fn event_entry(
             shown.iter().map(|line| format!("<li>{line}</li>")).collect::<String>()
         );
     }
-    if !text(8).is_empty() && import.is_none() {
-        body.push_str(&format!("<p>{}: {}</p>", locale.text("timeline-reason"), escape(text(8))));
+    let reason = told::words_of(text(3), text(8));
+    if !reason.is_empty() {
+        body.push_str(&format!("<p>{}: {}</p>", locale.text("timeline-reason"), escape(reason)));
     }
     let (mark, icon_name) = match kind {
         "created" if subject.name == "task" => ("", "checkbox"),

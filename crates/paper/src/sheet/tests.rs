@@ -222,3 +222,26 @@ fn a_workbook_going_out_holds_texts_numbers_and_days() {
     assert_eq!(rows[0], ["=1+1", "13800138000", "1234.5", "2026-11-24"]);
     assert_eq!(rows[1][2], "90071992547409930");
 }
+
+#[test]
+fn bytes_that_nobody_wrote_are_no_table() {
+    // No zero among them, and a single one: the signs by which UTF-16 is told from other files.
+    let junk = |zero: bool| {
+        let mut state = 1_u32;
+        let mut bytes: Vec<u8> = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .filter(|byte| *byte != 0)
+        .take(600)
+        .collect();
+        if zero {
+            bytes[101] = 0;
+        }
+        bytes
+    };
+    for bytes in [junk(false), junk(true)] {
+        assert!(matches!(read(&bytes), Err(SheetError::UnknownFormat)));
+    }
+    assert!(read(b"name,city\nA\x07cme,Xi'an\n").is_ok(), "a stray sign is no reason");
+}

@@ -58,17 +58,19 @@ pub fn open(path: &Path, options: &Options) -> Result<(Format, Rows)> {
     let mut file = File::open(path)?;
     let encoding = match options.encoding {
         Some(encoding) => encoding,
-        None => detect_encoding(&mut file)?,
+        None => {
+            let encoding = detect_encoding(&mut file)?;
+            file.seek(SeekFrom::Start(0))?;
+            if !is_written(&sample(&mut file, encoding)?) {
+                return Err(SheetError::UnknownFormat);
+            }
+            encoding
+        }
     };
     file.seek(SeekFrom::Start(0))?;
     let delimiter = match options.delimiter {
         Some(delimiter) => delimiter,
-        None => {
-            let mut sample = vec![0; 64 * 1024];
-            let mut decoded = Decoded::new(&mut file, encoding, Arc::default());
-            let length = read_up_to(&mut decoded, &mut sample)?;
-            detect_delimiter(&String::from_utf8_lossy(&sample[..length]))
-        }
+        None => detect_delimiter(&sample(&mut file, encoding)?),
     };
     file.seek(SeekFrom::Start(0))?;
     let since_row = Arc::new(AtomicUsize::new(0));
@@ -82,6 +84,25 @@ pub fn open(path: &Path, options: &Options) -> Result<(Format, Rows)> {
         Format::Text { encoding, delimiter },
         Rows { reader, record: csv::StringRecord::new(), number: 0, since_row, over: false },
     ))
+}
+
+/// The beginning of a file, decoded.
+fn sample(file: &mut File, encoding: Encoding) -> Result<String> {
+    let mut sample = vec![0; 64 * 1024];
+    let mut decoded = Decoded::new(file, encoding, Arc::default());
+    let length = read_up_to(&mut decoded, &mut sample)?;
+    Ok(String::from_utf8_lossy(&sample[..length]).into_owned())
+}
+
+/// Whether it is text that somebody has written. A stray sign is no reason to refuse a table; one in thirty is no writing.
+fn is_written(sample: &str) -> bool {
+    let is_strange = |c: &char| match c {
+        '\t' | '\n' | '\r' | '\x0b' | '\x0c' | '\x1a' => false,
+        '\u{e000}'..='\u{f8ff}' | '\u{fffd}'..='\u{ffff}' => true,
+        c => c.is_control(),
+    };
+    let strange = sample.chars().filter(is_strange).count();
+    strange <= 2 || strange * 30 <= sample.chars().count()
 }
 
 /// The whole file is looked through: the first Chinese character may stand in its last line.

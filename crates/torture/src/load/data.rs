@@ -204,6 +204,9 @@ fn table(
     if !key.is_empty() {
         toml = format!("object = \"{object}\"\nkey = \"{key}\"\non_match = \"update\"\n");
     }
+    if object == "opportunity" {
+        toml.push_str("reason = \"Taken over\"\n");
+    }
     for column in columns {
         toml.push_str(&format!("[columns.{column}]\nfield = \"{column}\"\n"));
     }
