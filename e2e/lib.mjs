@@ -70,8 +70,8 @@ export const tooWide = page => page.evaluate(() => {
   const name = element => `<${element.localName} class="${element.getAttribute('class') ?? ''}">`
   const isLost = element => {
     const here = element.getBoundingClientRect()
-    // Words for listeners only are a pixel wide on purpose.
-    if (here.width <= 1 || here.height <= 1 || !element.checkVisibility({ visibilityProperty: true })) return false
+    // Words for listeners only are cut off on purpose.
+    if (element.closest('.visually-hidden') || here.width <= 1 || here.height <= 1 || !element.checkVisibility({ visibilityProperty: true })) return false
     for (let box = element.parentElement; box && box !== document.body; box = box.parentElement) {
       const { overflowX, position } = getComputedStyle(box), edge = box.getBoundingClientRect()
       if (/auto|scroll/.test(overflowX) || position === 'fixed') return false
