@@ -70,11 +70,11 @@ export const tooWide = page => page.evaluate(() => {
   const name = element => `<${element.localName} class="${element.getAttribute('class') ?? ''}">`
   const isLost = element => {
     const here = element.getBoundingClientRect()
-    // Words for listeners only are cut off on purpose.
-    if (element.closest('.visually-hidden') || here.width <= 1 || here.height <= 1 || !element.checkVisibility({ visibilityProperty: true })) return false
+    if (here.width <= 1 || here.height <= 1 || !element.checkVisibility({ visibilityProperty: true })) return false
     for (let box = element.parentElement; box && box !== document.body; box = box.parentElement) {
       const { overflowX, position } = getComputedStyle(box), edge = box.getBoundingClientRect()
-      if (/auto|scroll/.test(overflowX) || position === 'fixed') return false
+      // Words for listeners only are cut off on purpose, by a box of a pixel.
+      if (/auto|scroll/.test(overflowX) || position === 'fixed' || edge.width <= 1) return false
       if (/hidden|clip/.test(overflowX) && (here.left >= edge.right - 1 || here.right <= edge.left + 1)) return true
     }
     return false

@@ -20,6 +20,7 @@ pub struct World {
 pub async fn deal(app: &TestApp, owner: &Person, fields: &[(&str, String)]) -> Uuid {
     let mut actor = app.actor(owner).await;
     actor.import = Some(store::new_id(&app.clock));
+    actor.import_reason = Some("Taken over".into());
     let object = app.object("opportunity");
     let inputs: BTreeMap<String, String> = fields.iter().map(|(key, text)| ((*key).to_owned(), text.clone())).collect();
     let draft =
