@@ -575,7 +575,10 @@ async fn pick(object: &'static Object, State(app): State<App>, viewer: Viewer, a
     let answer: Vec<serde_json::Value> = rows
         .iter()
         .map(|Cells(cells)| {
-            json!({ "value": cells[0].id(), "text": cells[1].text().unwrap_or("—"), "hint": cells.get(2).and_then(|cell| cell.text()) })
+            let text = cells[1].text().unwrap_or("—");
+            // A product whose code is its name is not named twice.
+            let hint = cells.get(2).and_then(|cell| cell.text()).filter(|hint| *hint != text);
+            json!({ "value": cells[0].id(), "text": text, "hint": hint })
         })
         .collect();
     Ok(axum::Json(answer).into_response())

@@ -254,3 +254,31 @@ fn the_newest_price_in_force_counts_and_lines_hold_the_currency_of_their_deal() 
         assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
     });
 }
+
+#[test]
+fn the_form_of_a_move_keeps_what_was_given_while_something_else_is_missing() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        let deal = app.opportunity(&lin, "Rollout", account).await;
+        let (path, won) = (format!("/opportunities/{deal}/stage"), app.stage("Won").await.to_string());
+        let send = async |given: &[(&str, &str)]| {
+            app.post_form(&lin, &path, &[&[("stage", won.as_str()), ("asked", "1")][..], given].concat()).await
+        };
+        let empty = send(&[]).await;
+        let mark = "name=\"evidence.";
+        let key = |at: usize| format!("evidence.{}", &empty.body[at + mark.len()..][..36]);
+        let keys: Vec<String> = empty.body.match_indices(mark).map(|(at, _)| key(at)).collect();
+        assert_eq!((empty.status.as_u16(), keys.len()), (422, 3), "{}", empty.body);
+        let some = send(&[(&keys[1], "They wrote so"), ("next_step", "Ship it")]).await;
+        assert_eq!(some.status, 422);
+        assert!(some.has(">They wrote so</textarea>") && some.has("value=\"Ship it\""), "{}", some.body);
+        assert!(keys.iter().all(|key| some.has(&format!("name=\"{key}\""))), "{}", some.body);
+        assert_eq!(some.body.matches("Still missing").count(), 2, "{}", some.body);
+        let given: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "They wrote so")).collect();
+        let all = send(&[&given[..], &[("next_step", "Ship it")]].concat()).await;
+        assert_eq!(all.status, 303, "{}", all.body);
+        let kept: Option<i64> = app.value(sql!("SELECT COUNT(*) FROM evidence WHERE opportunity_id = $1", deal)).await;
+        assert_eq!(kept, Some(3));
+    });
+}

@@ -20,6 +20,7 @@ mod doors;
 mod files;
 mod gate;
 mod hidden;
+mod home;
 mod house;
 mod import;
 mod interference;

@@ -210,3 +210,27 @@ fn a_quick_note_keeps_every_line() {
         assert!(app.get(&lin, &path).await.has("<input id=\"note\" name=\"subject\""));
     });
 }
+
+#[test]
+fn what_a_reference_was_changed_to_is_named_to_who_may_see_it() {
+    on_both(async |app| {
+        let boss = app.person("Boss").role(Role::Partner).create().await;
+        let lin = seller(app).await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        let secret = app.account(&boss, "Secret Works").await;
+        let deal = app.opportunity(&lin, "Rollout", account).await;
+        let dana = app.contact(&lin, "Dana Reyes", account).await.to_string();
+        app.try_update("opportunity", &lin, deal, None, &[("contact", &dana)]).await.expect("a change");
+        let page = app.get(&lin, &format!("/opportunities/{deal}")).await;
+        let told = entries(&page.body).into_iter().find(|entry| entry.contains("Main contact"));
+        let told = told.unwrap_or_else(|| panic!("{}", page.body));
+        assert!(told.contains(&format!("<ins><a href=\"/contacts/{dana}\">Dana Reyes</a></ins>")), "{told}");
+        // The deal goes to an account of somebody else, and comes back: its name stays theirs.
+        let away = secret.to_string();
+        app.try_update("opportunity", &boss, deal, None, &[("account", &away), ("contact", "")]).await.expect("moved");
+        app.try_update("opportunity", &boss, deal, None, &[("account", &account.to_string())]).await.expect("back");
+        let page = app.get(&lin, &format!("/opportunities/{deal}")).await;
+        assert!(!page.has("Secret Works"), "{}", page.body);
+        assert!(app.get(&boss, &format!("/opportunities/{deal}")).await.has("Secret Works"));
+    });
+}

@@ -141,11 +141,13 @@ async fn records(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Result<
 }
 
 fn hit(object: &'static Object, found: Found) -> Hit {
+    // A product whose code is its name is not named twice.
+    let hint = if found.hint == found.title { String::new() } else { found.hint };
     Hit {
         href: format!("/{}/{}", object.plural, found.id),
         icon: icon(object.icon, ""),
         text: if found.title.is_empty() { "—".to_owned() } else { found.title },
-        hint: found.hint,
+        hint,
         given: None,
     }
 }
