@@ -20,7 +20,7 @@ const focus = page => page.evaluate(() => {
   const shown = [element, element.closest('.ts-wrapper')?.querySelector('.ts-control'), element.localName === 'tr' ? element.cells[0] : null].some(one => one && marked(getComputedStyle(one)))
   const box = element.getBoundingClientRect()
   // The little calendar in a field for a day has a ring of the browser's own, which a page cannot read.
-  const isCalendar = element.matches('input[type=date]:focus-within:not(:focus)')
+  const isCalendar = element.matches('input:is([type=date], [type=datetime-local]):focus-within:not(:focus)')
   const fault = element.closest('#palette') || element.id === 'main' || isCalendar ? undefined
     : !shown ? 'the focus cannot be seen'
     : box.width === 0 || box.height === 0 ? 'the focus is on something that has no size'
@@ -253,6 +253,56 @@ const JOURNEYS = {
     must(await page.evaluate(row => document.getElementById(row).contains(document.activeElement), row), `the focus is not on the task but on ${(await focus(page)).where}`)
   },
 
+  async 'tick off a task in the list'({ page, keys }) {
+    await page.goto(`${BASE}/tasks?view=open`)
+    await keys.to('tbody .task-tick')
+    const row = await page.evaluate(() => document.activeElement.closest('tr').dataset.row)
+    await keys.leave()
+    must(new URL(page.url()).pathname === '/tasks', `the list has gone to ${page.url()}`)
+    must(await count(page, `[data-row="${row}"]`) === 0, 'the task that was ticked is still open')
+    // Enter on a row's box is no press of a button in the list.
+    const open = (await page.textContent('.page-sub')).trim()
+    await keys.to('tbody input[name=id]')
+    await keys.press('Space')
+    await keys.leave()
+    await page.goto(`${BASE}/tasks?view=open`)
+    must((await page.textContent('.page-sub')).trim() === open, 'Enter on a box has ticked the task off')
+  },
+
+  async 'take a note along into a call'({ page, keys }) {
+    await page.goto(`${BASE}/accounts?view=none`)
+    await keys.press('j')
+    await keys.leave()
+    await keys.to('#note')
+    await keys.type('They want a longer warranty')
+    await keys.to('.compose button[value=call]')
+    await keys.press('Enter')
+    await keys.dialog()
+    must(await page.inputValue('#new-body') === 'They want a longer warranty' && await page.inputValue('#new-kind') === 'call', 'what was typed has not come along')
+    await keys.to('#dialog .btn-primary')
+    await keys.leave()
+    await visible(page, '.timeline >> text=They want a longer warranty', 'the call')
+    must(await page.inputValue('#note') === '', 'the note still stands in its box')
+  },
+
+  async 'be told of an account that is there'({ page, keys }) {
+    page.expected = [409]
+    await page.goto(`${BASE}/accounts?view=none`)
+    const name = (await page.textContent('tbody .row-name')).trim()
+    await keys.to('.page-actions [data-dialog]')
+    await keys.press('Enter')
+    await keys.dialog()
+    await keys.to('#new-name')
+    await keys.type(name.toUpperCase())
+    await keys.to('#dialog .btn-primary')
+    await keys.press('Enter')
+    await visible(page, '#dialog .notice-warn a', 'the account that is there')
+    await keys.settled()
+    must((await page.textContent('#dialog .notice-warn a')).trim() === name, 'another account is named')
+    await keys.press('Escape')
+    await keys.noDialog()
+  },
+
   async 'filter a list and save the view'({ page, keys }) {
     const name = `View ${Date.now() % 100000}`
     await page.goto(`${BASE}/accounts?view=none`)
@@ -405,7 +455,7 @@ const JOURNEYS = {
   },
 }
 /** Who goes on the journey, if not the sales partner. */
-const WHO = { 'tick off a task': 'seller' }
+const WHO = { 'tick off a task': 'seller', 'tick off a task in the list': 'seller' }
 
 /** Fills the form that asks for evidence, and sends it. */
 async function giveEvidence(page, keys, leaves = false) {

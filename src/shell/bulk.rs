@@ -37,11 +37,29 @@ struct BulkBody<'a> {
     title: String,
     count: usize,
     changeable: usize,
+    named: Vec<Named>,
     ids: String,
     query: String,
     fields: Vec<(&'static str, String, bool)>,
     input: Option<Input>,
     error: Option<String>,
+}
+
+/// One of the records that an action is about.
+struct Named {
+    name: String,
+    href: String,
+    /// It is left as it is.
+    is_left: bool,
+}
+
+/// So many are named; the rest is counted.
+const LISTED: usize = 12;
+
+impl BulkBody<'_> {
+    fn unnamed(&self) -> usize {
+        self.count - self.named.len()
+    }
 }
 
 /// A record, and the version that the preview was of.
@@ -113,12 +131,19 @@ async fn respond_preview(
     let action = get(pairs, "action").to_owned();
     let locale = viewer.locale;
     let ids: Vec<Uuid> = chosen.iter().map(|(id, _)| *id).collect();
+    let mut session = app.db.read().await?;
     let versions = if action == "export" {
         HashMap::new()
     } else {
-        let mut session = app.db.read().await?;
         query::versions_allowed(&mut session, viewer, object, &ids, Right::Write).await?
     };
+    let named = query::names(&mut session, viewer, object, &ids[..ids.len().min(LISTED)]).await?;
+    drop(session);
+    let named = named.into_iter().map(|(id, name)| Named {
+        name,
+        href: format!("/{}/{id}", object.plural),
+        is_left: action != "export" && !versions.contains_key(&id),
+    });
     let changeable = if action == "export" { ids.len() } else { versions.len() };
     let carried = |(id, seen): &Chosen| match seen.or(versions.get(id).copied()) {
         Some(version) => format!("{id}@{version}"),
@@ -159,6 +184,7 @@ async fn respond_preview(
         title,
         count: ids.len(),
         changeable,
+        named: named.collect(),
         ids: chosen.iter().map(carried).collect::<Vec<_>>().join(","),
         query: get(pairs, "query").to_owned(),
         fields: if action == "edit" {

@@ -277,6 +277,15 @@ pub struct FormBody<'a> {
     /// Errors that belong to no input shown here.
     pub general: Vec<String>,
     pub note: String,
+    /// Records like the one that is about to be made.
+    pub alike: Vec<Alike>,
+}
+
+/// A record that may be the one somebody is about to make again.
+pub struct Alike {
+    pub name: String,
+    pub hint: String,
+    pub href: String,
 }
 
 impl FormBody<'_> {

@@ -6,6 +6,7 @@ pub mod app;
 pub mod bulk;
 pub mod calendar;
 pub mod config;
+pub mod creation;
 pub mod error;
 pub mod export;
 pub mod form;

@@ -11,13 +11,14 @@ use store::{Cells, Sql, Uuid, sql};
 
 use super::access::Right;
 use super::app::App;
+use super::creation;
 use super::error::{Collision, Error, FieldError, Result};
 use super::export::{self, FileFormat};
 use super::form::{self, Filled, FormBody, Input};
 use super::format;
 use super::list;
 use super::list_forms::{add_filter, columns_form, filter_form, filter_input, set_columns};
-use super::page::{Asked, Html, Page, Toast, done, own_path, render, respond_with, toast_event, trigger};
+use super::page::{Asked, Html, Page, Toast, done, render, respond_with, toast_event, trigger};
 use super::record::command::{self, Source};
 use super::record::{Draft, Field, Kind, Object, Write, query};
 use super::routes::{Policy, Routes};
@@ -34,8 +35,10 @@ pub fn routes(object: &'static Object) -> Routes {
     Routes::new()
         .get(&at(""), read, move |app, viewer, asked| list::show(object, app, viewer, asked))
         .get(&at("/sums"), read, move |app, viewer, asked| list::sums(object, app, viewer, asked))
-        .get(&at("/new"), create, move |app, viewer, asked| new_form(object, app, viewer, asked))
-        .post(&at(""), create, move |app, viewer, asked, body| create_record(object, app, viewer, asked, body))
+        .get(&at("/new"), create, move |app, viewer, asked| creation::new_form(object, app, viewer, asked))
+        .post(&at(""), create, move |app, viewer, asked, body| {
+            creation::create_record(object, app, viewer, asked, body)
+        })
         .get(&at("/{id}/edit"), change, move |app, viewer, asked, id| edit_form(object, app, viewer, asked, id))
         .post(&at("/{id}"), change, move |app, viewer, asked, id, body| {
             update_record(object, app, viewer, asked, id, body)
@@ -94,7 +97,7 @@ pub fn get<'a>(pairs: &'a [(String, String)], key: &str) -> &'a str {
     pairs.iter().find(|(name, _)| name == key).map_or("", |(_, value)| value)
 }
 
-fn texts(pairs: &[(String, String)]) -> BTreeMap<String, String> {
+pub fn texts(pairs: &[(String, String)]) -> BTreeMap<String, String> {
     pairs.iter().cloned().collect()
 }
 
@@ -108,19 +111,8 @@ pub fn id(text: &str) -> Result<Uuid> {
     text.parse().map_err(|_| Error::NotFound)
 }
 
-/// GET /{plural}/new: values may come with the link (`?account=…`), so that a form opens already filled.
-async fn new_form(object: &'static Object, State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
-    let mut filled = Filled { texts: texts(&pairs(&asked.query)), ..Filled::default() };
-    fill_labels(&app, &viewer, object, &mut filled).await?;
-    if object.name == "activity" && !filled.texts.contains_key("happened_at") {
-        let now = viewer.config.zone.to_datetime(app.clock.now().timestamp());
-        filled.texts.insert("happened_at".into(), format!("{}T{:02}:{:02}", now.date(), now.hour(), now.minute()));
-    }
-    respond_new(object, &viewer, &asked, StatusCode::OK, &filled, &[])
-}
-
 /// Names of the records that references in a form point to.
-async fn fill_labels(app: &App, viewer: &Viewer, object: &'static Object, filled: &mut Filled) -> Result<()> {
+pub async fn fill_labels(app: &App, viewer: &Viewer, object: &'static Object, filled: &mut Filled) -> Result<()> {
     let mut session = None;
     for field in object.fields {
         let (Kind::Ref(target), Some(Ok(id))) =
@@ -168,89 +160,10 @@ pub async fn name_of(
     Ok(session.value(statement).await?)
 }
 
-fn respond_new(
-    object: &'static Object,
-    viewer: &Viewer,
-    asked: &Asked,
-    status: StatusCode,
-    filled: &Filled,
-    errors: &[FieldError],
-) -> Result<Response> {
-    let title = viewer.locale.text(&format!("{}-new", object.name));
-    let page = Page::new(viewer, asked, title.clone());
-    let fields = form::create_fields(viewer, object);
-    let mut inputs = form::inputs(viewer, object, &fields, filled, errors, "new-");
-    form::set_currency(&mut inputs, &currency_of(viewer, filled));
-    // What the link filled in but the form does not ask for goes along unseen.
-    let hidden = filled
-        .texts
-        .iter()
-        .filter(|(key, value)| {
-            !value.is_empty()
-                && object.field(key).is_some()
-                && !fields.iter().any(|field| field.key == key.as_str() || implies(field, key))
-        })
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .chain(filled.texts.get("back").map(|back| ("back".to_owned(), back.clone())))
-        .collect();
-    let general = form::general_errors(viewer, object, &inputs, errors);
-    let body = FormBody {
-        page: &page,
-        action: format!("/{}", object.plural),
-        submit: viewer.locale.text("create"),
-        back: format!("/{}", object.plural),
-        inputs,
-        hidden,
-        general,
-        note: String::new(),
-        title,
-    };
-    form::respond_form(status, &page, &body)
-}
-
-/// Whoever chooses a stage has chosen its pipeline.
-fn implies(field: &Field, key: &str) -> bool {
-    field.kind == Kind::Ref("stage") && key == "pipeline"
-}
-
-fn currency_of(viewer: &Viewer, filled: &Filled) -> String {
+/// The currency that a form's amounts are in.
+pub fn currency_of(viewer: &Viewer, filled: &Filled) -> String {
     let typed = filled.text("currency");
     if typed.is_empty() { viewer.config.base_currency.clone() } else { typed }
-}
-
-/// POST /{plural}
-async fn create_record(
-    object: &'static Object,
-    State(app): State<App>,
-    viewer: Viewer,
-    asked: Asked,
-    body: String,
-) -> Result<Response> {
-    let pairs = pairs(&body);
-    let mut filled = Filled { texts: texts(&pairs), ..Filled::default() };
-    for field in object.fields.iter().filter(|field| field.several.is_some()) {
-        let ticked: Vec<&str> = pairs.iter().filter(|(key, _)| key == field.key).map(|(_, one)| one.as_str()).collect();
-        filled.texts.insert(field.key.into(), ticked.join(", "));
-    }
-    let made: Result<Uuid> = async {
-        let draft = command::read_inputs(object, &viewer, &filled.texts, None, Source::Form)?;
-        app.at_page(&viewer, async |tx, actor| command::create(tx, actor, object, draft).await).await
-    }
-    .await;
-    match made {
-        Ok(id) => {
-            let back = get(&pairs, "back");
-            let to = own_path(back).map_or_else(|| format!("/{}/{id}", object.plural), str::to_owned);
-            let toast = Toast::success(viewer.locale.text(&format!("{}-created", object.name)))
-                .with_undo(format!("/{}/{id}/trash", object.plural));
-            Ok(done(&asked, &to, Some(toast)))
-        }
-        Err(Error::Invalid(errors)) => {
-            fill_labels(&app, &viewer, object, &mut filled).await?;
-            respond_new(object, &viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, &filled, &errors)
-        }
-        Err(error) => Err(error),
-    }
 }
 
 /// GET /{plural}/{id}/edit
@@ -295,6 +208,7 @@ fn respond_edit(
         hidden: vec![("version".into(), version.to_string())],
         general,
         note: String::new(),
+        alike: Vec::new(),
         title,
     };
     form::respond_form(status, &page, &body)

@@ -110,6 +110,7 @@ async fn respond(
         hidden: Vec::new(),
         general: Vec::new(),
         note: locale.text(&format!("share-{}-note", object.name)),
+        alike: Vec::new(),
     };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     form::respond_form(status, &page, &body)

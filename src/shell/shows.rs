@@ -151,12 +151,12 @@ impl<'a> Shows<'a> {
         };
         let html = if index == 0 {
             let text = row.cells[0].text().unwrap_or("—");
-            let first = escape(&text.chars().next().map(String::from).unwrap_or_default());
-            Html(format!(
-                "<span class=\"who\"><span class=\"av av-square av-{}\" aria-hidden=\"true\">{first}</span><a class=\"row-name\" href=\"{href}\" data-open>{}</a></span>",
-                avatar_colour(text),
-                escape(text)
-            ))
+            let mark = match self.is_open(fields, row) && may_change {
+                true => self.tick(text, href),
+                false => square(text, ""),
+            };
+            let name = escape(text);
+            Html(format!("<span class=\"who\">{mark}<a class=\"row-name\" href=\"{href}\" data-open>{name}</a></span>"))
         } else {
             let state = self.state(fields, row);
             self.show(field, &row.cells[index], row.labels[index].as_deref(), &row.currency, state)
@@ -175,6 +175,21 @@ impl<'a> Shows<'a> {
             edit: editable.then(|| format!("{href}/field/{}", field.key)),
             exact,
         }
+    }
+
+    /// Whether the row is one of those that are ticked off, and still to be done.
+    fn is_open(&self, fields: &[&'static Field], row: &Row) -> bool {
+        let status = fields.iter().position(|field| field.key == "status").map(|at| &row.cells[at]);
+        self.object.is_ticked && status.and_then(Cell::text) == Some("open")
+    }
+
+    /// The button that ticks a row off; it sends the form `of-row`.
+    fn tick(&self, name: &str, href: &str) -> Html {
+        let label = self.viewer.locale.text_with(&format!("{}-mark-done", self.object.name), &[("subject", name)]);
+        let (label, circle) = (escape(&label), icon("circle", ""));
+        Html(format!(
+            "<button class=\"task-tick\" form=\"of-row\" formaction=\"{href}/done\" aria-label=\"{label}\" title=\"{label}\">{circle}</button>"
+        ))
     }
 
     /// Whether a row's dates are still to come, as far as its columns tell: `won`, `lost`, `done`, … Of a kind that has such a state

@@ -16,6 +16,7 @@ mod bulk;
 mod committee;
 mod company;
 mod convert;
+mod creation;
 mod doors;
 mod files;
 mod gate;

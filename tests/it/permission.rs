@@ -9,13 +9,14 @@ pub mod world;
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::Method;
-use store::Uuid;
+use store::{Cell, Uuid};
 use testkit::{Answer, Engine, Person, TestApp, on};
 use trivet::shell::access::Level as RealLevel;
+use trivet::shell::creation::alike;
 use trivet::shell::error::Error;
 use trivet::shell::format;
 use trivet::shell::i18n::Locale;
-use trivet::shell::record::{command, query};
+use trivet::shell::record::{Draft, command, query};
 
 use self::model::{Level, World};
 use self::world::{Dice, House, KINDS, VIEWERS, made, token, tokens};
@@ -387,6 +388,7 @@ impl<'a> Eyes<'a> {
             self.hanging(record, &page.body).await;
         }
         self.get(&path, reads).await;
+        self.alike(record, &path, reads).await;
         let status = if writes {
             200
         } else if reads && self.changes_kind(name) {
@@ -431,6 +433,34 @@ impl<'a> Eyes<'a> {
                 self.expect(&path, shown, own.clone());
             }
         }
+    }
+
+    /// Who is about to make the record anew is told of it when they may see it, and what they would have to see to know.
+    async fn alike(&mut self, record: usize, path: &str, reads: bool) {
+        let (world, app) = (self.world(), self.app);
+        let name = world.records[record].object;
+        let by = match name {
+            "account" => &["name"][..],
+            "contact" => &["email"],
+            "lead" => &["name", "company"],
+            _ => return,
+        };
+        let mut draft = Draft::default();
+        for key in by {
+            let text = token(world, record, key);
+            let text = match *key {
+                "email" => format!("{text}@example.com"),
+                "name" => format!("KITE {text}"),
+                _ => text,
+            };
+            draft.set(key, Cell::Text(text));
+        }
+        let viewer = app.viewer(self.me()).await;
+        let told = alike(app, &viewer, app.object(name), &draft).await.expect("an answer");
+        let told: Vec<String> = told.into_iter().map(|one| one.href).collect();
+        let sees = |key: &&str| world.records[record].fields.contains(key) && world.sees(self.person, name, key);
+        let expected = if reads && by.iter().all(sees) { vec![path.to_owned()] } else { Vec::new() };
+        self.expect(&format!("{path} ({name}): alike"), told, expected);
     }
 
     fn changes_kind(&self, object: &str) -> bool {

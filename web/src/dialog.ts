@@ -24,6 +24,14 @@ function giveFocusBack() {
   ;(hidden ?? twin)?.focus({ preventScroll: true })
 }
 
+/** A button that opens a form takes along what was typed around it. */
+function addressOf(element: HTMLElement): string {
+  const address = element.dataset.dialog!
+  if (!(element instanceof HTMLButtonElement) || element.formMethod !== 'get' || !element.form) return address
+  const typed = [...new FormData(element.form, element)].map(([key, value]) => [key, String(value)])
+  return `${address}?${new URLSearchParams(typed)}`
+}
+
 export function startDialogs() {
   on('click', '[data-dialog]', (event, element) => {
     if (!isPlainClick(event)) return
@@ -31,7 +39,7 @@ export function startDialogs() {
     const dialog = byId<HTMLDialogElement>('dialog')
     if (!dialog) return
     const before = dialog.innerHTML
-    void send('get', element.dataset.dialog!, { source: element, target: dialog, swap: 'innerHTML' }).then(() => {
+    void send('get', addressOf(element), { source: element, target: dialog, swap: 'innerHTML' }).then(() => {
       if (dialog.innerHTML === before || dialog.childElementCount === 0) return
       openDialog(element)
       ;(dialog.querySelector<HTMLElement>('[autofocus], [aria-invalid=true]') ?? dialog.querySelector<HTMLElement>('input:not([type=hidden]), select, textarea'))?.focus()

@@ -127,7 +127,16 @@ function startGuard() {
   addEventListener('beforeunload', event => { if (touched?.isConnected) event.preventDefault() })
 }
 
+/** Amounts stand in the currency that the form says, also after it was changed. */
+function startCurrencies() {
+  on('change', 'select[name=currency]', (_, select) => {
+    const { value } = select as HTMLSelectElement
+    all('.input-group:has(.num) > .input-group-text', select.closest('form') ?? undefined).forEach(prefix => { prefix.textContent = value })
+  })
+}
+
 export function startPage() {
+  startCurrencies()
   startGuard()
   startScrollers()
   startMenus()

@@ -20,7 +20,7 @@ function count(scope: HTMLElement) {
     bar.hidden = picked === 0
     const total = everything?.value === '1' ? bar.querySelector<HTMLElement>('[data-select-matching]')?.dataset.selectMatching : undefined
     all('[data-bulk-count]', bar).forEach(place => { place.textContent = total ?? String(picked) })
-    all('[data-select-matching]', bar).forEach(button => { button.hidden = picked < list.length || everything?.value === '1' })
+    all('[data-select-matching]', bar).forEach(button => { button.hidden = picked < list.length || everything?.value === '1' || button.dataset.selectMatching === String(picked) })
   }
 }
 

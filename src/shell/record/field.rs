@@ -34,6 +34,11 @@ pub struct Object {
     pub after_save: for<'a> fn(&'a mut Tx, &'a Actor, Saved<'a>) -> BoxFuture<'a, Result<()>>,
     /// What a record is found by has an index of its own.
     pub searched: bool,
+    /// Fields that tell one and the same thing when all of a group are equal: who makes another such record is told of the first.
+    /// The first of each group has an index.
+    pub alike: &'static [&'static [&'static str]],
+    /// Done where it stands in a list: `POST /{plural}/{id}/done`. The field `status` says `open` until then.
+    pub is_ticked: bool,
     /// Views that everybody has: message key `view-{object}-{key}` and the filters and sort as in the address bar.
     pub views: &'static [(&'static str, &'static str)],
 }

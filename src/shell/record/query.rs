@@ -331,6 +331,22 @@ pub async fn versions_allowed(
     Ok(session.all::<(Uuid, i64)>(statement).await?.into_iter().collect())
 }
 
+/// What the first of these records are called, in the order of their ids, as far as the viewer may see them; in the trash or not.
+pub async fn names(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, String)>> {
+    let title = object.title_field();
+    let mut statement = Sql::new(format!("SELECT t.id, t.{} FROM {} t WHERE t.id IN (", title.column, object.table));
+    statement.bind_list(ids.iter().copied()).push(") AND ");
+    (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
+    let mut names: Vec<(Uuid, String)> = session.all(statement).await?;
+    names.sort_by_key(|(id, _)| ids.iter().position(|one| one == id));
+    Ok(names)
+}
+
 /// The whole record inside a transaction, every field, for the commands; locked on PostgreSQL.
 pub async fn load(
     session: &mut Session,

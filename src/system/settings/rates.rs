@@ -194,6 +194,9 @@ pub(super) async fn remove_rate(tx: &mut Tx, actor: &Actor, sent: &Sent) -> Resu
     let version = begin(tx, seen, |field| field == part).await?;
     let before: Option<String> =
         tx.value(sql!("SELECT rate FROM fx_rate WHERE currency = $1 AND on_day = $2", &currency, day)).await?;
+    if before.is_none() {
+        return Err(Error::NotFound);
+    }
     tx.execute(sql!("DELETE FROM fx_rate WHERE currency = $1 AND on_day = $2", &currency, day)).await?;
     let mut changes = Changes::default();
     changes.add(part, before, Json::Null);

@@ -223,6 +223,7 @@ async fn ask_for_pipeline(
         hidden: vec![("version".into(), row.version.to_string())],
         general: Vec::new(),
         note: locale.text(if others.is_empty() { "pipeline-move-none" } else { "pipeline-move-note" }),
+        alike: Vec::new(),
     };
     form::respond_form(status, &page, &body)
 }
@@ -436,6 +437,7 @@ fn respond_item(
         hidden: vec![("version".into(), version.to_string())],
         general: Vec::new(),
         note: note.unwrap_or_default(),
+        alike: Vec::new(),
     };
     form::respond_form(status, &page, &body)
 }
@@ -579,6 +581,7 @@ fn respond_edit_item(
         hidden: vec![("version".into(), line.version.to_string())],
         general,
         note: String::new(),
+        alike: Vec::new(),
     };
     form::respond_form(status, &page, &body)
 }

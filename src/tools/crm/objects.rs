@@ -101,6 +101,8 @@ pub static ACCOUNT: Object = Object {
     prepare: account::prepare,
     after_save: nothing_after,
     searched: true,
+    alike: &[&["name"]],
+    is_ticked: false,
     views: &[
         ("all", ""),
         ("mine", "f=owner:is:me"),
@@ -140,6 +142,8 @@ pub static CONTACT: Object = Object {
     prepare: account::prepare_contact,
     after_save: nothing_after,
     searched: true,
+    alike: &[&["email"], &["name", "account"]],
+    is_ticked: false,
     views: &[("all", ""), ("mine", "f=owner:is:me"), ("deciders", "f=buying_role:is:decision_maker|economic_buyer")],
 };
 
@@ -184,6 +188,8 @@ pub static LEAD: Object = Object {
     prepare: lead::prepare,
     after_save: nothing_after,
     searched: true,
+    alike: &[&["email"], &["name", "company"]],
+    is_ticked: false,
     views: &[
         ("open", "f=status:is:new|working|qualified"),
         ("mine", "f=owner:is:me&f=status:is:new|working|qualified"),
@@ -249,6 +255,8 @@ pub static OPPORTUNITY: Object = Object {
     prepare: opportunity::prepare,
     after_save: opportunity::after_save,
     searched: true,
+    alike: &[],
+    is_ticked: false,
     views: &[
         ("open", "f=state:is:open"),
         ("mine", "f=owner:is:me&f=state:is:open"),
@@ -278,8 +286,8 @@ pub static ACTIVITY: Object = Object {
         Field::new("opportunity", Kind::Ref("opportunity")).column("opportunity_id").listed().quick(),
         Field::new("contact", Kind::Ref("contact")).column("contact_id").quick(),
         Field::new("lead", Kind::Ref("lead")).column("lead_id"),
-        Field::new("duration_minutes", Kind::Integer { min: 0, max: 10_000 }).column("minutes"),
-        Field::new("outcome", TEXT).found(Found::ByText),
+        Field::new("duration_minutes", Kind::Integer { min: 0, max: 10_000 }).column("minutes").quick(),
+        Field::new("outcome", TEXT).quick().found(Found::ByText),
         Field::new("body", Kind::LongText).quick().found(Found::ByText),
         owner_field(),
         created_at(),
@@ -290,6 +298,8 @@ pub static ACTIVITY: Object = Object {
     prepare: activity::prepare,
     after_save: nothing_after,
     searched: true,
+    alike: &[],
+    is_ticked: false,
     views: &[
         ("all", ""),
         ("mine", "f=owner:is:me"),
@@ -327,6 +337,8 @@ pub static TASK: Object = Object {
     prepare: activity::prepare_task,
     after_save: nothing_after,
     searched: false,
+    alike: &[],
+    is_ticked: true,
     views: &[
         ("mine", "f=owner:is:me&f=status:is:open"),
         ("overdue", "f=status:is:open&f=due_date:within:overdue"),
@@ -362,6 +374,8 @@ pub static PRODUCT: Object = Object {
     prepare: account::prepare_product,
     after_save: nothing_after,
     searched: true,
+    alike: &[],
+    is_ticked: false,
     views: &[("active", "f=active:is:true"), ("all", "")],
 };
 
@@ -393,5 +407,7 @@ pub static PERSON: Object = Object {
     prepare: people::prepare,
     after_save: people::after_save,
     searched: false,
+    alike: &[],
+    is_ticked: false,
     views: &[("all", ""), ("active", "f=state:is:active")],
 };

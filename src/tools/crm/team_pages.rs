@@ -73,6 +73,7 @@ async fn respond(
         hidden: Vec::new(),
         general: Vec::new(),
         note: locale.text("team-note"),
+        alike: Vec::new(),
     };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     form::respond_form(status, &page, &body)

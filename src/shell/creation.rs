@@ -1,0 +1,213 @@
+//! The form that makes a record, of any kind; who is about to make one that is there already is told first.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use store::search::sort_key;
+use store::{Cell, Cells, Sql, Uuid};
+
+use super::access::Right;
+use super::app::App;
+use super::error::{Error, FieldError, Result};
+use super::form::{self, Alike, Filled, FormBody};
+use super::page::{Asked, Page, Toast, done, own_path};
+use super::record::command::{self, Source};
+use super::record::{Draft, Field, Kind, Object, argument, query};
+use super::records::{currency_of, fill_labels, get, pairs, texts};
+use super::viewer::Viewer;
+
+/// GET /{plural}/new: values may come with the link (`?account=…`), so that a form opens already filled.
+pub async fn new_form(
+    object: &'static Object,
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+) -> Result<Response> {
+    let mut filled = Filled { texts: texts(&pairs(&asked.query)), ..Filled::default() };
+    fill_account(&app, &viewer, object, &mut filled).await?;
+    fill_labels(&app, &viewer, object, &mut filled).await?;
+    if object.name == "activity" && !filled.texts.contains_key("happened_at") {
+        let now = viewer.config.zone.to_datetime(app.clock.now().timestamp());
+        filled.texts.insert("happened_at".into(), format!("{}T{:02}:{:02}", now.date(), now.hour(), now.minute()));
+    }
+    respond_new(object, &viewer, &asked, StatusCode::OK, &filled, &[], Vec::new())
+}
+
+/// What hangs on a deal or a contact belongs to its account: the form says so from the start.
+async fn fill_account(app: &App, viewer: &Viewer, object: &'static Object, filled: &mut Filled) -> Result<()> {
+    if object.field("account").is_none() || filled.texts.contains_key("account") {
+        return Ok(());
+    }
+    for field in object.fields {
+        let Kind::Ref(target) = field.kind else { continue };
+        let Some(Ok(id)) = filled.texts.get(field.key).map(|text| text.parse::<Uuid>()) else { continue };
+        let Some(target) = app.registry.get(target) else { continue };
+        let Some(account) = target.field("account").filter(|account| viewer.sees(target, account.key)) else {
+            continue;
+        };
+        let mut statement = Sql::new(format!("SELECT t.{} FROM {} t WHERE t.id = ", account.column, target.table));
+        statement.bind(id).push(" AND t.deleted_at IS NULL AND ");
+        (target.visible)(&mut statement, &viewer.scope, Right::Read, "t");
+        if let Some(account) = app.db.read().await?.value::<Option<Uuid>>(statement).await?.flatten() {
+            filled.texts.insert("account".into(), account.to_string());
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn respond_new(
+    object: &'static Object,
+    viewer: &Viewer,
+    asked: &Asked,
+    status: StatusCode,
+    filled: &Filled,
+    errors: &[FieldError],
+    alike: Vec<Alike>,
+) -> Result<Response> {
+    let title = viewer.locale.text(&format!("{}-new", object.name));
+    let page = Page::new(viewer, asked, title.clone());
+    let fields = form::create_fields(viewer, object);
+    let mut inputs = form::inputs(viewer, object, &fields, filled, errors, "new-");
+    form::set_currency(&mut inputs, &currency_of(viewer, filled));
+    // Which of those that are like it the person was told of.
+    let told: Vec<&str> = alike.iter().map(|one| one.href.as_str()).collect();
+    let known = if alike.is_empty() { filled.text("again") } else { told.join(" ") };
+    // What the link filled in but the form does not ask for goes along unseen.
+    let hidden = filled
+        .texts
+        .iter()
+        .filter(|(key, value)| {
+            !value.is_empty()
+                && object.field(key).is_some()
+                && !fields.iter().any(|field| field.key == key.as_str() || implies(field, key))
+        })
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .chain(filled.texts.get("back").map(|back| ("back".to_owned(), back.clone())))
+        .chain(Some(("again".to_owned(), known)).filter(|(_, known)| !known.is_empty()))
+        .collect();
+    let general = form::general_errors(viewer, object, &inputs, errors);
+    let body = FormBody {
+        page: &page,
+        action: format!("/{}", object.plural),
+        submit: viewer.locale.text(if alike.is_empty() { "create" } else { "create-all-the-same" }),
+        back: format!("/{}", object.plural),
+        inputs,
+        hidden,
+        general,
+        note: String::new(),
+        alike,
+        title,
+    };
+    form::respond_form(status, &page, &body)
+}
+
+/// Whoever chooses a stage has chosen its pipeline.
+fn implies(field: &Field, key: &str) -> bool {
+    field.kind == Kind::Ref("stage") && key == "pipeline"
+}
+
+/// POST /{plural}
+pub async fn create_record(
+    object: &'static Object,
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+    body: String,
+) -> Result<Response> {
+    let pairs = pairs(&body);
+    let mut filled = Filled { texts: texts(&pairs), ..Filled::default() };
+    for field in object.fields.iter().filter(|field| field.several.is_some()) {
+        let ticked: Vec<&str> = pairs.iter().filter(|(key, _)| key == field.key).map(|(_, one)| one.as_str()).collect();
+        filled.texts.insert(field.key.into(), ticked.join(", "));
+    }
+    // Notes without a subject are called by their first line.
+    if object.name == "activity" && filled.text("subject").trim().is_empty() && !filled.text("body").trim().is_empty() {
+        filled.texts.remove("subject");
+    }
+    let made: Result<Made> = async {
+        let draft = command::read_inputs(object, &viewer, &filled.texts, None, Source::Form)?;
+        let alike = alike(&app, &viewer, object, &draft).await?;
+        let known = get(&pairs, "again");
+        if alike.iter().any(|one| !known.split(' ').any(|known| known == one.href)) {
+            return Ok(Made::Asked(alike));
+        }
+        let id = app.at_page(&viewer, async |tx, actor| command::create(tx, actor, object, draft).await).await?;
+        Ok(Made::Record(id))
+    }
+    .await;
+    match made {
+        Ok(Made::Asked(alike)) => {
+            fill_labels(&app, &viewer, object, &mut filled).await?;
+            respond_new(object, &viewer, &asked, StatusCode::CONFLICT, &filled, &[], alike)
+        }
+        Ok(Made::Record(id)) => {
+            let back = get(&pairs, "back");
+            let to = own_path(back).map_or_else(|| format!("/{}/{id}", object.plural), str::to_owned);
+            let toast = Toast::success(viewer.locale.text(&format!("{}-created", object.name)))
+                .with_undo(format!("/{}/{id}/trash", object.plural));
+            Ok(done(&asked, &to, Some(toast)))
+        }
+        Err(Error::Invalid(errors)) => {
+            fill_labels(&app, &viewer, object, &mut filled).await?;
+            respond_new(object, &viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, &filled, &errors, Vec::new())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What became of a filled-in form.
+enum Made {
+    Record(Uuid),
+    /// Nothing yet: there are records like it.
+    Asked(Vec<Alike>),
+}
+
+/// At most so many are named.
+const MOST_ALIKE: usize = 5;
+
+/// Records like the one that is about to be made, among those that the viewer may see: what they may not see must not be
+/// told by a warning either.
+pub async fn alike(app: &App, viewer: &Viewer, object: &'static Object, draft: &Draft) -> Result<Vec<Alike>> {
+    let mut alike: Vec<Alike> = Vec::new();
+    let mut session = app.db.read().await?;
+    for group in object.alike {
+        let fields: Vec<&'static Field> =
+            viewer.projection(object).filter(|field| group.contains(&field.key)).collect();
+        let given = |field: &&'static Field| draft.get(field.key).filter(|cell| !cell.is_null());
+        if fields.len() < group.len() || !fields.iter().all(|field| given(field).is_some()) {
+            continue;
+        }
+        let (title, hint) = (object.title_field(), query::hint(viewer, object));
+        let mut statement = Sql::new(format!("SELECT t.id, t.{}, {hint} FROM {} t", title.column, object.table));
+        statement.push(" WHERE t.deleted_at IS NULL AND ");
+        (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
+        for field in &fields {
+            let cell = draft.get(field.key).unwrap_or(&Cell::Null);
+            match (field.sort_column, cell.text()) {
+                // Capital letters make no difference. The key is of the sound of Chinese names: which are written alike is seen below.
+                (Some("name_key"), Some(name)) => statement.push(" AND t.name_key = ").bind(sort_key(name)),
+                // Kept as it was typed, once so and once in small letters.
+                (_, Some(address)) if field.kind == Kind::Email => {
+                    statement.push(&format!(" AND t.{} IN (", field.column));
+                    statement.bind_list([address.to_owned(), address.to_lowercase()]).push(")")
+                }
+                _ => statement.push(&format!(" AND t.{} = ", field.column)).bind(argument(field, cell)),
+            };
+        }
+        statement.push(" ORDER BY t.id LIMIT ").bind(50);
+        let by_name = fields.iter().any(|field| field.key == title.key);
+        let name = draft.get(title.key).and_then(Cell::text).unwrap_or("").to_lowercase();
+        for Cells(cells) in session.all::<Cells>(statement).await? {
+            let Some(id) = cells[0].id() else { continue };
+            let called = cells[1].text().unwrap_or("—");
+            let href = format!("/{}/{id}", object.plural);
+            let is_known = alike.iter().any(|one| one.href == href);
+            if alike.len() < MOST_ALIKE && !is_known && !(by_name && called.to_lowercase() != name) {
+                let hint = cells.get(2).and_then(Cell::text).unwrap_or("").to_owned();
+                alike.push(Alike { name: called.to_owned(), hint, href });
+            }
+        }
+    }
+    Ok(alike)
+}

@@ -1,0 +1,129 @@
+//! Forms that make records: who is about to make one that is there already is told, and what a form knows it says. Lists that
+//! are worked off where they stand. On both engines.
+
+use testkit::{Role, on_both};
+
+use crate::hidden::hide;
+
+#[test]
+fn who_is_about_to_make_a_record_again_is_told_and_decides() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let first = app.create("account", &lin, &[("name", "Harbour Optics"), ("city", "Bergen")]).await;
+        let count = async || app.value::<i64>("SELECT COUNT(*) FROM account").await;
+        let told = app.post_form(&lin, "/accounts", &[("name", " harbour OPTICS "), ("city", "Oslo")]).await;
+        assert_eq!((told.status.as_u16(), count().await), (409, Some(1)), "{}", told.body);
+        // The first is named, with where it is; what was typed stands as it was.
+        for shown in [
+            format!("href=\"/accounts/{first}\""),
+            "Bergen".into(),
+            "value=\"Oslo\"".into(),
+            "Create all the same".into(),
+        ] {
+            assert!(told.has(&shown), "{shown}: {}", told.body);
+        }
+        let known = format!("/accounts/{first}");
+        assert!(told.has(&format!("name=\"again\" value=\"{known}\"")), "{}", told.body);
+        // Another name after that is another question.
+        app.account(&lin, "Harbour Lenses").await;
+        let again = app.post_form(&lin, "/accounts", &[("name", "Harbour lenses"), ("again", &known)]).await;
+        assert_eq!((again.status.as_u16(), count().await), (409, Some(2)), "{}", again.body);
+        let made = app.post_form(&lin, "/accounts", &[("name", "Harbour OPTICS"), ("again", &known)]).await;
+        assert_eq!((made.status.as_u16(), count().await), (303, Some(3)), "{}", made.body);
+        // What is wrong is said before that.
+        let wrong = app.post_form(&lin, "/accounts", &[("name", "Harbour Optics"), ("phone", "?")]).await;
+        assert_eq!(wrong.status, 422);
+        // Written alike counts, sounding alike does not.
+        app.account(&lin, "华为").await;
+        assert_eq!(app.post_form(&lin, "/accounts", &[("name", "花卫")]).await.status, 303);
+        assert_eq!(app.post_form(&lin, "/accounts", &[("name", "华为")]).await.status, 409);
+    });
+}
+
+#[test]
+fn contacts_and_leads_are_alike_by_address_or_by_name_and_company() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let (one, other) = (app.account(&lin, "One").await.to_string(), app.account(&lin, "Other").await.to_string());
+        app.create("contact", &lin, &[("name", "Ann Moe"), ("account", &one), ("email", "ann@one.example")]).await;
+        app.create("lead", &lin, &[("name", "Ann Moe"), ("company", "One"), ("email", "ann@one.example")]).await;
+        let status =
+            async |path: &str, fields: &[(&str, &str)]| app.post_form(&lin, path, fields).await.status.as_u16();
+        assert_eq!(status("/contacts", &[("name", "A. Moe"), ("email", "Ann@One.example")]).await, 409);
+        assert_eq!(status("/contacts", &[("name", "ann moe"), ("account", &one)]).await, 409);
+        assert_eq!(status("/contacts", &[("name", "Ann Moe"), ("account", &other)]).await, 303);
+        assert_eq!(status("/leads", &[("name", "A. Moe"), ("email", "ann@one.example")]).await, 409);
+        assert_eq!(status("/leads", &[("name", "Ann Moe"), ("company", "One")]).await, 409);
+        assert_eq!(status("/leads", &[("name", "Ann Moe"), ("company", "Other")]).await, 303);
+        // A warning must not tell whose address it is to somebody who sees no addresses.
+        hide(app, "contact", &["email"], "seller").await;
+        assert_eq!(status("/contacts", &[("name", "B. Moe"), ("email", "ann@one.example")]).await, 303);
+    });
+}
+
+#[test]
+fn what_hangs_on_a_deal_says_its_account_from_the_start() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        let deal = app.opportunity(&lin, "Lenses", account).await;
+        for form in ["/activities/new?kind=call&", "/tasks/new?"] {
+            let page = app.get(&lin, &format!("{form}opportunity={deal}&subject=About+lenses")).await;
+            for shown in [format!("<option value=\"{account}\" selected>Harbour Optics"), "About lenses".to_owned()] {
+                assert!(page.has(&shown), "{form}: {shown}: {}", page.body);
+            }
+        }
+        let page = app.get(&lin, &format!("/activities/new?kind=call&opportunity={deal}")).await;
+        for asked in ["name=\"outcome\"", "name=\"duration_minutes\"", "<option value=\"call\" selected>"] {
+            assert!(page.has(asked), "{asked}: {}", page.body);
+        }
+        let deal = deal.to_string();
+        let notes = [("kind", "call"), ("opportunity", &deal), ("subject", ""), ("body", "Longer warranty\nby May")];
+        let made = app.post_form(&lin, "/activities", &notes).await;
+        assert_eq!(made.status, 303, "{}", made.body);
+        let called = app.value::<String>("SELECT subject FROM activity").await;
+        assert_eq!(called.as_deref(), Some("Longer warranty"));
+    });
+}
+
+#[test]
+fn tasks_are_ticked_off_in_their_list_and_the_list_stays() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let task = app.task(&lin, "Call Ann", "2026-12-01").await;
+        let button = format!("formaction=\"/tasks/{task}/done\"");
+        let list = app.get(&lin, "/tasks?view=open").await;
+        assert!(list.has(&button) && list.has("name=\"back\" value=\"/tasks?view=open&#38;"), "{}", list.body);
+        let fields = [("back", "/tasks?view=open"), ("query", "view=open"), ("all", "")];
+        let done = app.post_form(&lin, &format!("/tasks/{task}/done"), &fields).await;
+        assert_eq!((done.status.as_u16(), done.location()), (303, "/tasks?view=open"));
+        let list = app.get(&lin, "/tasks?view=done").await;
+        assert!(list.has("Call Ann") && !list.has(&button), "{}", list.body);
+        // Who may not change it has no button.
+        let boss = app.person("Boss").role(Role::Auditor).create().await;
+        app.task(&lin, "Call Bo", "2026-12-01").await;
+        let list = app.get(&boss, "/tasks?view=open").await;
+        assert!(list.has("Call Bo") && !list.has("/done\""), "{}", list.body);
+    });
+}
+
+#[test]
+fn work_on_many_records_names_them_and_says_which_stay() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let mut ids = Vec::new();
+        for number in 0..14 {
+            ids.push(app.account(&lin, &format!("Harbour {number:02}")).await.to_string());
+        }
+        let chosen = ids.join(",");
+        let page = app.post_form(&lin, "/accounts/bulk", &[("action", "assign"), ("ids", &chosen)]).await;
+        assert!(page.has("Harbour 00") && page.has("Harbour 11") && page.has("and 2 more"), "{}", page.body);
+        assert!(!page.has("Harbour 12") && !page.has("stays as it is"), "{}", page.body);
+        let wu = app.person("Wu Di").role(Role::Seller).create().await;
+        let page = app.post_form(&wu, "/accounts/bulk", &[("action", "trash"), ("ids", &ids[0])]).await;
+        assert_eq!(page.has("stays as it is"), page.has("Harbour 00"), "{}", page.body);
+        let boss = app.person("Boss").role(Role::Partner).create().await;
+        let page = app.post_form(&boss, "/accounts/bulk", &[("action", "export"), ("ids", &chosen)]).await;
+        assert!(page.has("/accounts.csv") && page.has("/accounts.xlsx"), "{}", page.body);
+    });
+}
