@@ -303,6 +303,17 @@ const JOURNEYS = {
     await keys.noDialog()
   },
 
+  async 'make the account that a form asks for'({ page, keys }) {
+    const name = `Keyboard ${Date.now() % 1000000}`
+    await page.goto(`${BASE}/contacts/new`)
+    await keys.to('#new-account-ts-control')
+    await keys.type(name)
+    await visible(page, '.ts-dropdown .create', 'the offer to create the account')
+    await keys.press('Enter')
+    await visible(page, `#new-account + .ts-wrapper .item:has-text("${name}")`, 'the account that was made')
+    await keys.settled()
+  },
+
   async 'filter a list and save the view'({ page, keys }) {
     const name = `View ${Date.now() % 100000}`
     await page.goto(`${BASE}/accounts?view=none`)

@@ -2,7 +2,8 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
 use store::search::sort_key;
 use store::{Cell, Cells, Sql, Uuid};
 
@@ -154,6 +155,24 @@ pub async fn create_record(
         }
         Err(error) => Err(error),
     }
+}
+
+/// POST /pick/{object}: a record that has a name and perhaps an account, made from within the form of another that points to it.
+/// The rest is filled in on its own page.
+pub async fn create_named(
+    object: &'static Object,
+    State(app): State<App>,
+    viewer: Viewer,
+    body: String,
+) -> Result<Response> {
+    let pairs = pairs(&body);
+    let known = |key: &str| object.field(key).is_some() && !get(&pairs, key).is_empty();
+    let given = [object.title, "account"].into_iter().filter(|key| known(key));
+    let given = given.map(|key| (key.to_owned(), get(&pairs, key).to_owned())).collect();
+    let draft = command::read_inputs(object, &viewer, &given, None, Source::Form)?;
+    let name = draft.get(object.title).and_then(Cell::text).unwrap_or("").to_owned();
+    let id = app.at_page(&viewer, async |tx, actor| command::create(tx, actor, object, draft).await).await?;
+    Ok((StatusCode::CREATED, axum::Json(json!({ "value": id, "text": name }))).into_response())
 }
 
 /// What became of a filled-in form.

@@ -34,6 +34,8 @@ pub struct Input {
     /// Shows only when an option that asks for it is chosen.
     pub waits: bool,
     pub picker: String,
+    /// What is not found may be made from here.
+    pub creates: bool,
     pub wide: bool,
     pub prefix: String,
 }
@@ -107,8 +109,16 @@ pub fn inputs(
     errors: &[FieldError],
     prefix: &str,
 ) -> Vec<Input> {
-    fields.iter().map(|field| input(viewer, object, field, filled, errors, prefix)).collect()
+    let with_creating = |field: &&'static Field| {
+        let mut input = input(viewer, object, field, filled, errors, prefix);
+        input.creates = matches!(field.kind, Kind::Ref(target) if NAMED.contains(&target) && viewer.may_create(target));
+        input
+    };
+    fields.iter().map(with_creating).collect()
 }
+
+/// Kinds of record that can be made of nothing but a name, where another form asks for one: `POST /pick/{kind}`.
+pub const NAMED: [&str; 2] = ["account", "contact"];
 
 pub fn input(
     viewer: &Viewer,

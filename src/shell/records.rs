@@ -32,7 +32,13 @@ pub fn routes(object: &'static Object) -> Routes {
     let file = |extension: &str| format!("/{}.{extension}", object.plural);
     let (read, change, create) = (Policy::Read(object.name), Policy::Change(object.name), Policy::Create(object.name));
     let export = Policy::Export(object.name);
-    Routes::new()
+    let named = match form::NAMED.contains(&object.name) {
+        true => Routes::new().post(&format!("/pick/{}", object.name), create, move |app, viewer, body| {
+            creation::create_named(object, app, viewer, body)
+        }),
+        false => Routes::new(),
+    };
+    named
         .get(&at(""), read, move |app, viewer, asked| list::show(object, app, viewer, asked))
         .get(&at("/sums"), read, move |app, viewer, asked| list::sums(object, app, viewer, asked))
         .get(&at("/new"), create, move |app, viewer, asked| creation::new_form(object, app, viewer, asked))

@@ -87,6 +87,34 @@ fn what_hangs_on_a_deal_says_its_account_from_the_start() {
 }
 
 #[test]
+fn a_form_makes_the_account_that_it_asks_for() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let page = app.get(&lin, "/opportunities/new").await;
+        assert!(page.has("data-create-label=\"Create “%s”\""), "{}", page.body);
+        let made = app.post_form(&lin, "/pick/account", &[("name", " Harbour Optics "), ("account", "")]).await;
+        assert_eq!(
+            (made.status.as_u16(), made.json()["text"].as_str()),
+            (201, Some("Harbour Optics")),
+            "{}",
+            made.body
+        );
+        let account = made.json()["value"].as_str().unwrap_or("").to_owned();
+        let contact = app.post_form(&lin, "/pick/contact", &[("name", "Ann Moe"), ("account", &account)]).await;
+        assert_eq!(contact.status, 201, "{}", contact.body);
+        let owned =
+            "SELECT COUNT(*) FROM contact c JOIN account a ON a.id = c.account_id WHERE a.owner_id = c.owner_id";
+        assert_eq!(app.value::<i64>(owned).await, Some(1));
+        let nameless = app.post_form(&lin, "/pick/account", &[("name", "")]).await;
+        assert_eq!(nameless.status, 422);
+        // Who may not make accounts is not offered it, and can't.
+        let boss = app.person("Boss").role(Role::Auditor).create().await;
+        assert_eq!(app.post_form(&boss, "/pick/account", &[("name", "Other")]).await.status, 404);
+        assert_eq!(app.value::<i64>("SELECT COUNT(*) FROM account").await, Some(1));
+    });
+}
+
+#[test]
 fn tasks_are_ticked_off_in_their_list_and_the_list_stays() {
     on_both(async |app| {
         let lin = app.person("Lin Yan").role(Role::Seller).create().await;

@@ -107,6 +107,8 @@ fn a_deal_goes_to_another_pipeline_only_when_somebody_means_it() {
         let moved = app.post_form(&lin, &format!("/opportunities/{deal}/pipeline"), &[("stage", &id)]).await;
         assert_eq!(moved.status, 303, "the front asks for nothing: {}", moved.body);
         assert_eq!(place(app, deal).await, (partners, front));
+        let page = app.get(&lin, &format!("/opportunities/{deal}")).await;
+        assert!(page.has("<span>Partners</span>"), "the page says where the deal is: {}", page.body);
         assert_eq!(
             moves(app, deal).await,
             [(None, was, 0, None), (Some(was), front, 3600, None)],

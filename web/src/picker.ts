@@ -3,23 +3,46 @@
 import TomSelect from 'tom-select/base'
 import clearButton from 'tom-select/dist/esm/plugins/clear_button/plugin.js'
 import { all, onContent } from './dom'
+import { showToast, type Toast } from './toast'
 
 interface Row { value: string, text: string, hint?: string }
 TomSelect.define('clear_button', clearButton)
 
 function upgrade(select: HTMLSelectElement) {
   if ('tomselect' in select) return
-  const { picker, clearLabel = '', emptyLabel = '' } = select.dataset
+  const { picker, clearLabel = '', emptyLabel = '', createLabel = '', createdLabel = '' } = select.dataset
   let pending: AbortController | undefined
   let found = new Set<string>()
   // Between a letter and the server's answer the list is that of the word before. Who types on and presses Enter means what
   // will be there: it is chosen when it comes.
   let answered: string | undefined, isWanted = false
+  let names: string[] = []
+  // What is not there by that name can be made from here, once the server has looked for it.
+  async function make(name: string) {
+    const sent = new URLSearchParams({ name })
+    const account = select.form?.querySelector<HTMLSelectElement>('select[name=account]')
+    if (account && account !== select && account.value) sent.set('account', account.value)
+    try {
+      const answer = await fetch(picker!, { method: 'POST', body: sent, headers: { Accept: 'application/json', 'HX-Request': 'true' } })
+      const told = answer.headers.get('HX-Trigger')
+      if (told) showToast((JSON.parse(told) as { toast: Toast }).toast)
+      if (answer.status !== 201) return
+      const row = await answer.json() as Row
+      pending?.abort()
+      control.addOption(row)
+      control.addItem(row.value)
+      control.setTextboxValue('')
+      control.close()
+      showToast({ text: createdLabel.replace('%s', row.text), kind: 'success' })
+    } catch { /* offline: what was typed stays */ }
+  }
   const control = new TomSelect(select, {
     valueField: 'value', labelField: 'text', searchField: [], maxOptions: 20, preload: 'focus', loadThrottle: 120, refreshThrottle: 0,
     closeAfterSelect: !select.multiple, hideSelected: select.multiple, allowEmptyOption: false, openOnFocus: true,
     plugins: clearLabel && !select.required ? { clear_button: { title: clearLabel } } : {},
     shouldLoad: () => true,
+    create: createLabel ? (name: string) => { void make(name.trim()); return false } : false,
+    createFilter: (name: string) => name === answered && name.trim() !== '' && !names.includes(name.trim().toLowerCase()),
     score: () => (row: unknown) => found.has(String((row as Row).value)) ? 1 : 0,     // the server has chosen and ranked
     async load(query: string, give: (rows: Row[]) => void) {
       pending?.abort()
@@ -31,8 +54,9 @@ function upgrade(select: HTMLSelectElement) {
         const rows = answer.ok ? (await answer.json() as Row[]).slice(0, 20) : []
         found = new Set(rows.map(row => String(row.value)))
         control.clearOptions(option => control.items.includes(String((option as unknown as Row).value)))
-        give(rows)
         answered = query
+        names = rows.map(row => row.text.toLowerCase())
+        give(rows)
         if (query !== control.inputValue()) return
         if (isWanted && rows[0]) {
           control.addItem(rows[0].value)
@@ -47,9 +71,15 @@ function upgrade(select: HTMLSelectElement) {
         `<div>${escape(row.text)}${row.hint ? `<span class="hint">${escape(row.hint)}</span>` : ''}</div>`,
       no_results: () => emptyLabel ? `<div class="no-results">${emptyLabel.replace(/[&<>]/g, '')}</div>` : '',
       loading: () => '',
+      option_create: (row: { input: string }, escape: (text: string) => string) => `<div class="create">${escape(createLabel.replace('%s', row.input.trim()))}</div>`,
     },
   })
-  control.control_input.addEventListener('input', () => { isWanted = false })
+  const showTyped = () => { control.wrapper.classList.toggle('is-typed', control.inputValue() !== '') }
+  for (const happening of ['item_add', 'dropdown_close', 'blur']) control.on(happening, () => setTimeout(showTyped))
+  control.control_input.addEventListener('input', () => {
+    isWanted = false
+    showTyped()
+  })
   control.control_input.addEventListener('keydown', event => {
     const typed = control.inputValue()
     if (event.key !== 'Enter' || event.isComposing || typed === '' || typed === answered) return

@@ -56,6 +56,8 @@ struct RecordBody<'a> {
     tab: &'static str,
     tabs: Vec<(&'static str, String)>,
     path: Vec<StageStep>,
+    /// Where there are several.
+    pipeline: Option<String>,
     next_stage: Option<(Uuid, String)>,
     closed: bool,
     /// There is another pipeline that the deal may go to.
@@ -177,6 +179,8 @@ async fn respond_record(
     let name = sight.text(object.title);
     let page = Page::new(viewer, asked, name.clone());
     let (path, next_stage, closed) = sight.path(stage);
+    let here = stage.and_then(|stage| viewer.config.stage(stage)).and_then(|at| viewer.config.pipeline(at.pipeline));
+    let pipeline = here.filter(|_| viewer.config.pipelines.len() > 1).map(|pipeline| pipeline.name.clone());
     let names_products = viewer.scope.level("product", Right::Read) > Level::None;
     let updated = sight.cell("updated_at").and_then(Cell::int).unwrap_or(now.0);
     let edited = locale.text_with(
@@ -212,6 +216,7 @@ async fn respond_record(
         tab,
         tabs,
         path,
+        pipeline,
         next_stage: next_stage.filter(|_| may_change),
         closed,
         may_go_elsewhere: is_deal && may_change && viewer.config.pipelines.len() > 1,
