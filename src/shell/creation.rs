@@ -36,7 +36,8 @@ pub async fn new_form(
 
 /// What hangs on a deal or a contact belongs to its account: the form says so from the start.
 async fn fill_account(app: &App, viewer: &Viewer, object: &'static Object, filled: &mut Filled) -> Result<()> {
-    if object.field("account").is_none() || filled.texts.contains_key("account") {
+    let asks = object.field("account").is_some() && viewer.sees(object, "account");
+    if !asks || filled.texts.contains_key("account") {
         return Ok(());
     }
     for field in object.fields {
@@ -189,6 +190,9 @@ const MOST_ALIKE: usize = 5;
 /// told by a warning either.
 pub async fn alike(app: &App, viewer: &Viewer, object: &'static Object, draft: &Draft) -> Result<Vec<Alike>> {
     let mut alike: Vec<Alike> = Vec::new();
+    if object.alike.is_empty() {
+        return Ok(alike);
+    }
     let mut session = app.db.read().await?;
     for group in object.alike {
         let fields: Vec<&'static Field> =

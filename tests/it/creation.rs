@@ -77,6 +77,10 @@ fn what_hangs_on_a_deal_says_its_account_from_the_start() {
         for asked in ["name=\"outcome\"", "name=\"duration_minutes\"", "<option value=\"call\" selected>"] {
             assert!(page.has(asked), "{asked}: {}", page.body);
         }
+        // Who sees no accounts of activities is not handed one that could not be saved.
+        hide(app, "activity", &["account"], "seller").await;
+        let page = app.get(&lin, &format!("/activities/new?kind=call&opportunity={deal}")).await;
+        assert!(!page.has(&account.to_string()), "{}", page.body);
         let deal = deal.to_string();
         let notes = [("kind", "call"), ("opportunity", &deal), ("subject", ""), ("body", "Longer warranty\nby May")];
         let made = app.post_form(&lin, "/activities", &notes).await;

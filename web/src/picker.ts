@@ -17,8 +17,10 @@ function upgrade(select: HTMLSelectElement) {
   // will be there: it is chosen when it comes.
   let answered: string | undefined, isWanted = false
   let names: string[] = []
+  let isMaking = false
   // What is not there by that name can be made from here, once the server has looked for it.
   async function make(name: string) {
+    isMaking = true
     const sent = new URLSearchParams({ name })
     const account = select.form?.querySelector<HTMLSelectElement>('select[name=account]')
     if (account && account !== select && account.value) sent.set('account', account.value)
@@ -34,7 +36,7 @@ function upgrade(select: HTMLSelectElement) {
       control.setTextboxValue('')
       control.close()
       showToast({ text: createdLabel.replace('%s', row.text), kind: 'success' })
-    } catch { /* offline: what was typed stays */ }
+    } catch { /* offline: what was typed stays */ } finally { isMaking = false }
   }
   const control = new TomSelect(select, {
     valueField: 'value', labelField: 'text', searchField: [], maxOptions: 20, preload: 'focus', loadThrottle: 120, refreshThrottle: 0,
@@ -81,6 +83,11 @@ function upgrade(select: HTMLSelectElement) {
     showTyped()
   })
   control.control_input.addEventListener('keydown', event => {
+    if (event.key === 'Enter' && isMaking) {                 // a second Enter is no second record, and no sending of the form
+      event.preventDefault()
+      event.stopImmediatePropagation()
+      return
+    }
     const typed = control.inputValue()
     if (event.key !== 'Enter' || event.isComposing || typed === '' || typed === answered) return
     event.preventDefault()
