@@ -83,6 +83,7 @@ error-internal-hint = It has been written to the server's log. Try again; if it 
 error-origin = That request came from another site and was refused
 error-method = This address does not take that kind of request
 error-media-type = The body must be JSON (application/json)
+error-plain-page = Open it without these conditions
 error-bad-request = The request can't be understood
 error-already-set-up = There is an organisation already
 invalid-required = Please fill this in.

@@ -83,6 +83,7 @@ error-internal-hint = 已记入服务器日志。请重试；若仍出错，请�
 error-origin = 该请求来自其他网站，已被拒绝
 error-method = 该地址不接受此类请求
 error-media-type = 请求体必须是 JSON（application/json）
+error-plain-page = 不带这些条件打开
 error-bad-request = 无法理解该请求
 error-already-set-up = 组织已经存在
 invalid-required = 请填写此项。

@@ -18,7 +18,7 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'
 
 /// The outermost layer: identity in, error dressing and headers out.
 pub async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let asked = Asked::of(request.headers(), request.uri());
+    let asked = Asked::of(request.method(), request.headers(), request.uri());
     let is_api = asked.path.starts_with("/api/");
     let mut locale = locale_of(request.headers());
     let mut viewer = None;
@@ -256,6 +256,8 @@ struct ErrorBody<'a> {
     title: String,
     details: Vec<String>,
     hint: String,
+    /// The same page without the conditions that were not understood.
+    plain: Option<&'a str>,
 }
 
 /// For people: a page, or for scripts a toast. Not signed in: the sign-in page, and back here afterwards.
@@ -282,7 +284,10 @@ fn dressed(asked: &Asked, locale: Locale, viewer: Option<&Viewer>, error: &Error
     };
     let hint = locale.text(&format!("{}-hint", error.key()));
     let hint = if hint.ends_with("-hint") { String::new() } else { hint };
-    let body = ErrorBody { page: &page, status: error.status().as_u16(), title, details, hint };
+    let is_about_conditions =
+        asked.is_read && !asked.query.is_empty() && matches!(error, Error::Malformed(_) | Error::Invalid(_));
+    let plain = is_about_conditions.then_some(asked.path.as_str());
+    let body = ErrorBody { page: &page, status: error.status().as_u16(), title, details, hint, plain };
     render(&body)
         .and_then(|body| respond_with(error.status(), &page, body))
         .unwrap_or_else(|_| error.status().into_response())

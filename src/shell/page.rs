@@ -114,6 +114,8 @@ impl Toast {
 pub struct Asked {
     /// By script, as a fragment.
     pub fragment: bool,
+    /// To look at something, not to change it.
+    pub is_read: bool,
     pub path: String,
     pub query: String,
     flash: Option<String>,
@@ -122,9 +124,10 @@ pub struct Asked {
 }
 
 impl Asked {
-    pub fn of(headers: &HeaderMap, uri: &axum::http::Uri) -> Asked {
+    pub fn of(method: &axum::http::Method, headers: &HeaderMap, uri: &axum::http::Uri) -> Asked {
         Asked {
             fragment: headers.contains_key("hx-request") && !headers.contains_key("hx-boosted"),
+            is_read: method.is_safe(),
             path: uri.path().to_owned(),
             query: uri.query().unwrap_or("").to_owned(),
             flash: cookie(headers, "flash").map(str::to_owned),
@@ -137,7 +140,7 @@ impl Asked {
 impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Asked {
     type Rejection = std::convert::Infallible;
     async fn from_request_parts(parts: &mut axum::http::request::Parts, _: &S) -> Result<Asked, Self::Rejection> {
-        Ok(Asked::of(&parts.headers, &parts.uri))
+        Ok(Asked::of(&parts.method, &parts.headers, &parts.uri))
     }
 }
 

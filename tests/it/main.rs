@@ -30,6 +30,7 @@ mod kit;
 mod lifecycle;
 mod lost_update;
 mod money;
+mod newest;
 mod palette;
 mod permission;
 mod pipelines;

@@ -32,7 +32,6 @@ fn every_page_and_action_is_found_by_its_name_by_who_may_use_it() {
     });
 }
 
-/// Of the eight newest records a page of five is looked for first: here are more of them.
 #[test]
 fn the_newest_are_found_first_and_old_ones_still() {
     on_both(async |app| {

@@ -314,3 +314,18 @@ fn programs_see_and_change_the_views_that_their_owner_may() {
         assert!([400, 422].contains(&probe.status.as_u16()), "{}", probe.body);
     });
 }
+
+#[test]
+fn an_address_with_conditions_that_do_not_fit_leads_to_the_list_without_them() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        for query in ["f=colour:is:red", "f=name:near:kite", "sort=colour"] {
+            let answer = app.get(&lin, &format!("/accounts?{query}")).await;
+            assert!(answer.status.is_client_error(), "{query}: {}", answer.status);
+            assert!(answer.has("href=\"/accounts\">Open it without these conditions"), "{query}: {}", answer.body);
+        }
+        let missing = app.get(&lin, &format!("/accounts/{}?tab=related", store::Uuid::nil())).await;
+        assert_eq!(missing.status, 404);
+        assert!(!missing.has("Open it without these conditions"));
+    });
+}

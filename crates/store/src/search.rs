@@ -215,34 +215,42 @@ fn joined(words: &BTreeSet<String>) -> String {
     words.iter().filter(|word| !word.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
-/// What the engine's index is asked for; `None`: the query holds no word.
-fn expression(engine: Engine, query: &str, with_private: bool) -> Option<String> {
-    let mut terms: Vec<(String, bool)> = Vec::new();
+/// A word that is looked for, or the beginning of one.
+pub(crate) struct Term {
+    text: String,
+    by_prefix: bool,
+}
+
+/// The words of a query; none: there is nothing in it that the index could be asked for.
+pub(crate) fn terms(query: &str) -> Vec<Term> {
+    let mut terms: Vec<Term> = Vec::new();
     for run in runs(query) {
         if !run.starts_with(is_han) || run.chars().count() == 1 {
-            terms.push((run.chars().take(WORD).collect(), true));
+            terms.push(Term { text: run.chars().take(WORD).collect(), by_prefix: true });
         } else {
-            terms.extend(pairs(&run).into_iter().map(|pair| (pair, false)));
+            terms.extend(pairs(&run).into_iter().map(|text| Term { text, by_prefix: false }));
         }
     }
     terms.truncate(12);
-    if terms.is_empty() {
-        return None;
-    }
+    terms
+}
+
+/// What the engine's index is asked for, to find all of the terms.
+pub(crate) fn expression<'a>(engine: Engine, terms: impl IntoIterator<Item = &'a Term>, with_private: bool) -> String {
     let (quote, and, prefix) = match engine {
         Engine::Sqlite => ('"', " AND ", "*"),
         Engine::Postgres => ('\'', " & ", ":*"),
     };
     let parts: Vec<String> = terms
-        .iter()
-        .map(|(term, by_prefix)| format!("{quote}{term}{quote}{}", if *by_prefix { prefix } else { "" }))
+        .into_iter()
+        .map(|term| format!("{quote}{}{quote}{}", term.text, if term.by_prefix { prefix } else { "" }))
         .collect();
     let all = parts.join(and);
-    Some(match (engine, with_private) {
+    match (engine, with_private) {
         (Engine::Postgres, _) => all,
         (Engine::Sqlite, true) => format!("{{open private}} : ({all})"),
         (Engine::Sqlite, false) => format!("{{open}} : ({all})"),
-    })
+    }
 }
 
 /// Appends `id_column IN (records that match)` to a statement. `false`: the query holds no word, nothing was appended.
@@ -255,7 +263,11 @@ pub fn push_match(
     with_private: bool,
 ) -> bool {
     debug_assert!(KINDS.contains(&kind));
-    let Some(expression) = expression(engine, query, with_private) else { return false };
+    let terms = terms(query);
+    if terms.is_empty() {
+        return false;
+    }
+    let expression = expression(engine, &terms, with_private);
     statement.push(&format!("{id_column} IN (SELECT d.subject_id FROM "));
     match engine {
         Engine::Sqlite => statement
@@ -271,7 +283,7 @@ pub fn push_match(
 }
 
 /// Kinds without private words have only one index.
-fn column(kind: &str, with_private: bool) -> &'static str {
+pub(crate) fn column(kind: &str, with_private: bool) -> &'static str {
     if with_private && WITH_PRIVATE.contains(&kind) { "d.everything" } else { "d.open" }
 }
 
@@ -280,114 +292,13 @@ pub fn has_word(query: &str) -> bool {
     !runs(query).is_empty()
 }
 
-/// About how many rows the tables have, where a [page of the newest](Newest) needs to know.
+/// About how many rows the tables have, where a [page of the newest](crate::Newest) needs to know.
 pub async fn sizes(session: &mut Session, tables: &[&str]) -> Result<Vec<i64>> {
     match session.engine() {
         Engine::Sqlite => Ok(vec![0; tables.len()]),
         Engine::Postgres => session.rows_about(tables).await,
     }
 }
-
-/// A page of the newest records that match.
-#[derive(Debug, Clone, Copy)]
-pub struct Newest<'a> {
-    pub kind: &'a str,
-    pub table: &'a str,
-    /// Of its [`sizes`].
-    pub rows: i64,
-    /// What is looked for; it [has a word](has_word).
-    pub query: &'a str,
-    pub with_private: bool,
-    pub limit: i64,
-}
-
-impl Newest<'_> {
-    /// The statement that reads `select` of the records `t` that match, the newest first. `restrict` appends what else must hold
-    /// of `t`.
-    pub fn statement(&self, engine: Engine, select: &Sql, restrict: impl Fn(&mut Sql)) -> Sql {
-        debug_assert!(KINDS.contains(&self.kind));
-        let expression = expression(engine, self.query, self.with_private).unwrap_or_default();
-        match engine {
-            Engine::Sqlite => self.on_sqlite(expression, select, restrict),
-            Engine::Postgres => self.on_postgres(&expression, select, restrict),
-        }
-    }
-
-    /// SQLite reads its index of words no further than the page needs: what was written last comes first.
-    fn on_sqlite(&self, expression: String, select: &Sql, restrict: impl Fn(&mut Sql)) -> Sql {
-        let Newest { kind, table, .. } = self;
-        let mut statement = select.clone();
-        statement.push(&format!(
-            " FROM search_{kind} s CROSS JOIN search_doc d ON d.rowid = s.rowid CROSS JOIN {table} t ON t.id = d.subject_id
-             WHERE search_{kind} MATCH "
-        ));
-        restrict(statement.bind(expression).push(" AND "));
-        statement.push(" ORDER BY s.rowid DESC LIMIT ").bind(self.limit);
-        statement
-    }
-
-    /// PostgreSQL cannot read its index of words in the order of records; ids are in that order, because they begin with the time
-    /// at which they were given. It looks through some of the newest records. Where they do not fill the page, they tell how
-    /// frequent the words are: the rest is gone through in order if they are frequent, or else collected through the index and
-    /// sorted. Each part begins only when those before it did not fill the page. (Left to itself the planner guesses the same
-    /// frequency for every beginning of a word, and walks a million rows for a word that nobody wrote.)
-    fn on_postgres(&self, expression: &str, select: &Sql, restrict: impl Fn(&mut Sql)) -> Sql {
-        let Newest { kind, table, limit, .. } = self;
-        let column = column(kind, self.with_private);
-        let looked_through = self.looked_through();
-        let frequent = looked_through / FREQUENT;
-        let mut statement = Sql::new(format!(
-            "WITH newest AS MATERIALIZED (
-                SELECT d.subject_id FROM (SELECT d.subject_id, {column} AS words FROM search_doc d WHERE d.kind = '{kind}'
-                                          ORDER BY d.subject_id DESC LIMIT {looked_through}) d WHERE d.words @@ CAST("
-        ));
-        statement.bind(expression).push(" AS tsquery)) SELECT * FROM (").append(select.clone());
-        statement.push(&format!(" FROM newest d JOIN {table} t ON t.id = d.subject_id WHERE "));
-        restrict(&mut statement);
-        statement.push(&format!(" ORDER BY d.subject_id DESC LIMIT {limit}) looked_through"));
-
-        let older = format!(
-            "d.subject_id < (SELECT o.subject_id FROM search_doc o WHERE o.kind = '{kind}'
-                             ORDER BY o.subject_id DESC LIMIT 1 OFFSET {})",
-            looked_through - 1
-        );
-        // `OFFSET 0`: first the order.
-        statement.push(" UNION ALL SELECT * FROM (").append(select.clone());
-        statement.push(&format!(
-            " FROM (SELECT d.subject_id, {column} AS words FROM search_doc d WHERE d.kind = '{kind}' AND {older}
-                    ORDER BY d.subject_id DESC OFFSET 0) d JOIN {table} t ON t.id = d.subject_id
-              WHERE (SELECT COUNT(*) FROM newest) > {frequent} AND d.words @@ CAST("
-        ));
-        restrict(statement.bind(expression).push(" AS tsquery) AND "));
-        statement.push(&format!(" ORDER BY d.subject_id DESC LIMIT {limit}) gone_through"));
-
-        // `OFFSET 0`: first the words.
-        statement.push(" UNION ALL SELECT * FROM (").append(select.clone());
-        statement.push(&format!(
-            " FROM (SELECT d.subject_id FROM search_doc d WHERE d.kind = '{kind}' AND {column} @@ CAST("
-        ));
-        statement.bind(expression).push(&format!(
-            " AS tsquery) OFFSET 0) d JOIN {table} t ON t.id = d.subject_id
-              WHERE (SELECT COUNT(*) FROM newest) <= {frequent} AND {older} AND "
-        ));
-        restrict(&mut statement);
-        statement.push(&format!(" ORDER BY d.subject_id DESC LIMIT {limit}) collected LIMIT {limit}"));
-        statement
-    }
-
-    /// How many of the newest are looked through. Words too rare to fill the page from them are in at most
-    /// `rows · limit / looked_through` records, and each of those costs about one and a half times as much to collect as one to
-    /// look through: the sum is least at √(1.5 · rows · limit). Rounded, so that a table that grows does not need a new plan
-    /// every day.
-    fn looked_through(&self) -> i64 {
-        let least = (self.rows.max(1).saturating_mul(self.limit.max(1)).saturating_mul(3) / 2).isqrt();
-        least.max(self.limit).unsigned_abs().next_power_of_two() as i64
-    }
-}
-
-/// Words are frequent that stand in more than one of so many records: then few need to be gone through for a page, even of
-/// those that somebody may see, and many would have to be collected.
-const FREQUENT: i64 = 100;
 
 /// Appends "the column contains this text", whatever the case. SQLite lowers ASCII letters only and PostgreSQL what its locale
 /// knows, so the usual ways to write other scripts (small, capital, with a capital first letter) are asked for one by one.

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value as Json, json};
-use store::search::{self, Newest};
-use store::{Cell, Cells, Day, Session, Sql, Uuid};
+use store::search;
+use store::{Cell, Cells, Day, Newest, Session, Sql, Uuid};
 
 use super::field::{Field, Found, Kind, Object, plain_target};
 use super::filter::Filter;
@@ -530,7 +530,7 @@ pub async fn newest(
     if id.is_none() && is_indexed_for(viewer, object) && search::has_word(words) {
         let with_private = viewer.sees_private(object);
         let newest = Newest { kind: object.name, table: object.table, rows, query: words, with_private, limit };
-        return Ok(session.all(newest.statement(engine, select, readable)).await?);
+        return Ok(newest.read(session, select, readable).await?);
     }
     let mut statement = select.clone();
     statement.push(&format!(" FROM {} t WHERE ", object.table));

@@ -1,0 +1,207 @@
+//! A page of the newest records that hold some words: what the search of a whole company shows first.
+
+use uuid::Uuid;
+
+use crate::search::{KINDS, Term, column, expression, terms};
+use crate::{Cells, Engine, Result, Session, Sql};
+
+/// A page of the newest records that match.
+#[derive(Debug, Clone, Copy)]
+pub struct Newest<'a> {
+    pub kind: &'a str,
+    pub table: &'a str,
+    /// Of its [`sizes`](crate::search::sizes).
+    pub rows: i64,
+    /// What is looked for; it [has a word](crate::search::has_word).
+    pub query: &'a str,
+    pub with_private: bool,
+    pub limit: i64,
+}
+
+/// So many of the newest are looked through first: few enough to cost hardly anything, enough to tell how frequent a word is.
+const FIRST: i64 = 512;
+
+/// Collecting a record through the index of words costs about as much as looking through three in order.
+const COLLECTING: i64 = 3;
+
+impl Newest<'_> {
+    /// Reads `select`, which begins with `SELECT t.id`, of the records `t` that match, the newest first. `restrict` appends what
+    /// else must hold of `t`.
+    pub async fn read(&self, session: &mut Session, select: &Sql, restrict: impl Fn(&mut Sql)) -> Result<Vec<Cells>> {
+        debug_assert!(KINDS.contains(&self.kind));
+        let terms = terms(self.query);
+        match session.engine() {
+            Engine::Sqlite => session.all(self.on_sqlite(&terms, select, restrict)).await,
+            Engine::Postgres => self.on_postgres(session, &terms, select, restrict).await,
+        }
+    }
+
+    /// SQLite reads its index of words no further than the page needs: what was written last comes first.
+    fn on_sqlite(&self, terms: &[Term], select: &Sql, restrict: impl Fn(&mut Sql)) -> Sql {
+        let Newest { kind, table, .. } = self;
+        let mut statement = select.clone();
+        statement.push(&format!(
+            " FROM search_{kind} s CROSS JOIN search_doc d ON d.rowid = s.rowid CROSS JOIN {table} t ON t.id = d.subject_id
+             WHERE search_{kind} MATCH "
+        ));
+        restrict(statement.bind(expression(Engine::Sqlite, terms, self.with_private)).push(" AND "));
+        statement.push(" ORDER BY s.rowid DESC LIMIT ").bind(self.limit);
+        statement
+    }
+
+    /// PostgreSQL cannot read its index of words in the order of records; ids are in that order, because they begin with the time
+    /// at which they were given. So some of the newest are looked through. Where they do not fill the page, they tell how
+    /// frequent each word is, and so which is cheaper: to go on in order until the page should be full, or to collect through the
+    /// index what holds the rarest words. At most three statements. (Within one the planner would choose, and it guesses the same
+    /// frequency for every beginning of a word.)
+    async fn on_postgres(
+        &self,
+        session: &mut Session,
+        terms: &[Term],
+        select: &Sql,
+        restrict: impl Fn(&mut Sql),
+    ) -> Result<Vec<Cells>> {
+        let looked_through = self.looked_through(terms, select, &restrict);
+        let Sample { looked_through, last, holding, mut page } = Sample::of(session.all(looked_through).await?, terms);
+        let (Some(mut older_than), true) = (last, looked_through == FIRST && (page.len() as i64) < self.limit) else {
+            return Ok(page);
+        };
+        let rarest = holding.iter().copied().min().unwrap_or(0);
+        let missing = self.limit - page.len() as i64;
+        // Half a record more than was found, lest nothing found be taken for nothing there.
+        let going_on = 2 * missing * FIRST / (2 * page.len() as i64 + 1);
+        if going_on < COLLECTING * self.rows * rarest / FIRST {
+            // Older ones may hold the words less often: then it ends at some time.
+            let at_most = Some(going_on.saturating_mul(4)).filter(|at_most| *at_most < self.rows);
+            page.extend(session.all(self.gone_through(terms, select, &restrict, older_than, missing, at_most)).await?);
+            if at_most.is_none() || page.len() as i64 == self.limit {
+                return Ok(page);
+            }
+            older_than = page.last().and_then(|Cells(cells)| cells[0].id()).unwrap_or(older_than);
+        }
+        let missing = self.limit - page.len() as i64;
+        // A word twice as frequent costs as much to ask the index for as it saves.
+        let rare: Vec<&Term> =
+            terms.iter().zip(&holding).filter(|(_, holding)| **holding <= 2 * rarest).map(|(term, _)| term).collect();
+        page.extend(session.all(self.collected(terms, &rare, select, &restrict, older_than, missing)).await?);
+        Ok(page)
+    }
+
+    /// The first records of the page, from the newest of all; beside them what a [`Sample`] tells.
+    fn looked_through(&self, terms: &[Term], select: &Sql, restrict: impl Fn(&mut Sql)) -> Sql {
+        let Newest { kind, table, limit, .. } = self;
+        let words = column(kind, self.with_private);
+        let mut statement = Sql::new("WITH newest AS MATERIALIZED (SELECT d.subject_id");
+        for (index, term) in terms.iter().enumerate() {
+            self.push_asked(statement.push(", d.words @@ "), [term]);
+            statement.push(&format!(" AS holds_{index}"));
+        }
+        statement.push(&format!(
+            " FROM (SELECT d.subject_id, {words} AS words FROM search_doc d WHERE d.kind = '{kind}'
+                    ORDER BY d.subject_id DESC LIMIT {FIRST}) d)
+             SELECT sample.*, page.* FROM (SELECT COUNT(*) AS looked_through,
+                                                  (SELECT n.subject_id FROM newest n ORDER BY n.subject_id LIMIT 1) AS last"
+        ));
+        for index in 0..terms.len() {
+            statement.push(&format!(", COUNT(*) FILTER (WHERE n.holds_{index}) AS holding_{index}"));
+        }
+        statement.push(" FROM newest n) sample LEFT JOIN (").append(select.clone());
+        statement.push(&format!(" FROM newest d JOIN {table} t ON t.id = d.subject_id WHERE "));
+        for index in 0..terms.len() {
+            statement.push(&format!("d.holds_{index} AND "));
+        }
+        restrict(&mut statement);
+        statement.push(&format!(" ORDER BY d.subject_id DESC LIMIT {limit}) page ON TRUE ORDER BY page.id DESC"));
+        statement
+    }
+
+    /// The newest of the records older than one, from the next `at_most` of them all.
+    fn gone_through(
+        &self,
+        terms: &[Term],
+        select: &Sql,
+        restrict: impl Fn(&mut Sql),
+        older_than: Uuid,
+        missing: i64,
+        at_most: Option<i64>,
+    ) -> Sql {
+        let Newest { kind, table, .. } = self;
+        let words = column(kind, self.with_private);
+        let mut statement = select.clone();
+        statement.push(&format!(
+            " FROM (SELECT d.subject_id, {words} AS words FROM search_doc d WHERE d.kind = '{kind}' AND d.subject_id < "
+        ));
+        statement.bind(older_than).push(" ORDER BY d.subject_id DESC ");
+        match at_most {
+            Some(at_most) => statement.push("LIMIT ").bind(at_most),
+            // First the order.
+            None => statement.push("OFFSET 0"),
+        };
+        statement.push(&format!(") d JOIN {table} t ON t.id = d.subject_id WHERE d.words @@ "));
+        self.push_asked(&mut statement, terms);
+        restrict(statement.push(" AND "));
+        statement.push(" ORDER BY d.subject_id DESC LIMIT ").bind(missing);
+        statement
+    }
+
+    /// The newest of the records older than one, from all that hold the rare words.
+    fn collected(
+        &self,
+        terms: &[Term],
+        rare: &[&Term],
+        select: &Sql,
+        restrict: impl Fn(&mut Sql),
+        older_than: Uuid,
+        missing: i64,
+    ) -> Sql {
+        let Newest { kind, table, .. } = self;
+        let words = column(kind, self.with_private);
+        let mut statement = select.clone();
+        // `OFFSET 0`: first the rare words, then their order, and the other tables only until the page is full.
+        statement.push(&format!(
+            " FROM (SELECT c.subject_id FROM (SELECT d.subject_id, {words} AS words FROM search_doc d
+                                              WHERE d.kind = '{kind}' AND {words} @@ "
+        ));
+        self.push_asked(&mut statement, rare.iter().copied());
+        self.push_asked(statement.push(" OFFSET 0) c WHERE c.words @@ "), terms);
+        statement.push(" AND c.subject_id < ").bind(older_than);
+        statement
+            .push(&format!(" ORDER BY c.subject_id DESC OFFSET 0) d JOIN {table} t ON t.id = d.subject_id WHERE "));
+        restrict(&mut statement);
+        statement.push(" ORDER BY d.subject_id DESC LIMIT ").bind(missing);
+        statement
+    }
+
+    /// Appends what the words are compared with; read once for the statement, not once for each record.
+    fn push_asked<'a>(&self, statement: &mut Sql, terms: impl IntoIterator<Item = &'a Term>) {
+        let asked = expression(Engine::Postgres, terms, self.with_private);
+        statement.push("(SELECT CAST(").bind(asked).push(" AS tsquery))");
+    }
+}
+
+/// What looking through the newest records tells.
+struct Sample {
+    looked_through: i64,
+    /// The oldest of them.
+    last: Option<Uuid>,
+    /// How many of them hold each of the words.
+    holding: Vec<i64>,
+    page: Vec<Cells>,
+}
+
+impl Sample {
+    fn of(rows: Vec<Cells>, terms: &[Term]) -> Sample {
+        let head = rows.first().map_or(&[][..], |Cells(cells)| &cells[..]);
+        let count = |at: usize| head.get(at).and_then(|cell| cell.int()).unwrap_or(0);
+        let mut sample = Sample {
+            looked_through: count(0),
+            last: head.get(1).and_then(|cell| cell.id()),
+            holding: (2..2 + terms.len()).map(count).collect(),
+            page: Vec::new(),
+        };
+        let page = rows.into_iter().map(|Cells(mut cells)| Cells(cells.split_off(2 + terms.len())));
+        // Beside no record at all stands the sample alone.
+        sample.page = page.filter(|Cells(cells)| cells[0].id().is_some()).collect();
+        sample
+    }
+}
