@@ -81,7 +81,7 @@ pub fn compact(locale: Locale, value: f64) -> String {
 
 fn short(value: f64) -> String {
     let text = if value >= 1000.0 {
-        format!("{value:.0}")
+        grouped(value.round() as i64)
     } else if value >= 10.0 {
         format!("{value:.1}")
     } else {
@@ -189,6 +189,7 @@ mod tests {
         assert_eq!(money(-120_000_000, "CNY"), "-¥1,200,000");
         assert_eq!(money_compact(Locale::Zh, 128_500_000, "CNY"), "¥128.5万");
         assert_eq!(money_compact(Locale::En, 128_000_000, "USD"), "$1.28M");
-        assert_eq!(compact(Locale::Zh, 123_456_789_000.0), "1235亿");
+        assert_eq!(compact(Locale::Zh, 123_456_789_000.0), "1,235亿");
+        assert_eq!(compact(Locale::Zh, 1_054.0), "1,054");
     }
 }

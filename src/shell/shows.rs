@@ -161,13 +161,7 @@ impl<'a> Shows<'a> {
             let state = self.state(fields, row);
             self.show(field, &row.cells[index], row.labels[index].as_deref(), &row.currency, state)
         };
-        let exact = match (field.is_amount(), &row.cells[index]) {
-            (true, Cell::Int(minor)) => format::money(
-                *minor,
-                if field.kind == Kind::BaseMoney { &self.viewer.config.base_currency } else { &row.currency },
-            ),
-            _ => String::new(),
-        };
+        let exact = self.exact(field, &row.cells[index], &row.currency).unwrap_or_default();
         CellView {
             html,
             class,
@@ -204,6 +198,18 @@ impl<'a> Shows<'a> {
         })
     }
 
+    fn currency_of<'c>(&'c self, field: &Field, currency: &'c str) -> &'c str {
+        if field.kind == Kind::BaseMoney { &self.viewer.config.base_currency } else { currency }
+    }
+
+    /// An amount to the last digit, where [`Shows::show`] gives its short form.
+    pub fn exact(&self, field: &Field, cell: &Cell, currency: &str) -> Option<String> {
+        match cell {
+            Cell::Int(minor) if field.is_amount() => Some(format::money(*minor, self.currency_of(field, currency))),
+            _ => None,
+        }
+    }
+
     /// A value as markup: references as links, people with their avatar, late dates in warning colour.
     pub fn show(
         &self,
@@ -214,7 +220,7 @@ impl<'a> Shows<'a> {
         state: Option<&str>,
     ) -> Html {
         let locale = self.viewer.locale;
-        let currency = if field.kind == Kind::BaseMoney { &self.viewer.config.base_currency } else { currency };
+        let currency = self.currency_of(field, currency);
         match (field.kind, cell) {
             (_, Cell::Null) => dash(),
             (Kind::Ref("person"), _) => who(label.unwrap_or("—")),

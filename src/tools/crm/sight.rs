@@ -10,7 +10,7 @@ use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::Result;
 use crate::shell::format;
-use crate::shell::page::{Html, who};
+use crate::shell::page::{Html, escape, who};
 use crate::shell::record::filter::{Filter, Op};
 use crate::shell::record::query::{self, ListQuery, Row};
 use crate::shell::record::{Field, Kind, Object};
@@ -215,12 +215,9 @@ impl Sight<'_> {
         keys.iter()
             .filter_map(|key| {
                 let at = self.at(key)?;
-                let (field, cell) = (self.fields[at], &self.row.cells[at]);
+                let field = self.fields[at];
                 let label = self.viewer.locale.text(&self.shows.object.label_key(field));
-                let exact = match (field.kind, cell) {
-                    (Kind::Money, Cell::Int(minor)) => format::money(*minor, &self.row.currency),
-                    _ => String::new(),
-                };
+                let exact = self.shows.exact(field, &self.row.cells[at], &self.row.currency).unwrap_or_default();
                 if *key == "stage_since" {
                     let days = self.days_in_stage();
                     return Some(Fact {
@@ -283,11 +280,18 @@ impl Sight<'_> {
             .filter(|field| all || !matches!(self.cell(field.key), Some(Cell::Null)) || can_edit_in_place(field))
             .map(|field| Prop {
                 label: self.viewer.locale.text(&object.label_key(field)),
-                html: self.html(field.key),
+                html: self.in_full(field.key),
                 edit: (may_change && can_edit_in_place(field))
                     .then(|| format!("/{}/{}/field/{}", object.plural, self.row.id, field.key)),
             })
             .collect()
+    }
+
+    /// A value with every digit of an amount.
+    fn in_full(&self, key: &str) -> Html {
+        let exact =
+            self.at(key).and_then(|at| self.shows.exact(self.fields[at], &self.row.cells[at], &self.row.currency));
+        exact.map_or_else(|| self.html(key), |exact| Html(escape(&exact)))
     }
 
     pub async fn tasks(&self, session: &mut Session) -> Result<Vec<TaskView>> {
