@@ -103,6 +103,7 @@ bulk-more-one = and { $count } more
 bulk-done = { $changed } records changed, { $left } left as they were
 bulk-stale = . Left alone because somebody else changed them meanwhile: { $count }
 invalid-bulk-none = Choose at least one record.
+invalid-bulk-too-many-matching = { $count } records match, and at most { $most } can be worked on at once: narrow the filter.
 invalid-bulk-too-many = At most { $most } records at once; narrow the filter.
 form-look-again = Please look at these again
 moved-to-trash = Moved to the trash

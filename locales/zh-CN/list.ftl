@@ -103,6 +103,7 @@ bulk-more-one = 以及另外 { $count } 条
 bulk-done = 已修改 { $changed } 条，{ $left } 条未变
 bulk-stale = ；期间被他人修改、未予覆盖：{ $count } 条
 invalid-bulk-none = 请至少选择一条记录。
+invalid-bulk-too-many-matching = 共 { $count } 条符合条件，一次最多处理 { $most } 条，请缩小筛选范围。
 invalid-bulk-too-many = 一次最多 { $most } 条，请缩小筛选范围。
 form-look-again = 请检查以下内容
 moved-to-trash = 已移入回收站

@@ -16,6 +16,7 @@ use super::access::{Level, Right};
 use super::app::App;
 use super::error::{Error, FieldError, Result};
 use super::form::{self, Filled, Input};
+use super::format;
 use super::layers::url_encode;
 use super::list::{self, Asks};
 use super::page::{Asked, Page, Toast, done, render, respond_with};
@@ -86,7 +87,12 @@ async fn chosen(
         let today = viewer.config.today(app.clock.now());
         let found = query::ids(&mut session, viewer, app.registry, object, &settled.query, today, MOST + 1).await?;
         if found.len() as i64 > MOST {
-            return Err(Error::Invalid(vec![FieldError::new("all", "invalid-bulk-too-many").with("most", MOST)]));
+            let count =
+                query::count(&mut session, viewer, app.registry, object, &settled.query, today, i64::MAX - 1).await?;
+            let too_many = FieldError::new("all", "invalid-bulk-too-many-matching");
+            return Err(Error::Invalid(vec![
+                too_many.with("count", format::grouped(count)).with("most", format::grouped(MOST)),
+            ]));
         }
         return Ok(found.into_iter().map(|id| (id, None)).collect());
     }
@@ -109,7 +115,15 @@ pub async fn preview(
     if !may {
         return Err(Error::NotFound);
     }
-    let ids = chosen(object, &app, &viewer, &pairs).await?;
+    let ids = match chosen(object, &app, &viewer, &pairs).await {
+        // Back to the list, with its filters: there it can be narrowed.
+        Err(Error::Invalid(errors)) if errors.iter().any(|error| error.field == "all") => {
+            let text = errors.iter().map(|error| error.text(viewer.locale)).collect::<Vec<_>>().join(" ");
+            let list = format!("/{}?{}", object.plural, Asks::parse(get(&pairs, "query")).to_query());
+            return Ok(done(&asked, &list, Some(Toast::danger(text))));
+        }
+        chosen => chosen?,
+    };
     if ids.is_empty() {
         return Err(Error::field("id", "invalid-bulk-none"));
     }

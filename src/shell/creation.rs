@@ -25,7 +25,7 @@ pub async fn new_form(
     asked: Asked,
 ) -> Result<Response> {
     let mut filled = Filled { texts: texts(&pairs(&asked.query)), ..Filled::default() };
-    fill_account(&app, &viewer, object, &mut filled).await?;
+    fill_from_references(&app, &viewer, object, &mut filled).await?;
     fill_labels(&app, &viewer, object, &mut filled).await?;
     if object.name == "activity" && !filled.texts.contains_key("happened_at") {
         let now = viewer.config.zone.to_datetime(app.clock.now().timestamp());
@@ -34,25 +34,25 @@ pub async fn new_form(
     respond_new(object, &viewer, &asked, StatusCode::OK, &filled, &[], Vec::new())
 }
 
-/// What hangs on a deal or a contact belongs to its account: the form says so from the start.
-async fn fill_account(app: &App, viewer: &Viewer, object: &'static Object, filled: &mut Filled) -> Result<()> {
-    let asks = object.field("account").is_some() && viewer.sees(object, "account");
-    if !asks || filled.texts.contains_key("account") {
-        return Ok(());
-    }
-    for field in object.fields {
-        let Kind::Ref(target) = field.kind else { continue };
-        let Some(Ok(id)) = filled.texts.get(field.key).map(|text| text.parse::<Uuid>()) else { continue };
-        let Some(target) = app.registry.get(target) else { continue };
-        let Some(account) = target.field("account").filter(|account| viewer.sees(target, account.key)) else {
+/// What hangs on a deal or a contact belongs to its account, and on a deal to its contact: the form says so from the start.
+async fn fill_from_references(app: &App, viewer: &Viewer, object: &'static Object, filled: &mut Filled) -> Result<()> {
+    for key in ["contact", "account"] {
+        let asks = object.field(key).is_some() && viewer.sees(object, key);
+        if !asks || filled.texts.contains_key(key) {
             continue;
-        };
-        let mut statement = Sql::new(format!("SELECT t.{} FROM {} t WHERE t.id = ", account.column, target.table));
-        statement.bind(id).push(" AND t.deleted_at IS NULL AND ");
-        (target.visible)(&mut statement, &viewer.scope, Right::Read, "t");
-        if let Some(account) = app.db.read().await?.value::<Option<Uuid>>(statement).await?.flatten() {
-            filled.texts.insert("account".into(), account.to_string());
-            return Ok(());
+        }
+        for field in object.fields {
+            let Kind::Ref(target) = field.kind else { continue };
+            let Some(Ok(id)) = filled.texts.get(field.key).map(|text| text.parse::<Uuid>()) else { continue };
+            let Some(target) = app.registry.get(target) else { continue };
+            let Some(of) = target.field(key).filter(|of| viewer.sees(target, of.key)) else { continue };
+            let mut statement = Sql::new(format!("SELECT t.{} FROM {} t WHERE t.id = ", of.column, target.table));
+            statement.bind(id).push(" AND t.deleted_at IS NULL AND ");
+            (target.visible)(&mut statement, &viewer.scope, Right::Read, "t");
+            if let Some(found) = app.db.read().await?.value::<Option<Uuid>>(statement).await?.flatten() {
+                filled.texts.insert(key.into(), found.to_string());
+                break;
+            }
         }
     }
     Ok(())
@@ -201,9 +201,9 @@ pub async fn alike(app: &App, viewer: &Viewer, object: &'static Object, draft: &
         if fields.len() < group.len() || !fields.iter().all(|field| given(field).is_some()) {
             continue;
         }
-        let (title, hint) = (object.title_field(), query::hint(viewer, object));
-        let mut statement = Sql::new(format!("SELECT t.id, t.{}, {hint} FROM {} t", title.column, object.table));
-        statement.push(" WHERE t.deleted_at IS NULL AND ");
+        let title = object.title_field();
+        let mut statement = query::select_named(viewer, object);
+        statement.push(&format!(" FROM {} t WHERE t.deleted_at IS NULL AND ", object.table));
         (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
         for field in &fields {
             let cell = draft.get(field.key).unwrap_or(&Cell::Null);

@@ -315,7 +315,9 @@ pub fn general_errors(
         .iter()
         .filter(|error| !inputs.iter().any(|input| input.key == error.field))
         .map(|error| match object.field(&error.field) {
-            Some(field) => format!("{}: {}", viewer.locale.text(&object.label_key(field)), error.text(viewer.locale)),
+            Some(field) => {
+                viewer.locale.labelled(&viewer.locale.text(&object.label_key(field)), &error.text(viewer.locale))
+            }
             None => error.text(viewer.locale),
         })
         .collect()

@@ -131,6 +131,14 @@ impl Locale {
         self.text_with(if count == 1 && self.has(&single) { &single } else { key }, args)
     }
 
+    /// `Reason: too dear`, with the colon of the language.
+    pub fn labelled(self, label: &str, text: &str) -> String {
+        match self {
+            Locale::En => format!("{label}: {text}"),
+            Locale::Zh => format!("{label}：{text}"),
+        }
+    }
+
     pub fn has(self, key: &str) -> bool {
         BUNDLES[self as usize].has_message(key)
     }

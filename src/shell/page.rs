@@ -193,6 +193,10 @@ impl Page {
     pub fn t1(&self, key: &str, name: &str, value: impl fmt::Display) -> String {
         self.locale.text_with(key, &[(name, &value.to_string())])
     }
+    /// A value behind what it is.
+    pub fn labelled(&self, label: &str, text: &str) -> String {
+        self.locale.labelled(label, text)
+    }
     /// The message for so many, with the number as its argument.
     pub fn counted(&self, key: &str, count: usize) -> String {
         self.locale.counted(key, count as i64, &[("count", &super::format::grouped(count as i64))])
@@ -246,6 +250,18 @@ impl Page {
 
     fn navigation(&self) -> Vec<NavGroup> {
         self.viewer.as_ref().map(navigation).unwrap_or_default()
+    }
+
+    /// The bottom bar of a phone: what is looked at most, of what the viewer may open.
+    fn at_hand(&self) -> Vec<NavLink> {
+        const MOST_USED: [&str; 8] =
+            ["/accounts", "/board", "/tasks", "/leads", "/people", "/analysis", "/imports", "/audit"];
+        let mut links: Vec<NavLink> = self.navigation().into_iter().flat_map(|group| group.links).collect();
+        let place = |link: &NavLink| MOST_USED.iter().position(|href| *href == link.href);
+        links.retain(|link| place(link).is_some());
+        links.sort_by_key(place);
+        links.truncate(3);
+        links
     }
 
     /// What "+ New" offers: icon, URL, message key, letter.

@@ -468,30 +468,44 @@ async fn set_deleted(
     Ok(done(&asked, &to, Some(toast)))
 }
 
-/// GET /pick/{object}?q=: at most 20, found by name, pinyin or initials.
+/// So many are offered to choose from.
+const PICKED: usize = 20;
+
+/// GET /pick/{object}?q=&account=: found by name, pinyin or initials; those of the account before the others.
 async fn pick(object: &'static Object, State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
-    let words = get(&pairs(&asked.query), "q").chars().take(100).filter(|c| *c != '\0').collect::<String>();
+    let asks = pairs(&asked.query);
+    let words = get(&asks, "q").chars().take(100).filter(|c| *c != '\0').collect::<String>();
     let title = object.title_field();
-    let hint = query::hint(&viewer, object);
-    let mut statement = Sql::new(format!("SELECT t.id, t.{}, {hint} FROM {} t", title.column, object.table));
-    statement.push(" WHERE t.deleted_at IS NULL AND ");
-    (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
-    match object.name {
-        "person" => {
-            statement.push(" AND t.state <> 'disabled'");
-        }
-        "product" => {
-            statement.push(" AND t.active");
-        }
-        _ => {}
-    }
-    if !words.trim().is_empty() {
-        statement.push(" AND ");
-        query::push_words(&mut statement, app.db.engine(), &viewer, object, &words);
-    }
-    statement.push(&format!(" ORDER BY t.{} LIMIT 20", title.sort_column.unwrap_or(title.column)));
+    // Those of the account that the form is about come first.
+    let account = viewer.projection(object).find(|field| field.key == "account");
+    let near = account.and_then(|field| Some((field.column, get(&asks, "account").parse::<Uuid>().ok()?)));
+    let parts: &[&str] = if near.is_some() { &["=", "IS DISTINCT FROM"] } else { &[""] };
     let mut session = app.db.read().await?;
-    let rows = session.all::<Cells>(statement).await?;
+    let mut rows: Vec<Cells> = Vec::new();
+    for part in parts {
+        let mut statement = query::select_named(&viewer, object);
+        statement.push(&format!(" FROM {} t WHERE t.deleted_at IS NULL AND ", object.table));
+        (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
+        match object.name {
+            "person" => {
+                statement.push(" AND t.state <> 'disabled'");
+            }
+            "product" => {
+                statement.push(" AND t.active");
+            }
+            _ => {}
+        }
+        if let Some((column, account)) = near {
+            statement.push(&format!(" AND t.{column} {part} ")).bind(account);
+        }
+        if !words.trim().is_empty() {
+            statement.push(" AND ");
+            query::push_words(&mut statement, app.db.engine(), &viewer, object, &words);
+        }
+        let order = title.sort_column.unwrap_or(title.column);
+        statement.push(&format!(" ORDER BY t.{order} LIMIT {}", PICKED - rows.len()));
+        rows.extend(session.all::<Cells>(statement).await?);
+    }
     let answer: Vec<serde_json::Value> = rows
         .iter()
         .map(|Cells(cells)| {

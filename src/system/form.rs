@@ -49,7 +49,7 @@ impl Typed {
     pub fn summary(&self, locale: Locale, inputs: &[&[Input]]) -> Vec<(String, String)> {
         let label = |name: &str| inputs.iter().flat_map(|part| part.iter()).find(|input| input.name == name);
         let text = |error: &FieldError| match label(&error.field) {
-            Some(input) => format!("{}: {}", input.label, error.text(locale)),
+            Some(input) => locale.labelled(&input.label, &error.text(locale)),
             None => error.text(locale),
         };
         self.errors.iter().map(|error| (error.field.clone(), text(error))).collect()

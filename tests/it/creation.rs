@@ -159,3 +159,46 @@ fn work_on_many_records_names_them_and_says_which_stay() {
         assert!(page.has("/accounts.csv") && page.has("/accounts.xlsx"), "{}", page.body);
     });
 }
+
+#[test]
+fn people_of_the_deal_s_account_are_offered_first_and_told_apart() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let [harbour, summit] = [app.account(&lin, "Harbour Optics").await, app.account(&lin, "Summit Marine").await];
+        let contact = async |name: &str, account: store::Uuid| {
+            let fields = [("name", name), ("account", &account.to_string()), ("job_title", "Buyer")];
+            app.try_create("contact", &lin, &fields).await.expect("it is made")
+        };
+        contact("Ada Hollis", harbour).await;
+        let mellow = contact("Zoe Hollis", summit).await;
+        let rows = async |query: &str| -> Vec<String> {
+            let answer = app.get(&lin, &format!("/pick/contact?{query}")).await;
+            let rows: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
+            let row = |row: &serde_json::Value| {
+                format!("{} of {}", row["text"].as_str().unwrap(), row["hint"].as_str().unwrap())
+            };
+            rows.as_array().unwrap().iter().map(row).collect()
+        };
+        let [ada, zoe] = ["Ada Hollis of Harbour Optics", "Zoe Hollis of Summit Marine"];
+        assert_eq!(rows("q=holl").await, [ada, zoe]);
+        assert_eq!(rows(&format!("q=holl&account={summit}")).await, [zoe, ada]);
+        assert_eq!(rows(&format!("account={summit}")).await, [zoe, ada]);
+        // Who logs a call on a deal talks to its contact, unless they say otherwise.
+        let fields = [("name", "Rollout"), ("close_date", "2026-12-24"), ("contact", &mellow.to_string())];
+        let deal = app.try_create("opportunity", &lin, &fields).await.expect("it is made");
+        let form = app.get(&lin, &format!("/activities/new?kind=call&opportunity={deal}")).await;
+        assert!(form.has(">Zoe Hollis</option>") && form.has(">Summit Marine</option>"), "{}", form.body);
+    });
+}
+
+#[test]
+fn what_no_two_records_may_share_is_refused_at_its_field() {
+    on_both(async |app| {
+        let ada = app.person("Ada").role(Role::Admin).create().await;
+        let fields = [("name", "Lin Yan"), ("email", "lin@house.example"), ("roles", "seller")];
+        assert_eq!(app.post_form(&ada, "/people", &fields).await.status, 303);
+        let again = app.post_form(&ada, "/people", &fields).await;
+        assert_eq!(again.status, 422);
+        assert!(again.has(">E-mail: Another record has this already.<"), "{}", again.body);
+    });
+}

@@ -60,7 +60,7 @@ fn a_deal_that_begins_further_on_is_asked_as_one_that_comes_from_the_front() {
         assert_eq!(asked("Engaging", &with_account).await, [""; 0], "a field that is filled speaks for itself");
         assert_eq!(asked("Proposal", &with_account).await.len(), 1);
         assert_eq!(asked("Won", &[]).await.len(), 5, "one for each criterion");
-        assert_eq!(asked("Won", &[("next_step", "Ship"), ("account", &account)]).await.len(), 3);
+        assert_eq!(asked("Won", &[("next_step_date", "2026-12-01"), ("account", &account)]).await.len(), 3);
         assert_eq!(asked("Won", &[("reason", "  ")]).await.len(), 5, "blanks are no reason");
         assert_eq!(asked("Lost", &[("lost_reason", "price")]).await, [""; 0], "what is lost needs no evidence");
         let before: i64 = app.value("SELECT COUNT(*) FROM opportunity").await.expect("a count");
@@ -270,15 +270,21 @@ fn the_form_of_a_move_keeps_what_was_given_while_something_else_is_missing() {
         let key = |at: usize| format!("evidence.{}", &empty.body[at + mark.len()..][..36]);
         let keys: Vec<String> = empty.body.match_indices(mark).map(|(at, _)| key(at)).collect();
         assert_eq!((empty.status.as_u16(), keys.len()), (422, 3), "{}", empty.body);
-        let some = send(&[(&keys[1], "They wrote so"), ("next_step", "Ship it")]).await;
+        let some = send(&[(&keys[1], "They wrote so"), ("next_step_date", "2026-12-01")]).await;
         assert_eq!(some.status, 422);
-        assert!(some.has(">They wrote so</textarea>") && some.has("value=\"Ship it\""), "{}", some.body);
+        assert!(some.has(">They wrote so</textarea>") && some.has("value=\"2026-12-01\""), "{}", some.body);
         assert!(keys.iter().all(|key| some.has(&format!("name=\"{key}\""))), "{}", some.body);
         assert_eq!(some.body.matches("Still missing").count(), 2, "{}", some.body);
         let given: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "They wrote so")).collect();
-        let all = send(&[&given[..], &[("next_step", "Ship it")]].concat()).await;
+        let all = send(&[&given[..], &[("next_step_date", "2026-12-01")]].concat()).await;
         assert_eq!(all.status, 303, "{}", all.body);
         let kept: Option<i64> = app.value(sql!("SELECT COUNT(*) FROM evidence WHERE opportunity_id = $1", deal)).await;
         assert_eq!(kept, Some(3));
+        // What the buyer gave stays to be read once the deal is closed, and when it was given.
+        let page = app.get(&lin, &format!("/opportunities/{deal}")).await;
+        let given = &page.body[page.body.find("Evidence given").expect("evidence is shown")..];
+        assert_eq!(given.matches("They wrote so</div>").count(), 3, "{given}");
+        assert!(page.has("Buyer has accepted the proposal as a basis: They wrote so"), "{}", page.body);
+        assert!(!page.has("Reason: Buyer has accepted"), "{}", page.body);
     });
 }

@@ -459,6 +459,50 @@ fn a_file_is_no_way_around_the_exit_criteria() {
 }
 
 #[test]
+fn deals_of_a_program_with_one_date_are_closed_on_that_date() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let file =
+            "Deal Name,Deal Stage,Close Date\nPast,Lost,2026-02-01\nTo come,Lost,2099-01-01\nOpen,Prospecting,\n";
+        let import = uploaded(app, &lin, "opportunity", file).await;
+        let page = app.get(&lin, &import).await;
+        assert!(page.has("No column says when deals were closed"), "{}", page.body);
+        assert!(page.has("No column says when the deals were created"), "{}", page.body);
+        assert!(!page.has("No column says when deals are expected to close"), "{}", page.body);
+        run(app, &lin, &import).await;
+        assert_eq!(counts(app).await, ("done".into(), 3, 0, 0, 0));
+        let today = app.viewer(&lin).await.config.today(app.clock.now()).0;
+        let past = store::Day::parse("2026-02-01").expect("a day").0;
+        let days = async |name: &str| -> (Option<i64>, i64) {
+            let mut session = app.app.db.read().await.unwrap();
+            session.one(sql!("SELECT closed_day, created_day FROM opportunity WHERE name = $1", name)).await.unwrap()
+        };
+        assert_eq!(days("Past").await, (Some(past), past));
+        assert_eq!(days("To come").await, (Some(today), today));
+        assert_eq!(days("Open").await, (None, today));
+    });
+}
+
+#[test]
+fn a_first_and_a_last_name_make_a_contact() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        app.account(&lin, "Harbour Optics").await;
+        let file = "First Name,Last Name,Account Name,Email\nAda,Moss,Harbour Optics,ada@harbour.example\n";
+        let import = uploaded(app, &lin, "contact", file).await;
+        let page = app.get(&lin, &import).await;
+        assert!(page.has("Ada Moss") && !page.has("These columns are not imported"), "{}", page.body);
+        run(app, &lin, &import).await;
+        assert_eq!(counts(app).await, ("done".into(), 1, 0, 0, 0));
+        let name: String = app
+            .value("SELECT c.name || ' of ' || a.name FROM contact c JOIN account a ON a.id = c.account_id")
+            .await
+            .unwrap();
+        assert_eq!(name, "Ada Moss of Harbour Optics");
+    });
+}
+
+#[test]
 fn a_file_moves_deals_further_only_with_a_reason_or_what_the_stages_ask_for() {
     on_both(async |app| {
         let lin = app.person("Lin Yan").role(Role::Seller).create().await;

@@ -60,3 +60,20 @@ fn the_newest_are_found_first_and_old_ones_still() {
         assert_eq!(find(&boss, "kite+2").await.len(), 5);
     });
 }
+
+/// The bar at the bottom of a phone.
+#[test]
+fn nobody_is_led_to_a_page_that_is_not_for_them() {
+    on_both(async |app| {
+        for role in Role::ALL {
+            let person = app.person(&format!("Person {}", role.key())).role(role).create().await;
+            let home = app.get(&person, "/").await;
+            let bar = home.body.split("class=\"foot-nav\"").nth(1).and_then(|rest| rest.split("</nav>").next());
+            let bar = bar.expect("there is a bar");
+            let hrefs: Vec<&str> = bar.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+            for href in hrefs.iter().filter(|href| href.starts_with('/') && !href.contains('#')) {
+                assert_eq!(app.get(&person, href).await.status, 200, "{}: {href}", role.key());
+            }
+        }
+    });
+}

@@ -8,6 +8,12 @@ import { showToast, type Toast } from './toast'
 interface Row { value: string, text: string, hint?: string }
 TomSelect.define('clear_button', clearButton)
 
+// The account that the rest of the form is about.
+function accountOf(select: HTMLSelectElement): string | undefined {
+  const account = select.form?.querySelector<HTMLSelectElement>('select[name=account]')
+  return account && account !== select && account.value ? account.value : undefined
+}
+
 function upgrade(select: HTMLSelectElement) {
   if ('tomselect' in select) return
   const { picker, clearLabel = '', emptyLabel = '', createLabel = '', createdLabel = '' } = select.dataset
@@ -22,8 +28,8 @@ function upgrade(select: HTMLSelectElement) {
   async function make(name: string) {
     isMaking = true
     const sent = new URLSearchParams({ name })
-    const account = select.form?.querySelector<HTMLSelectElement>('select[name=account]')
-    if (account && account !== select && account.value) sent.set('account', account.value)
+    const account = accountOf(select)
+    if (account) sent.set('account', account)
     try {
       const answer = await fetch(picker!, { method: 'POST', body: sent, headers: { Accept: 'application/json', 'HX-Request': 'true' } })
       const told = answer.headers.get('HX-Trigger')
@@ -52,6 +58,8 @@ function upgrade(select: HTMLSelectElement) {
       try {
         const url = new URL(picker!, location.href)
         url.searchParams.set('q', query)
+        const account = accountOf(select)
+        if (account) url.searchParams.set('account', account)
         const answer = await fetch(url, { headers: { Accept: 'application/json' }, signal: pending.signal })
         const rows = answer.ok ? (await answer.json() as Row[]).slice(0, 20) : []
         found = new Set(rows.map(row => String(row.value)))

@@ -158,13 +158,20 @@ async fn insert(tx: &mut Tx, actor: &Actor, object: &'static Object, drafts: &[D
             }
             statement.push(")");
         }
-        tx.execute(statement).await.map_err(duplicate)?;
+        tx.execute(statement).await.map_err(|error| duplicate(object, error))?;
     }
     Ok(())
 }
 
-fn duplicate(error: store::StoreError) -> Error {
-    if error.is_unique_violation() { Error::field("", "invalid-duplicate") } else { error.into() }
+/// The field of a kind that no two records may share.
+fn duplicate(object: &Object, error: store::StoreError) -> Error {
+    let unique = match object.name {
+        "person" => "email",
+        "account" => "credit_code",
+        "product" => "code",
+        _ => "",
+    };
+    if error.is_unique_violation() { Error::field(unique, "invalid-duplicate") } else { error.into() }
 }
 
 /// The columns a draft sets: its fields, what was derived, and the sort key of a name.
@@ -314,7 +321,7 @@ pub async fn write_change(
         statement.push(", ").push(column).push(" = ").bind(arg);
     }
     statement.push(" WHERE id = ").bind(before.id).push(" AND version = ").bind(before.version);
-    let touched = tx.execute(statement).await.map_err(duplicate)?;
+    let touched = tx.execute(statement).await.map_err(|error| duplicate(object, error))?;
     if touched == 0 {
         return Err(Error::Refused { status: 409, key: "error-conflict" });
     }
@@ -409,11 +416,7 @@ pub async fn set_deleted(tx: &mut Tx, actor: &Actor, object: &'static Object, id
     ))
     .await
     // What was unique may have been taken by another record while this one lay in the trash.
-    .map_err(
-        |error| {
-            if error.is_unique_violation() { Error::field("", "invalid-duplicate") } else { error.into() }
-        },
-    )?;
+    .map_err(|error| duplicate(object, error))?;
     (object.after_save)(tx, actor, if deleted { Saved::Deleted(&before) } else { Saved::Restored(&before) }).await?;
     event::record(
         tx,

@@ -546,23 +546,26 @@ pub async fn newest(
     Ok(session.all(statement).await?)
 }
 
-/// The column shown beside a record's name, as SQL on the row `t`; `NULL` when there is none or it is hidden from the viewer.
-pub fn hint(viewer: &Viewer, object: &'static Object) -> String {
-    match viewer.projection(object).find(|field| field.key == object.hint) {
-        None => "NULL".into(),
-        Some(field) => match field.kind {
-            Kind::Ref(target) => plain_target(target).map_or_else(
-                || "NULL".into(),
-                |target| {
-                    format!(
-                        "(SELECT x.{} FROM {} x WHERE x.id = t.{})",
-                        target.title_column, target.table, field.column
-                    )
-                },
-            ),
-            _ => format!("t.{}", field.column),
-        },
+/// What is shown beside a record's name, as SQL on the row `t`; `NULL` when there is nothing, or it is hidden from the viewer.
+pub fn hint(viewer: &Viewer, object: &'static Object) -> Sql {
+    let Some(field) = viewer.projection(object).find(|field| field.key == object.hint) else { return Sql::new("NULL") };
+    let Kind::Ref(target) = field.kind else { return Sql::new(format!("t.{}", field.column)) };
+    let named = |title: &str, table: &str| format!("(SELECT x.{title} FROM {table} x WHERE x.id = t.{}", field.column);
+    match (plain_target(target), viewer.registry.get(target)) {
+        (Some(plain), _) => Sql::new(format!("{})", named(plain.title_column, plain.table))),
+        (None, Some(target)) => {
+            let mut hint = Sql::new(format!("{} AND ", named(target.title_field().column, target.table)));
+            (target.visible)(&mut hint, &viewer.scope, Right::Read, "x");
+            hint.push(")").clone()
+        }
+        (None, None) => Sql::new("NULL"),
     }
+}
+
+/// `SELECT` of a record `t`: its id, its name, and what tells it from others of that name.
+pub fn select_named(viewer: &Viewer, object: &'static Object) -> Sql {
+    let mut select = Sql::new(format!("SELECT t.id, t.{}, ", object.title_field().column));
+    select.append(hint(viewer, object)).clone()
 }
 
 /// Rows after the cursor. Empty values count as the smallest, on both engines and in both directions.

@@ -159,6 +159,7 @@ pub(super) async fn begin(app: &App, viewer: &Viewer, object: &'static Object, f
         }
     }
     guess::columns(object, &peek.headers, &mut mapping.columns);
+    guess::whole_name(object, &peek.headers, &mut mapping);
     mapping.key = guess::key(object, &mapping);
     Ok(Beginning { mapping, rows, like: None })
 }

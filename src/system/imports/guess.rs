@@ -9,31 +9,12 @@ use crate::shell::record::{Field, Kind, Object, Write};
 
 /// Field key → names in use elsewhere, already folded.
 const SYNONYMS: &[(&str, &[&str])] = &[
-    (
-        "name",
-        &[
-            "fullname",
-            "accountname",
-            "companyname",
-            "contactname",
-            "leadname",
-            "opportunityname",
-            "dealname",
-            "productname",
-            "title",
-            "名称",
-            "客户名称",
-            "公司名称",
-            "企业名称",
-            "姓名",
-            "联系人姓名",
-            "联系人",
-            "商机名称",
-            "产品名称",
-        ],
-    ),
+    ("name", &["名称", "fullname", "displayname", "title"]),
     ("subject", &["title", "topic", "task", "summary", "主题", "标题", "任务", "内容"]),
-    ("company", &["companyname", "account", "organization", "organisation", "公司", "公司名称", "单位", "企业"]),
+    (
+        "company",
+        &["companyname", "account", "accountname", "organization", "organisation", "公司", "公司名称", "单位", "企业"],
+    ),
     (
         "account",
         &[
@@ -41,13 +22,30 @@ const SYNONYMS: &[(&str, &[&str])] = &[
             "company",
             "companyname",
             "customer",
+            "customername",
+            "associatedcompany",
             "organization",
+            "organizationname",
             "organisation",
+            "organisationname",
             "客户",
             "客户名称",
             "公司",
             "公司名称",
             "所属客户",
+        ],
+    ),
+    (
+        "contact",
+        &[
+            "contactname",
+            "primarycontact",
+            "associatedcontact",
+            "maincontact",
+            "联系人",
+            "联系人姓名",
+            "客户联系人",
+            "主要联系人",
         ],
     ),
     ("industry", &["sector", "branch", "vertical", "行业", "所属行业", "行业类别"]),
@@ -119,7 +117,23 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("email", &["mail", "emailaddress", "邮箱", "电子邮箱", "电子邮件"]),
     (
         "mobile",
-        &["mobilephone", "cell", "cellphone", "mobileno", "mobilenumber", "手机", "手机号", "手机号码", "移动电话"],
+        &[
+            "mobilephone",
+            "cell",
+            "cellphone",
+            "mobileno",
+            "mobilenumber",
+            "手机",
+            "手机号",
+            "手机号码",
+            "移动电话",
+            // Of kinds that know one number only.
+            "phone",
+            "phonenumber",
+            "telephone",
+            "电话",
+            "联系电话",
+        ],
     ),
     (
         "phone",
@@ -161,6 +175,8 @@ const SYNONYMS: &[(&str, &[&str])] = &[
             "预计金额",
             "合同金额",
             "预计成交金额",
+            "预计销售金额",
+            "销售金额",
             "成交金额",
             "合同额",
         ],
@@ -183,12 +199,29 @@ const SYNONYMS: &[(&str, &[&str])] = &[
             "预计成交日",
             "预计成交时间",
             "预计签约日期",
+            "预计签单日期",
+            "预计签单时间",
             "预计签约时间",
             "预计结单日期",
         ],
     ),
-    ("closed_on", &["dateclosed", "actualclosedate", "closeddate", "成交日期", "赢单日期", "签约日期", "结束日期"]),
+    (
+        "closed_on",
+        &[
+            "dateclosed",
+            "actualclosedate",
+            "closeddate",
+            "closedwondate",
+            "成交日期",
+            "赢单日期",
+            "签约日期",
+            "签单日期",
+            "结束日期",
+        ],
+    ),
     ("created_on", &["createdate", "createddate", "createdat", "engagedate", "datecreated", "创建日期", "创建时间"]),
+    ("lost_reason", &["lossreason", "closedlostreason", "reasonlost", "输单原因", "丢单原因", "失败原因"]),
+    ("lost_note", &["lossnote", "lossdescription", "输单说明", "丢单说明"]),
     ("probability", &["winprobability", "likelihood", "prob", "赢率", "成功率", "成交概率", "概率"]),
     ("source", &["leadsource", "origin", "channel", "来源", "线索来源", "客户来源", "渠道"]),
     ("status", &["leadstatus", "state", "状态"]),
@@ -209,9 +242,37 @@ const SYNONYMS: &[(&str, &[&str])] = &[
 
 /// What the records of a kind are called is what they are named by.
 const TITLES: &[(&str, &[&str])] = &[
-    ("account", &["company", "customer", "organization", "organisation", "公司", "企业", "公司全称", "客户全称"]),
-    ("opportunity", &["deal", "project", "项目", "项目名称"]),
+    (
+        "account",
+        &[
+            "accountname",
+            "company",
+            "companyname",
+            "customer",
+            "customername",
+            "organization",
+            "organizationname",
+            "organisation",
+            "organisationname",
+            "公司",
+            "公司名称",
+            "公司全称",
+            "企业",
+            "企业名称",
+            "客户名称",
+            "客户全称",
+        ],
+    ),
+    ("contact", &["contactname", "fullname", "姓名", "联系人", "联系人姓名", "客户联系人"]),
+    ("lead", &["leadname", "fullname", "contactname", "姓名", "联系人", "联系人姓名", "线索名称"]),
+    ("opportunity", &["opportunityname", "deal", "dealname", "project", "projectname", "商机名称", "项目", "项目名称"]),
+    ("product", &["productname", "item", "itemname", "产品名称"]),
+    ("person", &["fullname", "employee", "employeename", "姓名", "员工姓名"]),
 ];
+
+/// Names in two columns, and how they are put together.
+const FIRST_NAMES: &[&str] = &["firstname", "givenname", "forename", "名"];
+const LAST_NAMES: &[&str] = &["lastname", "surname", "familyname", "姓", "姓氏"];
 
 /// Lower case without spaces and signs: "E-Mail Address" and "email_address" are the same.
 fn folded(text: &str) -> String {
@@ -286,6 +347,19 @@ pub fn columns(object: &'static Object, headers: &[String], columns: &mut BTreeM
     }
 }
 
+/// Names that stand in two columns are put together, where none holds the whole.
+pub fn whole_name(object: &'static Object, headers: &[String], mapping: &mut Mapping) {
+    let is_filled = mapping.columns.values().any(|column| column.field == object.title);
+    if object.title != "name" || is_filled || mapping.defaults.contains_key(object.title) {
+        return;
+    }
+    let column = |names: &[&str]| headers.iter().find(|header| names.contains(&folded(header).as_str()));
+    if let (Some(first), Some(last)) = (column(FIRST_NAMES), column(LAST_NAMES)) {
+        let whole = if last.is_ascii() { format!("{{{first}}} {{{last}}}") } else { format!("{{{last}}}{{{first}}}") };
+        mapping.defaults.insert(object.title.to_owned(), whole);
+    }
+}
+
 /// The fields that can tell which record a row belongs to.
 pub fn may_be_key(field: &Field) -> bool {
     !field.is_virtual()
@@ -339,6 +413,40 @@ mod tests {
         assert_eq!(guess("account", &["Customer", "Staff"]), ["name", "employees"]);
         assert_eq!(guess("contact", &["Company", "Contact"]), ["account", "name"]);
         assert_eq!(guess("lead", &["Name", "Company", "Title"]), ["name", "company", "job_title"]);
+        // As the programs most in use export them.
+        assert_eq!(
+            guess("opportunity", &["Opportunity Name", "Account Name", "Close Date", "Created Date", "Loss Reason"]),
+            ["name", "account", "close_date", "created_on", "lost_reason"]
+        );
+        assert_eq!(
+            guess("opportunity", &["Record ID", "Deal Name", "Company name", "Deal Stage", "Closed Lost Reason"]),
+            ["external_id", "name", "account", "stage", "lost_reason"]
+        );
+        assert_eq!(
+            guess("opportunity", &["商机名称", "客户名称", "客户联系人", "预计销售金额", "预计签单日期"]),
+            ["name", "account", "contact", "amount", "close_date"]
+        );
+        assert_eq!(
+            guess("contact", &["First Name", "Last Name", "Account Name", "Associated Company", "Title"]),
+            ["", "", "account", "", "job_title"]
+        );
+    }
+
+    #[test]
+    fn a_name_in_two_columns_is_put_together_unless_one_holds_it() {
+        let whole = |object: &str, headers: &[&str]| {
+            let object = REGISTRY.get(object).unwrap();
+            let headers: Vec<String> = headers.iter().map(|header| (*header).to_owned()).collect();
+            let mut mapping = Mapping::new(object);
+            columns(object, &headers, &mut mapping.columns);
+            whole_name(object, &headers, &mut mapping);
+            mapping.defaults.get("name").cloned()
+        };
+        assert_eq!(whole("contact", &["First Name", "Last Name"]).as_deref(), Some("{First Name} {Last Name}"));
+        assert_eq!(whole("lead", &["名", "姓", "公司"]).as_deref(), Some("{姓}{名}"));
+        assert_eq!(whole("contact", &["First Name", "Last Name", "Full Name"]), None);
+        assert_eq!(whole("contact", &["First Name", "Account Name"]), None);
+        assert_eq!(whole("account", &["First Name", "Last Name", "Company"]), None);
     }
 
     #[test]

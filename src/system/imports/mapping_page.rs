@@ -69,6 +69,8 @@ struct Preview {
     bad: usize,
     /// Columns that fill no field.
     left_out: String,
+    /// What is taken for granted because no column says it.
+    assumed: Vec<String>,
     /// What the button says that starts the import.
     start: String,
 }
@@ -76,7 +78,15 @@ struct Preview {
 impl Preview {
     /// Of a mapping that does not fit.
     fn unfit(errors: Vec<String>, start: String) -> Preview {
-        Preview { heads: Vec::new(), rows: Vec::new(), errors, bad: 0, left_out: String::new(), start }
+        Preview {
+            heads: Vec::new(),
+            rows: Vec::new(),
+            errors,
+            bad: 0,
+            left_out: String::new(),
+            assumed: Vec::new(),
+            start,
+        }
     }
 }
 
@@ -416,13 +426,20 @@ async fn previewed(
         });
     }
     let heads = shown.iter().map(|field| locale.text(&object.label_key(field))).collect();
-    let filled = |header: &&String| mapping.columns.get(*header).is_some_and(|column| !column.field.is_empty());
+    let filled = |header: &&String| {
+        let part = format!("{{{header}}}");
+        mapping.columns.get(*header).is_some_and(|column| !column.field.is_empty())
+            || mapping.defaults.values().any(|text| text.contains(&part))
+    };
     let left_out: Vec<&str> = peek.headers.iter().filter(|header| !filled(header)).map(String::as_str).collect();
     // Of a long file only the beginning was looked at.
     let all_seen = import.rows_total <= rows.len() as i64;
     let start = start_text(locale, import.rows_total, (all_seen || bad == 0).then_some(bad as i64));
     let left_out = left_out.join(" · ");
-    Ok(Preview { heads, rows, errors: Vec::new(), bad, left_out, start })
+    let missing = fields_of(viewer, object).filter(|field| !shown.iter().any(|filled| filled.key == field.key));
+    let assumed = missing.map(|field| format!("import-without-{}-{}", object.name, field.key.replace('_', "-")));
+    let assumed = assumed.filter(|key| locale.has(key)).map(|key| locale.text(&key)).collect();
+    Ok(Preview { heads, rows, errors: Vec::new(), bad, left_out, assumed, start })
 }
 
 /// What is wrong with a cell; of a choice that is none, what there is to choose from.

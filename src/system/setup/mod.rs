@@ -188,7 +188,7 @@ const FIRST_STAGES: [FirstStage; 6] = [
         expected_days: Some(30),
         criteria: &[
             ("Buyer has accepted the proposal as a basis", "客户认可方案作为谈判基础", true, None),
-            ("Next step with a date is agreed", "已约定下一步及日期", true, Some("next_step")),
+            ("Next step with a date is agreed", "已约定下一步及日期", true, Some("next_step_date")),
         ],
     },
     FirstStage {

@@ -549,12 +549,13 @@ fn read_decimal(text: &str, whole: usize, part: usize, scale: u32) -> Option<i64
 }
 
 fn read_quantity(text: &str) -> Result<i64> {
-    read_decimal(text, 9, 3, 3).ok_or(Error::malformed("quantity", "invalid-amount-range"))
+    read_decimal(text, 9, 3, 3).ok_or(Error::malformed("quantity", "invalid-quantity"))
 }
 
 fn read_discount(text: &str) -> Result<i64> {
     let discount = read_decimal(text, 3, 2, 2).filter(|discount| *discount <= 10_000);
-    discount.ok_or(Error::malformed("discount", "invalid-amount-range"))
+    let range = || FieldError::new("discount", "invalid-range").with("min", 0).with("max", 100);
+    discount.ok_or_else(|| Error::Malformed(vec![range()]))
 }
 
 fn read_price(text: &str, currency: &str) -> Result<i64> {

@@ -52,6 +52,8 @@ struct ColumnView {
     count: String,
     total: String,
     weighted: String,
+    /// The list of the column's deals.
+    list_href: String,
     cards: Vec<CardView>,
     /// Where the cards are that are not shown, and in words.
     more: Option<(String, String)>,
@@ -230,6 +232,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
                 count: format::grouped(count),
                 total: if sees_total { money(total) } else { String::new() },
                 weighted: if sees_weighted { money(weighted.minor()) } else { String::new() },
+                list_href: wanted.list_href(&viewer, Some(stage.id)),
                 cards,
                 more,
             }

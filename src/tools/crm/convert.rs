@@ -419,9 +419,8 @@ pub async fn accounts_like(session: &mut Session, viewer: &Viewer, lead: &Words<
 }
 
 fn select_accounts(viewer: &Viewer) -> Sql {
-    let hint = query::hint(viewer, &ACCOUNT);
-    let mut statement =
-        Sql::new(format!("SELECT t.id, t.name, {hint}, NULL, NULL FROM account t WHERE t.deleted_at IS NULL AND "));
+    let mut statement = query::select_named(viewer, &ACCOUNT);
+    statement.push(", NULL, NULL FROM account t WHERE t.deleted_at IS NULL AND ");
     (ACCOUNT.visible)(&mut statement, &viewer.scope, Right::Read, "t");
     statement
 }
@@ -437,7 +436,7 @@ pub async fn contacts_like(session: &mut Session, viewer: &Viewer, lead: &Words<
     if email.is_none() && number.is_none() {
         return Ok(Vec::new());
     }
-    let hint = query::hint(viewer, &CONTACT);
+    let hint = if viewer.sees(&CONTACT, "job_title") { "t.job_title" } else { "NULL" };
     let mut statement = Sql::new(format!(
         "SELECT t.id, t.name, {hint}, a.id, a.name FROM contact t
            LEFT JOIN account a ON a.id = t.account_id AND a.deleted_at IS NULL AND "

@@ -473,7 +473,7 @@ pub fn read_ask(given: &BTreeMap<String, String>, currency: &str) -> Result<Ask>
     }
     let quantity = scaled(text("quantity"), 3).filter(|quantity| *quantity > 0);
     if quantity.is_none() {
-        errors.push(FieldError::new("quantity", "invalid-amount-range"));
+        errors.push(FieldError::new("quantity", "invalid-quantity"));
     }
     let price = if text("unit_price").is_empty() {
         Some(None)

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use store::{Cell, Session, Tx, Uuid, new_id, sql};
 
-use crate::shell::error::{Error, Result};
+use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::{Actor, Draft, Object, command};
 
 /// A line as shown.
@@ -108,8 +108,11 @@ pub async fn add(
 
 /// The unit price that counts, and what the line comes to.
 async fn priced(tx: &mut Tx, actor: &Actor, currency: &str, ask: &Ask) -> Result<(i64, i64)> {
-    if ask.quantity <= 0 || !(0..=10_000).contains(&ask.discount) {
-        return Err(Error::field(if ask.quantity <= 0 { "quantity" } else { "discount" }, "invalid-amount-range"));
+    if ask.quantity <= 0 {
+        return Err(Error::field("quantity", "invalid-quantity"));
+    }
+    if !(0..=10_000).contains(&ask.discount) {
+        return Err(Error::Invalid(vec![FieldError::new("discount", "invalid-range").with("min", 0).with("max", 100)]));
     }
     let unit_price = match ask.unit_price {
         Some(price) => price,

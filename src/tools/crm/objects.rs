@@ -118,7 +118,7 @@ pub static CONTACT: Object = Object {
     table: "contact",
     title: "name",
     icon: "address-book",
-    hint: "job_title",
+    hint: "account",
     account: "account",
     default_sort: "name",
     fields: &[

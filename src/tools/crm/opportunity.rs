@@ -23,7 +23,6 @@ pub fn prepare<'a>(
     Box::pin(async move {
         fill_owner(actor, draft, before);
         fill_currency(actor, draft, before);
-        draft.fill(before, "created_on", || Cell::Int(actor.today.0));
         if let Some(Cell::Text(reason)) = draft.remove("reason") {
             draft.reason = Some(match actor.import {
                 Some(import) => told::by_import(import, Some(&reason)),
@@ -38,6 +37,7 @@ pub fn prepare<'a>(
         if before.is_none_or(|deal| deal.id_of("stage") != Some(stage.id)) {
             enter_stage(tx, actor, &config, draft, before, stage).await?;
         }
+        draft.fill(before, "created_on", || Cell::Int(actor.today.0));
         // Emptied: the stage's own probability counts again.
         draft.fill(before, "probability", || Cell::Int(stage.probability));
         if let (Some(deal), Some(created), true) =
@@ -116,11 +116,17 @@ async fn enter_stage(
     match stage.kind {
         StageKind::Open => draft.set("closed_on", Cell::Null),
         StageKind::Won | StageKind::Lost if draft.get("closed_on").is_none_or(Cell::is_null) => {
-            draft.set("closed_on", Cell::Int(actor.today.0))
+            // Programs that know one date only mean by it, of a closed deal, the day it was closed.
+            let only = draft.get("close_date").and_then(Cell::int).filter(|day| told && *day <= actor.today.0);
+            draft.set("closed_on", Cell::Int(only.unwrap_or(actor.today.0)));
         }
         _ => {}
     }
     let closed = draft.get("closed_on").and_then(Cell::int);
+    if told && before.is_none() && draft.after(before, "created_on").is_null() {
+        // Not known when: then it was not later than this.
+        draft.set("created_on", Cell::Int(closed.unwrap_or(actor.today.0).min(actor.today.0)));
+    }
     let created = draft.after(before, "created_on").int().unwrap_or(actor.today.0);
     if closed.is_some_and(|closed| closed < created) {
         return Err(Error::field("closed_on", "invalid-closed-before-created"));

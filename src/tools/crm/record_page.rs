@@ -59,7 +59,6 @@ struct RecordBody<'a> {
     /// Where there are several.
     pipeline: Option<String>,
     next_stage: Option<(Uuid, String)>,
-    closed: bool,
     /// There is another pipeline that the deal may go to.
     may_go_elsewhere: bool,
     may_convert: bool,
@@ -83,7 +82,10 @@ struct RecordBody<'a> {
     files: Vec<FileView>,
     /// Why the file that was just sent is not among them.
     refused_file: Option<String>,
+    /// What the present stage asks for.
     evidence: Vec<EvidenceView>,
+    /// What was written down for the others, and for all of them once the deal is closed.
+    proven: Vec<EvidenceView>,
     items: Vec<ItemView>,
     /// Prices are amounts: without the right to see the amount there are no line items.
     shows_items: bool,
@@ -179,6 +181,8 @@ async fn respond_record(
     let name = sight.text(object.title);
     let page = Page::new(viewer, asked, name.clone());
     let (path, next_stage, closed) = sight.path(stage);
+    let (evidence, other): (Vec<_>, Vec<_>) = evidence.into_iter().partition(|item| item.is_present && !closed);
+    let proven = other.into_iter().filter(|item| !item.note.is_empty()).collect();
     let here = stage.and_then(|stage| viewer.config.stage(stage)).and_then(|at| viewer.config.pipeline(at.pipeline));
     let pipeline = here.filter(|_| viewer.config.pipelines.len() > 1).map(|pipeline| pipeline.name.clone());
     let names_products = viewer.scope.level("product", Right::Read) > Level::None;
@@ -218,7 +222,6 @@ async fn respond_record(
         path,
         pipeline,
         next_stage: next_stage.filter(|_| may_change),
-        closed,
         may_go_elsewhere: is_deal && may_change && viewer.config.pipelines.len() > 1,
         may_convert: object.name == "lead" && may_change && convert_page::is_offered(viewer, &sight.text("status")),
         is_done: object.name == "task" && sight.text("status") == "done",
@@ -248,6 +251,7 @@ async fn respond_record(
         files: attachments.into_iter().map(|file| sight.file(file)).collect(),
         refused_file,
         evidence,
+        proven,
         shows_items: is_deal && viewer.sees(object, "amount"),
         items_differ: items_differ(viewer, &row.currency, sight.cell("amount").and_then(Cell::int), &lines),
         items_total: format::money(lines.iter().map(|line| line.amount).sum(), &row.currency),

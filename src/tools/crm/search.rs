@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use store::{Cells, Sql, Uuid};
+use store::{Cells, Uuid};
 
 use super::objects::REGISTRY;
 use crate::shell::access::{Level, Right, Role};
@@ -111,8 +111,7 @@ pub async fn found(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Resul
     let sizes = store::search::sizes(&mut session, &tables).await?;
     let mut groups = Vec::new();
     for (object, size) in objects.into_iter().zip(sizes) {
-        let title = object.title_field().column;
-        let select = Sql::new(format!("SELECT t.id, t.{title}, {}", query::hint(viewer, object)));
+        let select = query::select_named(viewer, object);
         let rows = query::newest(&mut session, viewer, object, &select, words, limit, size).await?;
         if !rows.is_empty() {
             groups.push((object, rows.iter().map(Found::of).collect()));
@@ -159,12 +158,8 @@ async fn recent(app: &App, viewer: &Viewer) -> Result<Vec<Group>> {
     for object in REGISTRY.objects.iter().copied().filter(|object| {
         matches!(object.name, "opportunity" | "account" | "lead") && viewer.scope.access(object.name).read > Level::None
     }) {
-        let title = object.title_field().column;
-        let mut statement = Sql::new(format!(
-            "SELECT t.id, t.{title}, {} FROM {} t WHERE t.deleted_at IS NULL AND t.owner_id = ",
-            query::hint(viewer, object),
-            object.table
-        ));
+        let mut statement = query::select_named(viewer, object);
+        statement.push(&format!(" FROM {} t WHERE t.deleted_at IS NULL AND t.owner_id = ", object.table));
         statement.bind(viewer.person).push(" AND ");
         (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
         statement.push(" ORDER BY t.updated_at DESC LIMIT 3");

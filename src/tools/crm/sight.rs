@@ -1,6 +1,6 @@
 //! A record as one viewer sees it: where it stands, what is known of it, and what hangs on it.
 
-use store::{Cell, Day, Session, Sql, Uuid};
+use store::{Cell, Day, Instant, Session, Sql, Uuid};
 
 use super::committee_pages::role_name;
 use super::objects::{ACCOUNT, CONTACT, OPPORTUNITY, TASK};
@@ -75,8 +75,11 @@ pub(super) struct EvidenceView {
     /// Shown by a field or a note.
     pub given: bool,
     pub note: String,
+    /// Who wrote the note and when.
     pub by: String,
     pub by_field: bool,
+    pub stage: String,
+    pub is_present: bool,
 }
 
 /// A record as one viewer sees it.
@@ -321,13 +324,16 @@ impl Sight<'_> {
             .collect())
     }
 
+    /// What each criterion of the deal's pipeline has to show for it.
     pub async fn evidence(&self, session: &mut Session, stage: Uuid) -> Result<Vec<EvidenceView>> {
-        let found = evidence::of_stage(session, &self.viewer.config, self.row.id, stage).await?;
+        let config = &self.viewer.config;
+        let Some(present) = config.stage(stage) else { return Ok(Vec::new()) };
+        let found = evidence::of_pipeline(session, config, self.row.id, present.pipeline).await?;
         Ok(found
             .into_iter()
             // Whether a hidden field is filled is not told.
-            .filter(|item| item.field.as_deref().is_none_or(|field| self.at(field).is_some()))
-            .map(|item| EvidenceView {
+            .filter(|(_, item)| item.field.as_deref().is_none_or(|field| self.at(field).is_some()))
+            .map(|(of, item)| EvidenceView {
                 id: item.criterion,
                 required: item.required,
                 given: match &item.field {
@@ -335,11 +341,17 @@ impl Sight<'_> {
                     None => item.note.is_some(),
                 },
                 note: item.note.unwrap_or_default(),
-                by: item.by.unwrap_or_default(),
+                by: item.by.into_iter().chain(item.at.map(|at| self.day_of(at))).collect::<Vec<_>>().join(" · "),
                 by_field: item.field.is_some(),
                 name: item.name,
+                stage: of.name.clone(),
+                is_present: of.id == stage,
             })
             .collect())
+    }
+
+    fn day_of(&self, at: Instant) -> String {
+        format::date(self.viewer.locale, at.day_in(&self.viewer.config.zone))
     }
 
     /// What hangs on the record: the first rows of each list, and a link to the whole.

@@ -14,6 +14,7 @@ use super::{activity, committee, files, team};
 use crate::shell::access::Right;
 use crate::shell::error::Result;
 use crate::shell::format;
+use crate::shell::i18n::Locale;
 use crate::shell::page::{Html, escape, icon};
 use crate::shell::record::{FOLLOWED, Kind, Object, share, told, value};
 use crate::shell::viewer::Viewer;
@@ -243,7 +244,8 @@ fn activity_entry(viewer: &Viewer, object: &'static Object, cells: &[store::Cell
         body.push_str(&format!("<p>{}</p>", escape(more).replace('\n', "<br>")));
     }
     if !text(6).is_empty() {
-        body.push_str(&format!("<p class=\"dim small\">{}: {}</p>", locale.text("activity-outcome"), escape(text(6))));
+        let outcome = locale.labelled(&locale.text("activity-outcome"), text(6));
+        body.push_str(&format!("<p class=\"dim small\">{}</p>", escape(&outcome)));
     }
     let icon_name = match kind.as_str() {
         "call" => "phone",
@@ -462,8 +464,10 @@ fn event_entry(
         );
     }
     let reason = told::words_of(text(3), text(8));
-    if !reason.is_empty() {
-        body.push_str(&format!("<p>{}: {}</p>", locale.text("timeline-reason"), escape(reason)));
+    if kind == "evidence" {
+        body.push_str(&evidence_line(locale, reason, &changes));
+    } else if !reason.is_empty() {
+        body.push_str(&format!("<p>{}</p>", escape(&locale.labelled(&locale.text("timeline-reason"), reason))));
     }
     let (mark, icon_name) = match kind {
         "created" if subject.name == "task" => ("", "checkbox"),
@@ -477,6 +481,15 @@ fn event_entry(
         _ => ("", "arrows-exchange"),
     };
     Some(entry(viewer, Instant(cells[1].int().unwrap_or(0)), mark, icon_name, line, body))
+}
+
+/// What was met, and what shows it now; a note that was taken back is struck out.
+fn evidence_line(locale: Locale, criterion: &str, changes: &[Change]) -> String {
+    let change = changes.iter().find(|change| change.field == "evidence");
+    let note = |of: fn(&Change) -> &serde_json::Value| change.and_then(|change| of(change).as_str()).unwrap_or("");
+    let (old, new) = (note(|change| &change.old), note(|change| &change.new));
+    let told = if new.is_empty() { format!("<del>{}</del>", escape(old)) } else { escape(new) };
+    format!("<p>{}{}</p>", escape(&locale.labelled(criterion, "")), told.replace('\n', "<br>"))
 }
 
 /// `Amount $10 → $12`; nothing for a field that is hidden from the viewer. The currencies: before and after.
