@@ -45,6 +45,7 @@ home-win-rate = Win rate, 12 months
 home-win-rate-note = { $k } of { $n } closed
 home-late-tasks = Overdue tasks
 home-late-tasks-note = due before today
+home-late-tasks-own = your own, due before today
 home-at-risk = At risk
 home-at-risk-note = of { $open } open deals: close date passed, or two other signs
 home-last-activity = Last activity

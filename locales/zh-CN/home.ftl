@@ -45,6 +45,7 @@ home-win-rate = 近 12 个月赢单率
 home-win-rate-note = 结束 { $n } 个，赢 { $k } 个
 home-late-tasks = 逾期任务
 home-late-tasks-note = 今天之前到期
+home-late-tasks-own = 仅本人，今天之前到期
 home-at-risk = 有风险
 home-at-risk-note = 共 { $open } 个在途商机；成交日已过，或另有两个迹象
 home-last-activity = 最近跟进

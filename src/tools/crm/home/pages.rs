@@ -364,7 +364,9 @@ async fn deals(
     if reads_tasks && reach != Reach::Company {
         let filters = ["owner:is:me".to_owned(), "status:is:open".into(), "due_date:within:overdue".into()];
         let count = late_of(viewer.person);
-        tile("home-late-tasks", look.count(&TASK, count, &filters), look.t("home-late-tasks-note"), count > 0);
+        // Beside the figures of a team.
+        let note = if reach == Reach::Own { "home-late-tasks-note" } else { "home-late-tasks-own" };
+        tile("home-late-tasks", look.count(&TASK, count, &filters), look.t(note), count > 0);
     }
 
     if viewer.sees(&OPPORTUNITY, "at_risk") {
