@@ -147,6 +147,7 @@ impl<'a> Shows<'a> {
         let editable = may_change && index > 0 && can_edit_in_place(field);
         let class = match field.kind {
             Kind::Money | Kind::BaseMoney | Kind::Integer { .. } | Kind::Percent => "num",
+            Kind::Text { .. } if index > 0 => "text",
             _ => "",
         };
         let html = if index == 0 {
@@ -161,7 +162,9 @@ impl<'a> Shows<'a> {
             let state = self.state(fields, row);
             self.show(field, &row.cells[index], row.labels[index].as_deref(), &row.currency, state)
         };
-        let exact = self.exact(field, &row.cells[index], &row.currency).unwrap_or_default();
+        // A long text is cut to the width of its column.
+        let whole = row.cells[index].text().filter(|_| class == "text").map(str::to_owned);
+        let exact = self.exact(field, &row.cells[index], &row.currency).or(whole).unwrap_or_default();
         CellView {
             html,
             class,
