@@ -87,12 +87,8 @@ async fn chosen(
         let today = viewer.config.today(app.clock.now());
         let found = query::ids(&mut session, viewer, app.registry, object, &settled.query, today, MOST + 1).await?;
         if found.len() as i64 > MOST {
-            let count =
-                query::count(&mut session, viewer, app.registry, object, &settled.query, today, i64::MAX - 1).await?;
-            let too_many = FieldError::new("all", "invalid-bulk-too-many-matching");
-            return Err(Error::Invalid(vec![
-                too_many.with("count", format::grouped(count)).with("most", format::grouped(MOST)),
-            ]));
+            let too_many = FieldError::new("all", "invalid-bulk-too-many");
+            return Err(Error::Invalid(vec![too_many.with("most", format::grouped(MOST))]));
         }
         return Ok(found.into_iter().map(|id| (id, None)).collect());
     }

@@ -20,6 +20,11 @@ impl FieldError {
     pub fn new(field: &str, key: &str) -> FieldError {
         FieldError { field: field.into(), key: key.into(), args: Vec::new() }
     }
+    /// What was typed is no amount in the currency; told with one that is.
+    pub fn no_amount(field: &str, currency: &str) -> FieldError {
+        let example = super::format::plain_amount(1234 * 10i64.pow(super::format::decimals(currency)), currency);
+        FieldError::new(field, "invalid-amount").with("currency", currency).with("example", example)
+    }
     pub fn with(mut self, name: &str, value: impl ToString) -> FieldError {
         self.args.push((name.into(), value.to_string()));
         self

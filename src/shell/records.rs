@@ -18,7 +18,7 @@ use super::form::{self, Filled, FormBody, Input};
 use super::format;
 use super::list;
 use super::list_forms::{add_filter, columns_form, filter_form, filter_input, set_columns};
-use super::page::{Asked, Html, Page, Toast, done, render, respond_with, toast_event, trigger};
+use super::page::{Asked, Html, Page, Toast, done, escape, render, respond_with, toast_event, trigger};
 use super::record::command::{self, Source};
 use super::record::{Draft, Field, Kind, Object, Write, query};
 use super::routes::{Policy, Routes};
@@ -425,7 +425,10 @@ async fn save_field(
             let shows = Shows::of(&viewer, app.registry, object, viewer.config.today(app.clock.now()));
             let at = fields.iter().position(|other| other.key == field.key).unwrap_or(0);
             let state = fields.iter().position(|other| other.key == "state").and_then(|at| row.cells[at].text());
-            let Html(html) = shows.show(field, &row.cells[at], row.labels[at].as_deref(), &row.currency, state);
+            // What was just typed is seen to the last digit.
+            let exact = shows.exact(field, &row.cells[at], &row.currency).map(|exact| Html(escape(&exact)));
+            let shown = || shows.show(field, &row.cells[at], row.labels[at].as_deref(), &row.currency, state);
+            let Html(html) = exact.unwrap_or_else(shown);
             Ok(axum::response::Html(html).into_response())
         }
         Err(Error::Invalid(errors)) => {
@@ -483,8 +486,12 @@ async fn pick(object: &'static Object, State(app): State<App>, viewer: Viewer, a
     let mut session = app.db.read().await?;
     let mut rows: Vec<Cells> = Vec::new();
     for part in parts {
+        // First which, then what is shown of them.
         let mut statement = query::select_named(&viewer, object);
-        statement.push(&format!(" FROM {} t WHERE t.deleted_at IS NULL AND ", object.table));
+        statement.push(&format!(
+            " FROM {table} t WHERE t.id IN (SELECT t.id FROM {table} t WHERE t.deleted_at IS NULL AND ",
+            table = object.table
+        ));
         (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
         match object.name {
             "person" => {
@@ -503,7 +510,7 @@ async fn pick(object: &'static Object, State(app): State<App>, viewer: Viewer, a
             query::push_words(&mut statement, app.db.engine(), &viewer, object, &words);
         }
         let order = title.sort_column.unwrap_or(title.column);
-        statement.push(&format!(" ORDER BY t.{order} LIMIT {}", PICKED - rows.len()));
+        statement.push(&format!(" ORDER BY t.{order} LIMIT {}) ORDER BY t.{order}", PICKED - rows.len()));
         rows.extend(session.all::<Cells>(statement).await?);
     }
     let answer: Vec<serde_json::Value> = rows

@@ -175,7 +175,7 @@ fn people_of_the_deal_s_account_are_offered_first_and_told_apart() {
             let answer = app.get(&lin, &format!("/pick/contact?{query}")).await;
             let rows: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
             let row = |row: &serde_json::Value| {
-                format!("{} of {}", row["text"].as_str().unwrap(), row["hint"].as_str().unwrap())
+                format!("{} of {}", row["text"].as_str().unwrap(), row["hint"].as_str().unwrap_or("nobody"))
             };
             rows.as_array().unwrap().iter().map(row).collect()
         };
@@ -183,6 +183,9 @@ fn people_of_the_deal_s_account_are_offered_first_and_told_apart() {
         assert_eq!(rows("q=holl").await, [ada, zoe]);
         assert_eq!(rows(&format!("q=holl&account={summit}")).await, [zoe, ada]);
         assert_eq!(rows(&format!("account={summit}")).await, [zoe, ada]);
+        // An account in the trash is not named.
+        app.execute(store::sql!("UPDATE account SET deleted_at = 1 WHERE id = $1", harbour)).await;
+        assert_eq!(rows("q=Ada").await, ["Ada Hollis of nobody"]);
         // Who logs a call on a deal talks to its contact, unless they say otherwise.
         let fields = [("name", "Rollout"), ("close_date", "2026-12-24"), ("contact", &mellow.to_string())];
         let deal = app.try_create("opportunity", &lin, &fields).await.expect("it is made");

@@ -484,6 +484,22 @@ fn deals_of_a_program_with_one_date_are_closed_on_that_date() {
 }
 
 #[test]
+fn a_close_date_that_cannot_be_the_day_of_closing_refuses_nothing() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let file = "Deal Name,Deal Stage,Created Date,Close Date,Closed Lost Reason\n\
+                    Entered late,Lost,2026-03-01,2026-02-20,They bought from our neighbour\n";
+        let import = uploaded(app, &lin, "opportunity", file).await;
+        run(app, &lin, &import).await;
+        assert_eq!(counts(app).await, ("done".into(), 1, 0, 0, 0));
+        let today = app.viewer(&lin).await.config.today(app.clock.now()).0;
+        let closed = app.value::<i64>("SELECT closed_day FROM opportunity").await;
+        let note = app.value::<String>("SELECT lost_note FROM opportunity").await;
+        assert_eq!((closed, note.as_deref()), (Some(today), Some("They bought from our neighbour")));
+    });
+}
+
+#[test]
 fn a_first_and_a_last_name_make_a_contact() {
     on_both(async |app| {
         let lin = app.person("Lin Yan").role(Role::Seller).create().await;

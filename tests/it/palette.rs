@@ -1,5 +1,7 @@
 //! The command palette offers the pages that one may open and what can be done from anywhere. On both engines.
 
+use std::sync::atomic::Ordering;
+
 use testkit::{Role, on_both};
 
 #[test]
@@ -58,6 +60,16 @@ fn the_newest_are_found_first_and_old_ones_still() {
         assert_eq!(find(&lin, "kite").await, ["Kite 2", "Kite 1"]);
         assert!(find(&lin, "zebra").await.is_empty());
         assert_eq!(find(&boss, "kite+2").await.len(), 5);
+        // The same when few of the newest are looked through first, and the rest in the two other ways.
+        store::newest::FIRST.store(4, Ordering::Relaxed);
+        for _ in 0..2 {
+            assert_eq!(find(&boss, "zebra").await, ["Zebra"]);
+            assert_eq!(find(&boss, "kite").await, ["Kite 29", "Kite 28", "Kite 27", "Kite 26", "Kite 25"]);
+            assert_eq!(find(&lin, "kite").await, ["Kite 2", "Kite 1"]);
+            assert_eq!(find(&lin, "kite+1").await, ["Kite 1"]);
+            assert!(find(&lin, "zebra").await.is_empty());
+            app.execute("ANALYZE").await;
+        }
     });
 }
 

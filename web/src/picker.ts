@@ -84,6 +84,12 @@ function upgrade(select: HTMLSelectElement) {
       option_create: (row: { input: string }, escape: (text: string) => string) => `<div class="create">${escape(createLabel.replace('%s', row.input.trim()))}</div>`,
     },
   })
+  // The people of another account: looked up anew when the field is next entered.
+  const account = select.form?.querySelector<HTMLSelectElement>('select[name=account]')
+  if (account && account !== select) account.addEventListener('change', () => {
+    control.clearOptions(option => control.items.includes(String((option as unknown as Row).value)))
+    control.wrapper.classList.remove('preloaded')
+  })
   const showTyped = () => { control.wrapper.classList.toggle('is-typed', control.inputValue() !== '') }
   for (const happening of ['item_add', 'dropdown_close', 'blur']) control.on(happening, () => setTimeout(showTyped))
   control.control_input.addEventListener('input', () => {

@@ -101,6 +101,7 @@ function startEditing() {
       if (cell?.querySelector('form')) continue
       before.delete(url)
       cell?.classList.remove('is-editing')
+      cell?.removeAttribute('title')                         // of the value that was
       if (document.activeElement === document.body) cell?.focus({ preventScroll: true })
     }
   })

@@ -16,7 +16,7 @@ pub mod file;
 pub mod job;
 mod kept;
 mod migrate;
-mod newest;
+pub mod newest;
 pub mod search;
 mod sql;
 mod sqlite;

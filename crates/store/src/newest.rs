@@ -1,5 +1,7 @@
 //! A page of the newest records that hold some words: what the search of a whole company shows first.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use uuid::Uuid;
 
 use crate::search::{KINDS, Term, column, expression, terms};
@@ -19,7 +21,8 @@ pub struct Newest<'a> {
 }
 
 /// So many of the newest are looked through first: few enough to cost hardly anything, enough to tell how frequent a word is.
-const FIRST: i64 = 512;
+/// Tests make it few, to see every way with few records.
+pub static FIRST: AtomicI64 = AtomicI64::new(512);
 
 /// Collecting a record through the index of words costs about as much as looking through three in order.
 const COLLECTING: i64 = 3;
@@ -61,16 +64,18 @@ impl Newest<'_> {
         select: &Sql,
         restrict: impl Fn(&mut Sql),
     ) -> Result<Vec<Cells>> {
-        let looked_through = self.looked_through(terms, select, &restrict);
+        let first = FIRST.load(Ordering::Relaxed);
+        let looked_through = self.looked_through(terms, select, &restrict, first);
         let Sample { looked_through, last, holding, mut page } = Sample::of(session.all(looked_through).await?, terms);
-        let (Some(mut older_than), true) = (last, looked_through == FIRST && (page.len() as i64) < self.limit) else {
+        let (Some(mut older_than), true) = (last, looked_through == first && (page.len() as i64) < self.limit) else {
             return Ok(page);
         };
         let rarest = holding.iter().copied().min().unwrap_or(0);
         let missing = self.limit - page.len() as i64;
         // Half a record more than was found, lest nothing found be taken for nothing there.
-        let going_on = 2 * missing * FIRST / (2 * page.len() as i64 + 1);
-        if going_on < COLLECTING * self.rows * rarest / FIRST {
+        let going_on = (2 * missing * first / (2 * page.len() as i64 + 1)).min(self.rows);
+        let collecting = COLLECTING * self.rows * rarest / first;
+        if going_on < collecting {
             // Older ones may hold the words less often: then it ends at some time.
             let at_most = Some(going_on.saturating_mul(4)).filter(|at_most| *at_most < self.rows);
             page.extend(session.all(self.gone_through(terms, select, &restrict, older_than, missing, at_most)).await?);
@@ -80,6 +85,11 @@ impl Newest<'_> {
             older_than = page.last().and_then(|Cells(cells)| cells[0].id()).unwrap_or(older_than);
         }
         let missing = self.limit - page.len() as i64;
+        if collecting > self.rows {
+            // Hardly anybody's, but of words that stand everywhere.
+            page.extend(session.all(self.gone_through(terms, select, &restrict, older_than, missing, None)).await?);
+            return Ok(page);
+        }
         // A word twice as frequent costs as much to ask the index for as it saves.
         let rare: Vec<&Term> =
             terms.iter().zip(&holding).filter(|(_, holding)| **holding <= 2 * rarest).map(|(term, _)| term).collect();
@@ -88,7 +98,7 @@ impl Newest<'_> {
     }
 
     /// The first records of the page, from the newest of all; beside them what a [`Sample`] tells.
-    fn looked_through(&self, terms: &[Term], select: &Sql, restrict: impl Fn(&mut Sql)) -> Sql {
+    fn looked_through(&self, terms: &[Term], select: &Sql, restrict: impl Fn(&mut Sql), first: i64) -> Sql {
         let Newest { kind, table, limit, .. } = self;
         let words = column(kind, self.with_private);
         let mut statement = Sql::new("WITH newest AS MATERIALIZED (SELECT d.subject_id");
@@ -98,7 +108,7 @@ impl Newest<'_> {
         }
         statement.push(&format!(
             " FROM (SELECT d.subject_id, {words} AS words FROM search_doc d WHERE d.kind = '{kind}'
-                    ORDER BY d.subject_id DESC LIMIT {FIRST}) d)
+                    ORDER BY d.subject_id DESC LIMIT {first}) d)
              SELECT sample.*, page.* FROM (SELECT COUNT(*) AS looked_through,
                                                   (SELECT n.subject_id FROM newest n ORDER BY n.subject_id LIMIT 1) AS last"
         ));

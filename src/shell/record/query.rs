@@ -554,7 +554,8 @@ pub fn hint(viewer: &Viewer, object: &'static Object) -> Sql {
     match (plain_target(target), viewer.registry.get(target)) {
         (Some(plain), _) => Sql::new(format!("{})", named(plain.title_column, plain.table))),
         (None, Some(target)) => {
-            let mut hint = Sql::new(format!("{} AND ", named(target.title_field().column, target.table)));
+            let mut hint = Sql::new(named(target.title_field().column, target.table));
+            hint.push(" AND x.deleted_at IS NULL AND ");
             (target.visible)(&mut hint, &viewer.scope, Right::Read, "x");
             hint.push(")").clone()
         }

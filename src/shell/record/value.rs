@@ -97,7 +97,7 @@ pub fn parse(object: &Object, field: &Field, text: &str, reading: &Reading<'_>) 
         }
         Kind::Money | Kind::BaseMoney => Cell::Int(
             format::parse_amount(text, reading.currency)
-                .ok_or_else(|| wrong("invalid-amount").with("currency", reading.currency))?,
+                .ok_or_else(|| FieldError::no_amount(field.key, reading.currency))?,
         ),
         Kind::Currency => {
             let code = text.to_uppercase();

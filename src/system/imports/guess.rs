@@ -9,11 +9,26 @@ use crate::shell::record::{Field, Kind, Object, Write};
 
 /// Field key → names in use elsewhere, already folded.
 const SYNONYMS: &[(&str, &[&str])] = &[
-    ("name", &["名称", "fullname", "displayname", "title"]),
+    ("name", &["名称", "fullname", "displayname"]),
     ("subject", &["title", "topic", "task", "summary", "主题", "标题", "任务", "内容"]),
     (
         "company",
-        &["companyname", "account", "accountname", "organization", "organisation", "公司", "公司名称", "单位", "企业"],
+        &[
+            "companyname",
+            "account",
+            "accountname",
+            "customer",
+            "customername",
+            "organization",
+            "organisation",
+            "公司",
+            "公司名称",
+            "单位",
+            "企业",
+            "企业名称",
+            "客户",
+            "客户名称",
+        ],
     ),
     (
         "account",
@@ -32,6 +47,8 @@ const SYNONYMS: &[(&str, &[&str])] = &[
             "客户名称",
             "公司",
             "公司名称",
+            "企业",
+            "企业名称",
             "所属客户",
         ],
     ),
@@ -117,23 +134,7 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("email", &["mail", "emailaddress", "邮箱", "电子邮箱", "电子邮件"]),
     (
         "mobile",
-        &[
-            "mobilephone",
-            "cell",
-            "cellphone",
-            "mobileno",
-            "mobilenumber",
-            "手机",
-            "手机号",
-            "手机号码",
-            "移动电话",
-            // Of kinds that know one number only.
-            "phone",
-            "phonenumber",
-            "telephone",
-            "电话",
-            "联系电话",
-        ],
+        &["mobilephone", "cell", "cellphone", "mobileno", "mobilenumber", "手机", "手机号", "手机号码", "移动电话"],
     ),
     (
         "phone",
@@ -220,8 +221,11 @@ const SYNONYMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("created_on", &["createdate", "createddate", "createdat", "engagedate", "datecreated", "创建日期", "创建时间"]),
-    ("lost_reason", &["lossreason", "closedlostreason", "reasonlost", "输单原因", "丢单原因", "失败原因"]),
-    ("lost_note", &["lossnote", "lossdescription", "输单说明", "丢单说明"]),
+    // Other programs let people write why; what is no choice here would be refused.
+    (
+        "lost_note",
+        &["lossreason", "closedlostreason", "reasonlost", "lossnote", "丢单原因", "失败原因", "输单说明", "丢单说明"],
+    ),
     ("probability", &["winprobability", "likelihood", "prob", "赢率", "成功率", "成交概率", "概率"]),
     ("source", &["leadsource", "origin", "channel", "来源", "线索来源", "客户来源", "渠道"]),
     ("status", &["leadstatus", "state", "状态"]),
@@ -265,8 +269,11 @@ const TITLES: &[(&str, &[&str])] = &[
     ),
     ("contact", &["contactname", "fullname", "姓名", "联系人", "联系人姓名", "客户联系人"]),
     ("lead", &["leadname", "fullname", "contactname", "姓名", "联系人", "联系人姓名", "线索名称"]),
-    ("opportunity", &["opportunityname", "deal", "dealname", "project", "projectname", "商机名称", "项目", "项目名称"]),
-    ("product", &["productname", "item", "itemname", "产品名称"]),
+    (
+        "opportunity",
+        &["opportunityname", "deal", "dealname", "title", "project", "projectname", "商机名称", "项目", "项目名称"],
+    ),
+    ("product", &["productname", "item", "itemname", "title", "产品名称"]),
     ("person", &["fullname", "employee", "employeename", "姓名", "员工姓名"]),
 ];
 
@@ -313,10 +320,14 @@ fn fit(object: &Object, field: &Field, heading: &str) -> u8 {
             return 2;
         }
     }
-    let known = SYNONYMS.iter().find(|(key, _)| *key == field.key).map_or(&[][..], |(_, names)| names);
-    match known.iter().position(|name| *name == heading) {
+    let known = |of: &str| SYNONYMS.iter().find(|(key, _)| *key == of).map_or(&[][..], |(_, names)| names);
+    match known(field.key).iter().position(|name| *name == heading) {
         Some(0..=2) => 2,
         Some(_) => 1,
+        // A kind that knows one number only.
+        None if field.key == "mobile" && object.field("phone").is_none() => {
+            u8::from(heading == "phone" || known("phone").contains(&heading))
+        }
         None => 0,
     }
 }
@@ -353,7 +364,8 @@ pub fn whole_name(object: &'static Object, headers: &[String], mapping: &mut Map
     if object.title != "name" || is_filled || mapping.defaults.contains_key(object.title) {
         return;
     }
-    let column = |names: &[&str]| headers.iter().find(|header| names.contains(&folded(header).as_str()));
+    let says = |header: &&String, names: &[&str]| names.contains(&folded(without_remark(header)).as_str());
+    let column = |names: &[&str]| headers.iter().find(|header| says(header, names) && !header.contains(['{', '}']));
     if let (Some(first), Some(last)) = (column(FIRST_NAMES), column(LAST_NAMES)) {
         let whole = if last.is_ascii() { format!("{{{first}}} {{{last}}}") } else { format!("{{{last}}}{{{first}}}") };
         mapping.defaults.insert(object.title.to_owned(), whole);
@@ -416,11 +428,11 @@ mod tests {
         // As the programs most in use export them.
         assert_eq!(
             guess("opportunity", &["Opportunity Name", "Account Name", "Close Date", "Created Date", "Loss Reason"]),
-            ["name", "account", "close_date", "created_on", "lost_reason"]
+            ["name", "account", "close_date", "created_on", "lost_note"]
         );
         assert_eq!(
             guess("opportunity", &["Record ID", "Deal Name", "Company name", "Deal Stage", "Closed Lost Reason"]),
-            ["external_id", "name", "account", "stage", "lost_reason"]
+            ["external_id", "name", "account", "stage", "lost_note"]
         );
         assert_eq!(
             guess("opportunity", &["商机名称", "客户名称", "客户联系人", "预计销售金额", "预计签单日期"]),
@@ -430,6 +442,9 @@ mod tests {
             guess("contact", &["First Name", "Last Name", "Account Name", "Associated Company", "Title"]),
             ["", "", "account", "", "job_title"]
         );
+        assert_eq!(guess("contact", &["姓名", "联系电话", "手机号"]), ["name", "phone", "mobile"]);
+        assert_eq!(guess("lead", &["客户名称", "联系人", "电话"]), ["company", "name", "mobile"]);
+        assert_eq!(guess("contact", &["Title", "Name", "Job Title"]), ["", "name", "job_title"]);
     }
 
     #[test]
@@ -443,7 +458,10 @@ mod tests {
             mapping.defaults.get("name").cloned()
         };
         assert_eq!(whole("contact", &["First Name", "Last Name"]).as_deref(), Some("{First Name} {Last Name}"));
-        assert_eq!(whole("lead", &["名", "姓", "公司"]).as_deref(), Some("{姓}{名}"));
+        assert_eq!(whole("lead", &["名", "姓（必填）", "公司"]).as_deref(), Some("{姓（必填）}{名}"));
+        let outlook = ["Title", "First Name", "Last Name", "Company", "Job Title"];
+        assert_eq!(whole("contact", &outlook).as_deref(), Some("{First Name} {Last Name}"));
+        assert_eq!(whole("contact", &["{First Name}", "Last Name"]), None);
         assert_eq!(whole("contact", &["First Name", "Last Name", "Full Name"]), None);
         assert_eq!(whole("contact", &["First Name", "Account Name"]), None);
         assert_eq!(whole("account", &["First Name", "Last Name", "Company"]), None);

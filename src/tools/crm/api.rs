@@ -563,7 +563,7 @@ fn read_price(text: &str, currency: &str) -> Result<i64> {
         return Err(Error::Malformed(vec![FieldError::new("unit_price", "invalid-amount-text").with("value", text)]));
     }
     format::parse_amount(text, currency)
-        .ok_or_else(|| Error::Invalid(vec![FieldError::new("unit_price", "invalid-amount").with("currency", currency)]))
+        .ok_or_else(|| Error::Invalid(vec![FieldError::no_amount("unit_price", currency)]))
 }
 
 /// DELETE /api/opportunities/{id}/items/{item} · who may change the deal

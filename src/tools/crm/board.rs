@@ -114,10 +114,19 @@ impl<'a> Wanted<'a> {
 
     /// The list of the same deals; `stage`: only those of that column.
     fn list_href(&self, viewer: &Viewer, stage: Option<Uuid>) -> String {
-        let mut asks = Asks { view: "none".into(), ..self.asks.clone() };
+        self.list_of(viewer, Asks { view: "none".into(), ..self.asks.clone() }, stage)
+    }
+
+    /// The list of just the deals that a figure counts: without what the board can't follow.
+    fn figure_href(&self, viewer: &Viewer, stage: Option<Uuid>) -> String {
+        let filters = self.counted.iter().map(Filter::to_text).collect();
+        self.list_of(viewer, Asks { view: "none".into(), filters, trash: false, ..self.asks.clone() }, stage)
+    }
+
+    fn list_of(&self, viewer: &Viewer, mut asks: Asks, stage: Option<Uuid>) -> String {
         // A list may be asked only for what its reader may see.
         let (sees_state, sees_pipeline) = (viewer.sees(&OPPORTUNITY, "state"), viewer.sees(&OPPORTUNITY, "pipeline"));
-        if sees_state && !self.asks.filters.iter().any(|text| text.starts_with("state:")) {
+        if sees_state && !asks.filters.iter().any(|text| text.starts_with("state:")) {
             asks.filters.push("state:is:open".into());
         }
         if sees_pipeline && viewer.config.pipelines.len() > 1 {
@@ -168,6 +177,8 @@ struct BoardBody<'a> {
     pipeline: Uuid,
     list_query: String,
     list_href: String,
+    /// The deals that the summary counts.
+    figures_href: String,
     summary: String,
     may_create: bool,
     may_change: bool,
@@ -220,7 +231,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
                     (format!("?{rest}&cards={}", shown + 2 * CARDS), locale.text("board-more"))
                 } else {
                     (
-                        wanted.list_href(&viewer, Some(stage.id)),
+                        wanted.figure_href(&viewer, Some(stage.id)),
                         locale.text_with("board-all", &[("count", &format::grouped(count))]),
                     )
                 }
@@ -232,7 +243,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
                 count: format::grouped(count),
                 total: if sees_total { money(total) } else { String::new() },
                 weighted: if sees_weighted { money(weighted.minor()) } else { String::new() },
-                list_href: wanted.list_href(&viewer, Some(stage.id)),
+                list_href: wanted.figure_href(&viewer, Some(stage.id)),
                 cards,
                 more,
             }
@@ -293,6 +304,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
         pipeline: pipeline.id,
         list_query: wanted.asks.to_query(),
         list_href: wanted.list_href(&viewer, None),
+        figures_href: wanted.figure_href(&viewer, None),
         summary: if sees_weighted {
             locale.text_with(
                 "board-summary",

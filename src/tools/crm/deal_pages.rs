@@ -481,7 +481,7 @@ pub fn read_ask(given: &BTreeMap<String, String>, currency: &str) -> Result<Ask>
         format::parse_amount(text("unit_price"), currency).map(Some)
     };
     if price.is_none() {
-        errors.push(FieldError::new("unit_price", "invalid-amount").with("currency", currency));
+        errors.push(FieldError::no_amount("unit_price", currency));
     }
     let discount = if text("discount").is_empty() {
         Some(0)

@@ -42,10 +42,17 @@ pub async fn of_pipeline<'c>(
     deal: Uuid,
     pipeline: Uuid,
 ) -> Result<Vec<(&'c Stage, Item)>> {
+    let mut all = of_all(session, config, deal).await?;
+    all.retain(|(stage, _)| stage.pipeline == pipeline);
+    Ok(all)
+}
+
+/// The same for every stage of every pipeline: a deal may have come from another one.
+pub async fn of_all<'c>(session: &mut Session, config: &'c Config, deal: Uuid) -> Result<Vec<(&'c Stage, Item)>> {
     let given: Vec<Given> = session.all(sql!(GIVEN, deal)).await?;
-    let stages = config.pipeline(pipeline).map_or(&[][..], |pipeline| &pipeline.stages);
     let of = |stage: &'c Stage| stage.criteria.iter().map(move |criterion| (stage, criterion));
-    Ok(stages.iter().flat_map(of).map(|(stage, criterion)| (stage, item_of(criterion, &given))).collect())
+    let stages = config.pipelines.iter().flat_map(|pipeline| &pipeline.stages);
+    Ok(stages.flat_map(of).map(|(stage, criterion)| (stage, item_of(criterion, &given))).collect())
 }
 
 /// Criterion, note, who, when.

@@ -117,7 +117,10 @@ async fn enter_stage(
         StageKind::Open => draft.set("closed_on", Cell::Null),
         StageKind::Won | StageKind::Lost if draft.get("closed_on").is_none_or(Cell::is_null) => {
             // Programs that know one date only mean by it, of a closed deal, the day it was closed.
-            let only = draft.get("close_date").and_then(Cell::int).filter(|day| told && *day <= actor.today.0);
+            let day = |key: &str| draft.get(key).and_then(Cell::int);
+            let began = draft.after(before, "created_on").int().unwrap_or(i64::MIN);
+            let only = day("moved_on").or(day("close_date"));
+            let only = only.filter(|day| told && (began..=actor.today.0).contains(day));
             draft.set("closed_on", Cell::Int(only.unwrap_or(actor.today.0)));
         }
         _ => {}

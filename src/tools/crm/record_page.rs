@@ -32,6 +32,7 @@ struct ItemView {
     quantity: String,
     price: String,
     discount: String,
+    is_full_price: bool,
     amount: String,
 }
 
@@ -276,6 +277,7 @@ fn item_view(line: &items::Item, currency: &str, names_products: bool) -> ItemVi
         href: names_products.then(|| format!("/products/{}", line.product_id)),
         quantity: plain_decimal(line.quantity, 3),
         price: format::money(line.unit_price, currency),
+        is_full_price: line.discount == 0,
         discount: if line.discount == 0 { "–".into() } else { format!("{}%", plain_decimal(line.discount, 2)) },
         amount: format::money(line.amount, currency),
     }

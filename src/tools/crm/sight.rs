@@ -80,6 +80,8 @@ pub(super) struct EvidenceView {
     pub by_field: bool,
     pub stage: String,
     pub is_present: bool,
+    /// Of the pipeline that the deal is in: only there a note can be given.
+    pub is_of_pipeline: bool,
 }
 
 /// A record as one viewer sees it.
@@ -324,13 +326,14 @@ impl Sight<'_> {
             .collect())
     }
 
-    /// What each criterion of the deal's pipeline has to show for it.
+    /// What each criterion of the deal's pipeline has to show for it, and what was noted in another pipeline before.
     pub async fn evidence(&self, session: &mut Session, stage: Uuid) -> Result<Vec<EvidenceView>> {
         let config = &self.viewer.config;
         let Some(present) = config.stage(stage) else { return Ok(Vec::new()) };
-        let found = evidence::of_pipeline(session, config, self.row.id, present.pipeline).await?;
+        let found = evidence::of_all(session, config, self.row.id).await?;
         Ok(found
             .into_iter()
+            .filter(|(of, item)| of.pipeline == present.pipeline || item.note.is_some())
             // Whether a hidden field is filled is not told.
             .filter(|(_, item)| item.field.as_deref().is_none_or(|field| self.at(field).is_some()))
             .map(|(of, item)| EvidenceView {
@@ -346,6 +349,7 @@ impl Sight<'_> {
                 name: item.name,
                 stage: of.name.clone(),
                 is_present: of.id == stage,
+                is_of_pipeline: of.pipeline == present.pipeline,
             })
             .collect())
     }

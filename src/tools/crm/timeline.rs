@@ -380,10 +380,12 @@ pub(super) fn named(change: &Change) -> Option<&str> {
 }
 
 /// Whether events of this kind stand on the timeline at all.
-pub(super) fn is_told(viewer: &Viewer, page_of: &Object, subject: &Object, kind: &str) -> bool {
+pub(super) fn is_told(viewer: &Viewer, page_of: &Object, subject: &'static Object, kind: &str) -> bool {
     // That its tasks came along is told by the deal that moved.
     let told_elsewhere = kind == FOLLOWED && subject.name == "task" && page_of.name != "task";
-    !told_elsewhere && (!kind.starts_with("committee_") || committee::is_shown(viewer))
+    // Who may not know in which stage a deal is, is not told what was asked for there.
+    let is_evidence_hidden = kind == "evidence" && !viewer.sees(subject, "stage");
+    !told_elsewhere && !is_evidence_hidden && (!kind.starts_with("committee_") || committee::is_shown(viewer))
 }
 
 /// `currency`: what the record's amounts were in after the event; before it, when the event is that they turned.
