@@ -166,7 +166,7 @@ fn another_pipeline_asks_as_if_the_deal_began_at_its_front() {
         let fields: Vec<Json> =
             refused.json()["errors"].as_array().expect("errors").iter().map(|error| error["field"].clone()).collect();
         assert_eq!((refused.status.as_u16(), fields.len()), (422, 4), "one for each criterion: {}", refused.body);
-        assert!(fields.contains(&json!("next_step")), "{}", refused.body);
+        assert!(fields.contains(&json!("next_step_date")), "{}", refused.body);
         let moved = call(json!({ "stage": won, "pipeline": first, "reason": "It was sold directly." })).await;
         assert_eq!((moved.status.as_u16(), &moved.json()["pipeline"]), (200, &json!(first)), "{}", moved.body);
         assert_eq!(moves(app, deal).await.last().expect("a move").3.as_deref(), Some("It was sold directly."));
