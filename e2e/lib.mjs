@@ -90,9 +90,9 @@ export const tooWide = page => page.evaluate(() => {
 
 /**
  * axe on the page, or on the part `within`. Rows that are built alike are faulty alike: of each build two stay, the rest is
- * taken out of the page first, because axe takes seconds for a table of fifty. So this comes last.
+ * taken out of the page first, because axe takes seconds for a table of fifty. So this comes last. `rules`: only these.
  */
-export async function axe(page, within) {
+export async function axe(page, within, rules) {
   await page.evaluate(() => {
     const build = element => element.outerHTML.replace(/>[^<]+/g, '>').replace(/ (?!class=|role=|type=)[\w-]+(="[^"]*")?/g, '')
     for (const parent of document.querySelectorAll('tbody, ol, ul, dl, select')) {
@@ -105,13 +105,16 @@ export async function axe(page, within) {
     }
   })
   if (!await page.evaluate(() => Boolean(window.axe))) await page.evaluate(axeSource)      // the debugger's door is not under the page's policy
-  const violations = await page.evaluate(async part => {
-    const options = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'], resultTypes: ['violations'], preload: false }
+  const violations = await page.evaluate(async ([part, rules]) => {
+    const options = { runOnly: rules ?? ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'], resultTypes: ['violations'], preload: false }
     const { violations } = await window.axe.run(part ?? document, options)
     return violations.map(v => [v.id, v.nodes.length, v.nodes[0].target.join(' '), v.nodes[0].any[0]?.message ?? v.help])
-  }, within)
+  }, [within, rules])
   return violations.map(([id, times, where, what]) => `axe ${id} ×${times}: ${where} ${what}`)
 }
+
+/** What another theme can break of what axe looks for. */
+export const COLOURS = ['color-contrast', 'link-in-text-block']
 
 /** Every key of the Fluent files; a page must not show one. */
 export const messageKeys = (() => {

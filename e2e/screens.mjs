@@ -1,22 +1,23 @@
 // Q37: every page in both languages, light and dark, wide and on a phone: no policy violation, no console error, no failed request,
 // no sideways scroll, no accessibility violation, no message key, no word of the other language. Pictures go to e2e/out/.
-// The main pages are seen in every combination; the others once per edition, wide and light in English, dark on a phone in
-// Chinese, and with them every dialog that they open. With EVERY=1 all of them are seen in every combination.
+// The main pages are seen in every combination, both themes one after the other as by somebody who switches; the others once
+// per edition, wide and light in English, dark on a phone in Chinese, and with them every dialog that they open. With EVERY=1 all
+// of them are seen in every combination.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { BASE, axe, here, launch, missingIcons, otherLanguage, rawKeys, setLocale, setTheme, suite, tooWide, watch } from './lib.mjs'
+import { BASE, COLOURS, axe, here, launch, missingIcons, otherLanguage, rawKeys, setLocale, setTheme, suite, tooWide, watch } from './lib.mjs'
 import { PAGES, addressOf, forgotten } from './pages.mjs'
 import { makeWorld } from './world.mjs'
 
 const EDITION = process.env.E2E_EDITION ?? 'en'
 const EVERY = Boolean(process.env.EVERY)
 const SETTINGS = []
-for (const locale of EDITION === 'en' ? ['en', 'zh-CN'] : ['zh-CN']) for (const theme of ['light', 'dark']) for (const width of [1440, 390]) {
+for (const locale of EDITION === 'en' ? ['en', 'zh-CN'] : ['zh-CN']) for (const width of [1440, 390]) {
   // Where the other pages are seen as well.
-  const all = EVERY || (EDITION === 'en' ? locale === 'en' && theme === 'light' && width === 1440 : theme === 'dark' && width === 390)
-  SETTINGS.push({ locale, theme, width, all })
+  const all = EVERY || (locale === EDITION && width === (EDITION === 'en' ? 1440 : 390))
+  SETTINGS.push({ locale, width, theme: EDITION === 'en' ? 'light' : 'dark', all })
 }
 const BINARY = process.env.E2E_BINARY ?? join(here, '../target/release/trivet')
 
@@ -28,6 +29,39 @@ export async function look(page, { locale, theme }, words = locale === EDITION) 
   if (shown.lang !== locale) findings.push(`lang="${shown.lang}", not ${locale}`)
   if (shown.theme !== theme) findings.push(`theme ${shown.theme}, not ${theme}`)
   return findings
+}
+
+const otherThan = theme => theme === 'light' ? 'dark' : 'light'
+
+/** As the button in the page's head does it; until no colour is on its way to another any more. */
+async function switchTo(page, theme) {
+  await page.evaluate(theme => { document.documentElement.dataset.bsTheme = theme }, theme)
+  await page.settle()
+  // An inherited colour sets off on every level of the page when it has arrived on the one above.
+  for (let level = 0; level < 40; level += 1) {
+    const moving = await page.evaluate(() => {
+      const under = document.getAnimations().filter(one => one instanceof CSSTransition)
+      for (const one of under) one.finish()
+      return under.length
+    })
+    if (!moving) return
+    await page.settle()
+  }
+}
+
+/** Looks at the page, or at the dialog on it, takes its picture and asks axe; first in the other theme too, if it is to be `both`. */
+async function lookAt(page, setting, picture, { both, words, within }) {
+  const findings = [...await look(page, setting, words)]
+  await page.screenshot({ path: picture(setting.theme) })
+  if (both) {
+    const theme = otherThan(setting.theme)
+    await switchTo(page, theme)
+    findings.push(...await look(page, { ...setting, theme }, words))
+    await page.screenshot({ path: picture(theme) })
+    findings.push(...(await axe(page, within, COLOURS)).map(what => `${theme}: ${what}`))
+    await switchTo(page, setting.theme)
+  }
+  return [...findings, ...await axe(page, within)]
 }
 
 /** An address without what is particular to a record. */
@@ -53,7 +87,7 @@ async function dialogs(page, seen, setting, picture, tests, name) {
       }, address)
       await page.waitForSelector('#dialog[open]')
       await page.settle()
-      const findings = await look(page, setting)
+      const findings = []
       const inside = await page.evaluate(() => {
         const dialog = document.getElementById('dialog'), box = dialog.getBoundingClientRect()
         return { focus: dialog.contains(document.activeElement), name: document.getElementById('dialog-title')?.textContent.trim(), over: Math.ceil(box.right - innerWidth), scroll: dialog.scrollWidth - dialog.clientWidth }
@@ -62,8 +96,7 @@ async function dialogs(page, seen, setting, picture, tests, name) {
       if (!inside.name) findings.push('the dialog has no name')
       if (inside.over > 0) findings.push(`the dialog sticks out by ${inside.over} px`)
       if (inside.scroll > 0) findings.push(`the dialog scrolls sideways by ${inside.scroll} px`)
-      await page.screenshot({ path: picture(`dialog${kind.replace(/\W+/g, '-')}`) })
-      findings.push(...await axe(page, '#dialog'))
+      findings.push(...await lookAt(page, setting, theme => picture(`dialog${kind.replace(/\W+/g, '-')}`, theme), { both: EVERY, within: '#dialog' }))
       await page.keyboard.press('Escape')
       const closed = await page.evaluate(() => [document.getElementById('dialog').open, document.activeElement?.localName])
       if (closed[0]) findings.push('Esc does not close the dialog')
@@ -91,7 +124,7 @@ export async function screens(tests = suite()) {
 
   const tabs = new Map(), walked = new Set()       // the tabs that pages link to, and on which page; the addresses that were seen
   for (const setting of SETTINGS) {
-    const { locale, theme, width, all } = setting
+    const { locale, width, theme, all } = setting
     const options = { viewport: { width, height: width < 500 ? 844 : 900 }, hasTouch: width < 500, reducedMotion: 'reduce', locale }
     const pages = new Map(), seen = new Set()
     const pageOf = async who => {
@@ -113,8 +146,8 @@ export async function screens(tests = suite()) {
       }
     }
     for (const entry of list) {
-      const name = `${entry.name} ${locale} ${theme} ${width}`
-      const picture = what => join(out, `${what}-${locale}-${theme}-${width}.png`)
+      const name = `${entry.name} ${locale} ${width}`
+      const picture = (what, theme) => join(out, `${what}-${locale}-${theme}-${width}.png`)
       const page = await pageOf(entry.as)
       await tests.test(name, async () => {
         page.expected = entry.status === 200 ? [] : [entry.status]
@@ -126,13 +159,11 @@ export async function screens(tests = suite()) {
           await entry.does(page)
           await page.settle()
         }
-        // The guide shows names in both languages.
-        const findings = await look(page, setting, locale === EDITION && entry.route !== '/help/{chapter}')
-        await page.screenshot({ path: picture(entry.name) })
         walked.add(general(page.url().slice(BASE.length)))
         for (const href of await page.evaluate(() => [...document.querySelectorAll('.tabs a[href*="?tab="]')].map(link => link.getAttribute('href')))) tabs.set(general(href), name)
-        findings.push(...await axe(page))
-        return findings
+        // The guide shows names in both languages.
+        const words = locale === EDITION && entry.route !== '/help/{chapter}'
+        return lookAt(page, setting, theme => picture(entry.name, theme), { both: entry.main || EVERY, words })
       })
       if (all) await dialogs(page, seen, setting, picture, tests, entry.name)
     }

@@ -17,7 +17,7 @@ SEED=${SEED:-1}
 # One: its generators share a cache that two threads spoil for each other.
 WORKERS=${WORKERS:-1}
 VENV=target/schemathesis-venv
-REPORTS=target/schemathesis-report
+REPORTS=${REPORTS:-target/schemathesis-report}
 
 [ -x "$TRIVET" ] || { echo "$TRIVET is not there: cargo build --release" >&2; exit 2; }
 need_schemathesis

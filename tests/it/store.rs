@@ -407,12 +407,23 @@ fn an_answer_is_kept_until_anything_is_written_and_only_for_the_same_question() 
                 .expect("the probe can be counted");
             (rows[0].0, db.statements() - before)
         };
+        // On PostgreSQL a write of any test on the same server counts: between two of them the answer is a kept one.
+        let is_kept = async |rows: i64| {
+            for _ in 0..1000 {
+                let (counted, statements) = count(0).await;
+                assert_eq!(counted, rows);
+                if statements == 0 {
+                    return true;
+                }
+            }
+            false
+        };
         assert_eq!(count(0).await, (0, 1));
-        assert_eq!(count(0).await, (0, 0), "the same question while nothing was written");
+        assert!(is_kept(0).await, "the same question while nothing was written");
         assert_eq!(count(1).await, (0, 1), "another argument is another question");
         insert(&db, 1).await.unwrap();
         assert_eq!(count(0).await, (1, 1), "a write shows at once");
-        assert_eq!(count(0).await, (1, 0));
+        assert!(is_kept(1).await);
         // Another server, or the command line.
         let other = database.open().await;
         insert(&other, 2).await.unwrap();

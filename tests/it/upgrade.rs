@@ -1,6 +1,6 @@
 //! Q6: a database of every earlier schema, with a row in every table, is upgraded to the schema of a fresh install and keeps
 //! its rows. Schemas that were released are kept in `tests/dumps/{number}.json`, written once at the release by
-//! `cargo nextest run --release --test it --run-ignored only write_a_dump` and never changed again.
+//! `cargo nextest run --cargo-profile bench --workspace --run-ignored only write_a_dump` and never changed again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,7 +12,7 @@ use testkit::{Database, on_both_empty};
 use trivet::app::MIGRATIONS;
 
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/dumps")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("dumps")
 }
 
 /// A column as SQLite declares it; PostgreSQL's differ only in the names of types.
