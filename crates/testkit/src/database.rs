@@ -29,6 +29,9 @@ pub struct Folder(PathBuf);
 impl Folder {
     pub fn new() -> Folder {
         let path = postgres::base().join(unique("run"));
+        // One that was killed may have left its folder: numbers of processes come again, and a log of writes that lay there would be
+        // taken for the new file's.
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).expect("the temporary folder is writable");
         Folder(path)
     }
