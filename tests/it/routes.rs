@@ -77,6 +77,8 @@ fn every_route_keeps_to_its_policy_and_a_refused_write_leaves_no_trace_on_postgr
 
 async fn call_everything<'a>(app: &'a TestApp, callers: &[Caller]) -> Trial<'a> {
     let mut trial = Trial::new(app).await;
+    let people = trial.rows().await.remove("person").flatten().unwrap_or_default();
+    assert!(people.contains("Maker"), "what is compared holds the rows: {people}");
     for caller in callers {
         trial.call_everything(*caller).await;
     }
@@ -685,7 +687,7 @@ async fn contents(app: &TestApp) -> String {
     let selects = tables.iter().map(|(table, columns)| {
         let from = match table.as_str() {
             // History is only ever added to; the index of words follows its record; the last use of a token is bookkeeping.
-            "event" => return format!("SELECT 'event', MAX({}) FROM event", text(&"id".to_owned())),
+            "event" => return "SELECT 'event', CAST(COUNT(*) AS TEXT) FROM event".to_owned(),
             "search_doc" => return "SELECT 'search_doc', CAST(COUNT(*) AS TEXT) FROM search_doc".to_owned(),
             _ => columns.iter().filter(|column| table != "api_token" || *column != "used_at"),
         };
