@@ -44,6 +44,15 @@ need_build_tools() {
     [ "${#missing[@]}" = 0 ] || fail "please install first: $(printf '%s; ' "${missing[@]}" | sed 's/; $//')"
 }
 
+# Where small databases are made and removed by the hundred: in memory if there is ample room. On a disk their many files cost
+# more than what the tests do with them.
+folder_for_databases() {
+    local memory=0 room=0
+    [ ! -r /proc/meminfo ] || memory=$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)
+    [ ! -w /dev/shm ] || room=$(df -Pk /dev/shm | awk 'END { print $4 }')
+    if [ "$memory" -gt 8000000 ] && [ "$room" -gt 4000000 ]; then echo /dev/shm; else echo "${TMPDIR:-/tmp}"; fi
+}
+
 # The packages of a folder, exactly as its lock file says; nothing to do when they are there already.
 need_npm() {
     local kept="$1/node_modules/.package-lock.json"

@@ -36,7 +36,7 @@ strained() {
 }
 all_parts() {
     part "Rust: unit, property and integration tests, on SQLite and PostgreSQL" \
-        cargo nextest run --cargo-profile bench --workspace --locked --no-fail-fast --no-tests=fail
+        env TMPDIR="$(folder_for_databases)" cargo nextest run --cargo-profile bench --workspace --locked --no-fail-fast --no-tests=fail
     # Two at once: each alone leaves one of two processors waiting. What the second says is shown when it has ended.
     strained >"$work/strained" 2>&1 &
     part "The API against its own document, by four roles" env "${api[@]}"

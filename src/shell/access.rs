@@ -113,7 +113,8 @@ impl Access {
 pub struct Rules {
     pub by_role: HashMap<(Role, String), Access>,
     pub default_read: HashMap<String, Level>,
-    pub hidden: HashSet<(String, String, Role)>,
+    /// By object and field: the roles from which it is hidden.
+    pub hidden: HashMap<String, HashMap<String, Vec<Role>>>,
 }
 
 impl Rules {
@@ -132,9 +133,9 @@ impl Rules {
 
     /// A field is hidden only when every role of the person hides it.
     pub fn is_hidden(&self, roles: &[Role], object: &str, field: &str) -> bool {
-        // Asked for every field of every row: no allocation, and the list is short.
-        let hides = |role: &Role| self.hidden.iter().any(|(of, key, by)| by == role && of == object && key == field);
-        !self.hidden.is_empty() && !roles.is_empty() && roles.iter().all(hides)
+        // Asked for every field of every row.
+        let Some(by) = self.hidden.get(object).and_then(|fields| fields.get(field)) else { return false };
+        !roles.is_empty() && roles.iter().all(|role| by.contains(role))
     }
 }
 

@@ -213,7 +213,8 @@ async fn load_rules(session: &mut Session) -> Result<Rules> {
     for (object, field, role) in
         session.all::<(String, String, String)>("SELECT object, field, role FROM hidden_field").await?
     {
-        rules.hidden.extend(Role::parse(&role).map(|role| (object, field, role)));
+        let by = rules.hidden.entry(object).or_default().entry(field).or_default();
+        by.extend(Role::parse(&role));
     }
     Ok(rules)
 }

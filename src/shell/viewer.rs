@@ -64,14 +64,16 @@ impl Viewer {
 
     /// The fields of an object that exist for this viewer.
     pub fn projection<'a>(&'a self, object: &'static Object) -> impl Iterator<Item = &'static Field> + 'a {
-        let hidden = |object: &str, key: &str| self.rules().is_hidden(&self.roles, object, key);
-        object.fields.iter().filter(move |field| {
-            !hidden(object.name, field.key) && !field.reads.iter().any(|(object, key)| hidden(object, key))
-        })
+        object.fields.iter().filter(|field| self.sees_field(object, field))
     }
 
     pub fn sees(&self, object: &'static Object, key: &str) -> bool {
-        self.projection(object).any(|field| field.key == key)
+        object.fields.iter().any(|field| field.key == key && self.sees_field(object, field))
+    }
+
+    fn sees_field(&self, object: &Object, field: &Field) -> bool {
+        let hidden = |object: &str, key: &str| self.rules().is_hidden(&self.roles, object, key);
+        !hidden(object.name, field.key) && !field.reads.iter().any(|(object, key)| hidden(object, key))
     }
 
     /// Whether every field that is searched privately (phone, mail) is visible.

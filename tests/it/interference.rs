@@ -248,7 +248,7 @@ fn numbered(text: &str) -> String {
     let hex = |byte: &u8| byte.is_ascii_hexdigit();
     let (mut known, mut out, mut at): (Vec<Uuid>, String, usize) = (Vec::new(), String::new(), 0);
     let mut starts: BTreeSet<(usize, usize)> = BTreeSet::new();
-    for start in 0..bytes.len() {
+    for start in (0..bytes.len()).filter(|start| hex(&bytes[*start])) {
         for length in [36, 32] {
             let Some(part) = bytes.get(start..start + length) else { continue };
             let is_id = match length {

@@ -44,7 +44,7 @@ async fn world(app: &TestApp) -> World {
             .await;
         account = Some(id);
     }
-    for code in ["A-1", "B-2"] {
+    for code in ["A-1", "B-2", "C-3"] {
         let fields = [("name", "Analyser"), ("code", code), ("list_price", "1234.50")];
         app.create("product", &people[&Role::Partner], &fields).await;
     }
@@ -161,7 +161,7 @@ async fn every_list_runs(app: &TestApp) {
                         Engine::Postgres => &both[(index + place / 2) % 2..][..1],
                     };
                     for &descending in directions {
-                        let mut query = ListQuery { sort, descending, limit: 1, ..plain_list(object, &viewer) };
+                        let mut query = ListQuery { sort, descending, ..plain_list(object, &viewer) };
                         if !text.is_empty() {
                             query.filters = vec![
                                 Filter::parse(object, &viewer, text)
