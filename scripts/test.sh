@@ -23,25 +23,25 @@ part() {
 }
 postgres=(bash scripts/with-postgres.sh)
 api=(EXAMPLES=2 PHASES=examples,coverage TRIVET="$binary" bash scripts/schemathesis.sh)
-strained() {
+of_the_binary() {
     local torture
     torture="$(dirname "$binary")/torture"
     part "Killed under load: nothing acknowledged is lost" "$torture" crash --kills 20
     part "Killed under load, on PostgreSQL" "${postgres[@]}" "$torture" crash --kills 20
     part "Backed up under load: every archive is whole" "$torture" backup --n 5
     part "Backed up under load, on PostgreSQL" "${postgres[@]}" "$torture" backup --n 5
+    part "The API against its own document, by four roles" env "${api[@]}"
     part "The API against its own document, on PostgreSQL" "${postgres[@]}" \
-        env PORT=8714 ROLES=manager REPORTS=target/schemathesis-report/postgres "${api[@]}"
+        env ROLES=manager REPORTS=target/schemathesis-report/postgres "${api[@]}"
     part "Scripts and styles in a browser" bash scripts/web-test.sh
 }
 all_parts() {
+    # Beside the compiler and the Rust tests, which alone leave one of two processors waiting. Shown when it has ended.
+    of_the_binary >"$work/of-the-binary" 2>&1 &
     part "Rust: unit, property and integration tests, on SQLite and PostgreSQL" \
         env TMPDIR="$(folder_for_databases)" cargo nextest run --cargo-profile bench --workspace --locked --no-fail-fast --no-tests=fail
-    # Two at once: each alone leaves one of two processors waiting. What the second says is shown when it has ended.
-    strained >"$work/strained" 2>&1 &
-    part "The API against its own document, by four roles" env "${api[@]}"
     wait
-    cat "$work/strained"
+    cat "$work/of-the-binary"
     part "Trivet in a browser" bash scripts/e2e.sh "$binary"
 }
 all_parts 2>&1 | tee "$work/log"
