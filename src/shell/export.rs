@@ -23,7 +23,7 @@ use super::format;
 use super::list::{self, Asks};
 use super::page::Asked;
 use super::record::query::{self, ListQuery, Row};
-use super::record::{Field, Kind, Object};
+use super::record::{Field, Kind, Object, value};
 use super::records::{get, pairs};
 use super::viewer::Viewer;
 use super::views;
@@ -347,6 +347,9 @@ fn value_of(viewer: &Viewer, object: &Object, field: &Field, row: &Row, at: usiz
     let (locale, zone) = (viewer.locale, &viewer.config.zone);
     match (field.kind, &row.cells[at]) {
         (_, Cell::Null) => Value::Empty,
+        (_, cell @ Cell::Text(_)) if field.several.is_some() => {
+            Value::Text(value::shown(object, field, cell, None, &row.currency, locale, zone))
+        }
         (Kind::Money, Cell::Int(minor)) => Value::Number(format::plain_amount(*minor, &row.currency)),
         (Kind::BaseMoney, Cell::Int(minor)) => {
             Value::Number(format::plain_amount(*minor, &viewer.config.base_currency))

@@ -147,12 +147,10 @@ pub fn settle(viewer: &Viewer, object: &'static Object, mut asks: Asks, saved: &
         .projection(object)
         .find(|field| field.key == key && field.sort_column.is_some())
         .ok_or_else(|| Error::field("sort", "invalid-unknown-field"))?;
-    let mut fields: Vec<&'static Field> = columns
-        .split(',')
-        .filter_map(|key| viewer.projection(object).find(|field| field.key == key && !field.is_virtual()))
-        .collect();
+    let mut fields: Vec<&'static Field> =
+        columns.split(',').filter_map(|key| viewer.shown(object).find(|field| field.key == key)).collect();
     if fields.is_empty() {
-        fields = viewer.projection(object).filter(|field| field.listed).collect();
+        fields = viewer.shown(object).filter(|field| field.listed).collect();
     }
     let title = object.title_field();
     fields.retain(|field| field.key != title.key);

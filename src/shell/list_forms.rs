@@ -181,9 +181,7 @@ pub(super) async fn columns_form(
     let settled = list::settle(&viewer, object, Asks::parse(&asked.query), &saved)?;
     let page = Page::new(&viewer, &asked, viewer.locale.text("list-columns"));
     let shown = &settled.query.fields;
-    let rest = viewer
-        .projection(object)
-        .filter(|field| !field.is_virtual() && !shown.iter().any(|other| other.key == field.key));
+    let rest = viewer.shown(object).filter(|field| !shown.iter().any(|other| other.key == field.key));
     let columns = shown
         .iter()
         .copied()

@@ -163,7 +163,10 @@ impl<'a> Shows<'a> {
             self.show(field, &row.cells[index], row.labels[index].as_deref(), &row.currency, state)
         };
         // A long text is cut to the width of its column.
-        let whole = row.cells[index].text().filter(|_| class == "text").map(str::to_owned);
+        let whole = row.cells[index].text().filter(|_| class == "text").map(|text| match field.several {
+            Some(several) => value::names_of(several, text, self.viewer.locale),
+            None => text.to_owned(),
+        });
         let exact = self.exact(field, &row.cells[index], &row.currency).or(whole).unwrap_or_default();
         CellView {
             html,

@@ -67,6 +67,15 @@ impl Viewer {
         object.fields.iter().filter(|field| self.sees_field(object, field))
     }
 
+    /// The fields whose values this viewer is shown: in lists, in files, in answers of the API.
+    pub fn shown<'a>(&'a self, object: &'static Object) -> impl Iterator<Item = &'static Field> + 'a {
+        let is_told = |field: &Field| match field.looked_up {
+            Some(looked_up) => looked_up.told_to.iter().any(|role| self.has(*role)),
+            None => !field.is_virtual(),
+        };
+        self.projection(object).filter(move |field| is_told(field))
+    }
+
     pub fn sees(&self, object: &'static Object, key: &str) -> bool {
         object.fields.iter().any(|field| field.key == key && self.sees_field(object, field))
     }

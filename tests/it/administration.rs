@@ -326,6 +326,37 @@ fn a_new_rate_re_values_open_deals_and_leaves_closed_ones_alone() {
 }
 
 #[test]
+fn the_list_of_people_says_roles_and_superiors_to_who_places_people() {
+    on_both(async |app| {
+        let boss = app.person("Chen Wei").role(Role::Manager).role(Role::Seller).create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).manager(&boss).create().await;
+        let ada = app.person("Ada Moe").role(Role::Hr).create().await;
+        for who in [&app.administrator, &ada] {
+            let page = app.get(who, "/people").await;
+            assert!(page.statements <= 8, "{} statements", page.statements);
+            let row = page.body.split(&format!("data-row=\"{}\"", lin.id)).nth(1).expect("a row");
+            let row = row.split("</tr>").next().unwrap_or_default();
+            assert!(row.contains("data-label=\"Roles\"") && row.contains("Seller"), "{row}");
+            assert!(row.contains("data-label=\"Reports to\"") && row.contains("Chen Wei"), "{row}");
+            assert!(page.has("Sales manager, Seller"), "in one order: {}", page.body);
+        }
+        let page = app.get(&lin, "/people").await;
+        assert!(page.has("Chen Wei") && !page.has("Sales manager") && !page.has("Reports to"), "{}", page.body);
+        let asked = app.get(&lin, "/people?cols=name,roles,manager").await;
+        assert!(!asked.has("Sales manager") && !asked.has("data-label=\"Reports to\""), "{}", asked.body);
+        // Programs read what they write; who is not told is not told by them either.
+        let token = app.api_token(&app.administrator).await;
+        let path = format!("/api/people/{}", lin.id);
+        let told = app.api(&token, Method::GET, &path, &[], None).await.json();
+        assert_eq!((&told["roles"], &told["manager"]), (&json!("seller"), &json!(boss.id)), "{told}");
+        assert_eq!(told["manager_label"], "Chen Wei");
+        let token = app.api_token(&lin).await;
+        let told = app.api(&token, Method::GET, &path, &[], None).await.json();
+        assert!(told.get("roles").is_none() && told.get("manager").is_none(), "{told}");
+    });
+}
+
+#[test]
 fn what_a_leaving_person_looks_after_is_handed_over_with_history() {
     on_both(async |app| {
         let lin = app.person("Lin Yan").role(Role::Seller).create().await;

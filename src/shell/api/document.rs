@@ -323,7 +323,7 @@ fn written_schema(object: &'static Object, locale: Locale, creating: bool) -> Js
     for field in object.fields.iter().filter(|field| shape::is_written(field, creating)) {
         let mut schema = member(shape::written(field), text_of(object, field, locale));
         schema["examples"] = json!([shape::example(object, field)]);
-        if field.is_virtual() {
+        if !shape::is_read(field) {
             schema["writeOnly"] = json!(true);
         }
         members.insert(field.key.into(), schema);

@@ -260,7 +260,7 @@ pub fn sort_of(object: &'static Object, viewer: &Viewer, asked: Option<&str>) ->
 }
 
 fn fields_of(object: &'static Object, viewer: &Viewer, asked: Option<&str>) -> Result<Vec<&'static Field>> {
-    let visible = || viewer.projection(object).filter(|field| shape::is_read(field));
+    let visible = || viewer.shown(object);
     let Some(text) = asked else { return Ok(visible().collect()) };
     let unknown = |key: &str| vec![FieldError::new("fields", "invalid-field").with("value", key)];
     let mut fields: Vec<&'static Field> = Vec::new();

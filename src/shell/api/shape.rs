@@ -173,7 +173,7 @@ pub fn is_written(field: &Field, creating: bool) -> bool {
 
 /// The fields of an answer.
 pub fn is_read(field: &Field) -> bool {
-    !field.is_virtual()
+    field.is_read()
 }
 
 /// Checks one value against its field. `null` empties a field that need not be filled.

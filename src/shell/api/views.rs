@@ -82,7 +82,7 @@ pub fn operations(api: Api, object: &'static Object) -> Api {
 // ---- the shape
 
 fn is_column(field: &Field) -> bool {
-    !field.is_virtual()
+    field.is_read()
 }
 
 fn shown_schema() -> Json {

@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use store::{Day, Sql, Tx, Uuid};
 
 use super::{Actor, Draft, Loaded};
-use crate::shell::access::{Right, Scope};
+use crate::shell::access::{Right, Role, Scope};
 use crate::shell::error::Result;
 use crate::shell::viewer::Viewer;
 
@@ -114,6 +114,13 @@ pub struct Several {
     pub unless_given: &'static str,
 }
 
+/// How a value is read that other tables keep, and who is told of it.
+#[derive(Debug, Clone, Copy)]
+pub struct LookedUp {
+    pub sql: &'static str,
+    pub told_to: &'static [Role],
+}
+
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
     pub key: &'static str,
@@ -140,6 +147,8 @@ pub struct Field {
     pub always_shown: bool,
     /// Only filters and groups by: worked out from other rows, neither shown nor written.
     pub expression: Option<Expression>,
+    /// Kept by other tables: SQL on the row `t` that reads it. Lists, files and answers show it; it is written as an input.
+    pub looked_up: Option<LookedUp>,
     /// Object and field that the expression gives away: hidden with them, and the first one names the choices.
     pub reads: &'static [(&'static str, &'static str)],
 }
@@ -162,6 +171,7 @@ impl Field {
             when_asked: false,
             always_shown: false,
             expression: None,
+            looked_up: None,
             reads: &[],
         }
     }
@@ -242,8 +252,26 @@ impl Field {
         self
     }
 
+    pub const fn looked_up(mut self, sql: &'static str, told_to: &'static [Role]) -> Field {
+        self.looked_up = Some(LookedUp { sql, told_to });
+        self
+    }
+
     pub fn is_virtual(&self) -> bool {
         self.column.is_empty()
+    }
+
+    /// Whether a record has a value of it to show.
+    pub fn is_read(&self) -> bool {
+        !self.is_virtual() || self.looked_up.is_some()
+    }
+
+    /// The value as SQL on the row `t`.
+    pub fn sql(&self) -> String {
+        match self.looked_up {
+            Some(looked_up) => looked_up.sql.to_owned(),
+            None => format!("t.{}", self.column),
+        }
     }
 
     pub fn is_amount(&self) -> bool {

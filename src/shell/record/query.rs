@@ -294,7 +294,7 @@ pub async fn find(
     object: &'static Object,
     id: Uuid,
 ) -> Result<(Row, Vec<&'static Field>)> {
-    let fields: Vec<&'static Field> = viewer.projection(object).filter(|field| !field.is_virtual()).collect();
+    let fields: Vec<&'static Field> = viewer.shown(object).collect();
     let mut statement = select(viewer, registry, object, &fields, None, None);
     statement.push(" WHERE t.id = ").bind(id).push(" AND t.deleted_at IS NULL AND ");
     (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
@@ -392,7 +392,7 @@ fn select(
                 statement.push(&format!(", r{index}.id, r{index}.{}", title.unwrap_or("id")));
             }
             _ => {
-                statement.push(", t.").push(field.column);
+                statement.push(", ").push(&field.sql());
             }
         }
     }
@@ -407,12 +407,13 @@ fn select(
     for (index, field) in fields.iter().enumerate() {
         let Kind::Ref(target) = field.kind else { continue };
         if let Some(plain) = plain_target(target) {
-            statement.push(&format!(" LEFT JOIN {} r{index} ON r{index}.id = t.{}", plain.table, field.column));
+            statement.push(&format!(" LEFT JOIN {} r{index} ON r{index}.id = {}", plain.table, field.sql()));
         } else if let Some(target) = registry.get(target) {
             let alias = format!("r{index}");
             statement.push(&format!(
-                " LEFT JOIN {} {alias} ON {alias}.id = t.{} AND {alias}.deleted_at IS NULL AND ",
-                target.table, field.column
+                " LEFT JOIN {} {alias} ON {alias}.id = {} AND {alias}.deleted_at IS NULL AND ",
+                target.table,
+                field.sql()
             ));
             (target.visible)(&mut statement, &viewer.scope, Right::Read, &alias);
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use store::{Cell, Day, Instant, Uuid};
 
-use super::field::{Field, Kind, Object};
+use super::field::{Field, Kind, Object, Several};
 use crate::shell::error::FieldError;
 use crate::shell::format;
 use crate::shell::i18n::Locale;
@@ -204,6 +204,9 @@ pub fn shown(
     locale: Locale,
     zone: &jiff::tz::TimeZone,
 ) -> String {
+    if let (Some(several), Cell::Text(text)) = (field.several, cell) {
+        return names_of(several, text, locale);
+    }
     match (field.kind, cell) {
         (_, Cell::Null) => String::new(),
         (Kind::Money | Kind::BaseMoney, Cell::Int(minor)) => format::money(*minor, currency),
@@ -217,6 +220,13 @@ pub fn shown(
         (Kind::Ref(_), Cell::Id(_)) => label.unwrap_or("—").to_owned(),
         _ => plain(field, cell, currency, zone),
     }
+}
+
+/// `seller manager` → "Sales manager, Seller", in the order in which a form offers them.
+pub fn names_of(several: Several, text: &str, locale: Locale) -> String {
+    let is_named = |key: &&&str| text.split([' ', ',', ';']).any(|named| named == **key);
+    let names = several.keys.iter().filter(is_named).map(|key| locale.text(&format!("{}-{key}", several.prefix)));
+    names.collect::<Vec<_>>().join(if locale == Locale::Zh { "、" } else { ", " })
 }
 
 /// The stored value as the API gives it.

@@ -20,8 +20,18 @@ use super::history::By;
 use super::setup;
 use crate::shell::access::Role;
 use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::i18n::Locale;
 use crate::shell::record::{Actor, Draft, Loaded, Saved};
 use crate::shell::viewer::{hash_token, new_token};
+
+/// The roles of the person `t`, and whom they report to today: the list and the API read them so.
+pub const ROLES: &str = "(SELECT STRING_AGG(x.role, ' ')
+    FROM (SELECT r.role FROM person_role r WHERE r.person_id = t.id ORDER BY r.role) x)";
+pub const MANAGER: &str = "(SELECT l.manager_id FROM reporting_line l, organization o
+    WHERE l.person_id = t.id AND l.from_day <= o.lines_as_of AND (l.to_day IS NULL OR l.to_day >= o.lines_as_of)
+    ORDER BY l.from_day DESC LIMIT 1)";
+/// Who is told of them in the list, as on a person's page.
+pub const TOLD_TO: &[Role] = &[Role::Admin, Role::Hr];
 
 /// At least this many characters; nothing else is asked of a password (NIST SP 800-63B).
 pub const PASSWORD_LENGTH: usize = 10;
@@ -105,15 +115,29 @@ async fn begin(tx: &mut Tx, actor: &Actor, draft: &Draft, id: Uuid) -> Result<()
     }
 }
 
-/// `seller; manager` → roles.
+/// `seller; manager` → roles. What a list or its file calls them is understood as well, in either language.
 pub fn parse_roles(text: &str) -> Result<Vec<Role>> {
-    text.split([';', ',', ' ', '；', '，'])
-        .filter(|part| !part.is_empty())
-        .map(|part| {
-            Role::parse(&part.to_lowercase())
-                .ok_or_else(|| Error::Invalid(vec![FieldError::new("roles", "invalid-role").with("value", part)]))
-        })
-        .collect()
+    let mut roles = Vec::new();
+    for part in text.split([';', ',', '；', '，', '、']).map(str::trim).filter(|part| !part.is_empty()) {
+        match role_called(part) {
+            Some(role) => roles.push(role),
+            None => {
+                for key in part.split_whitespace() {
+                    let wrong = || FieldError::new("roles", "invalid-role").with("value", key);
+                    roles.push(Role::parse(&key.to_lowercase()).ok_or_else(|| Error::Invalid(vec![wrong()]))?);
+                }
+            }
+        }
+    }
+    Ok(roles)
+}
+
+fn role_called(name: &str) -> Option<Role> {
+    let is_called = |role: &Role| {
+        let key = format!("role-{}", role.key());
+        Locale::ALL.iter().any(|locale| locale.text(&key).to_lowercase() == name.to_lowercase())
+    };
+    Role::ALL.into_iter().find(is_called)
 }
 
 /// The record page of a person and what can be done there. The list and the form for a new one come from the record engine.

@@ -396,8 +396,19 @@ pub static PERSON: Object = Object {
         Field::new("title", SHORT).listed().quick(),
         Field::new("office", SHORT).listed().quick(),
         Field::new("locale", Kind::Choice(&["en", "zh-CN"])),
-        Field::new("roles", TEXT).virtual_input().on_create().quick().several("role", &Role::KEYS, Role::Seller.key()),
-        Field::new("manager", Kind::Ref("person")).virtual_input().on_create().quick(),
+        Field::new("roles", TEXT)
+            .virtual_input()
+            .on_create()
+            .quick()
+            .listed()
+            .several("role", &Role::KEYS, Role::Seller.key())
+            .looked_up(people::ROLES, people::TOLD_TO),
+        Field::new("manager", Kind::Ref("person"))
+            .virtual_input()
+            .on_create()
+            .quick()
+            .listed()
+            .looked_up(people::MANAGER, people::TOLD_TO),
         Field::new("password", TEXT).virtual_input().on_create(),
         created_at(),
         updated_at(),

@@ -376,7 +376,7 @@ impl Sight<'_> {
             let Some(link) = object.field(key) else { continue };
             let filter = Filter { field: link, op: Op::Is, values: vec![self.row.id.to_string()] };
             let fields: Vec<&'static Field> =
-                self.viewer.projection(object).filter(|field| field.listed && field.key != *key).take(6).collect();
+                self.viewer.shown(object).filter(|field| field.listed && field.key != *key).take(6).collect();
             let sort = object
                 .fields
                 .iter()
