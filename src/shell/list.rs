@@ -8,7 +8,7 @@ use store::Uuid;
 use super::app::App;
 use super::error::{Error, Result};
 use super::format;
-use super::page::{Asked, Page, escape, respond};
+use super::page::{Asked, Page, render, respond};
 use super::record::filter::Filter;
 use super::record::query::{self, Cursor, ListQuery};
 use super::record::{Field, Kind, Object};
@@ -183,9 +183,12 @@ struct ListBody<'a> {
     title: String,
     new_label: String,
     count: String,
+    head: String,
     tabs: Vec<TabView>,
     chips: Vec<ChipView>,
     columns: Vec<ColumnView>,
+    /// On a phone, where there are no headings to click: every order that the list can have.
+    orders: Vec<ColumnView>,
     rows: Vec<RowView>,
     sums: bool,
     query: String,
@@ -232,7 +235,7 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
     let title = locale.text(&format!("{}-plural", object.name));
     let page = Page::new(&viewer, &asked, title.clone());
     let access = viewer.scope.access(object.name);
-    let may_change = access.write > super::access::Level::None && object.name != "person";
+    let may_change = may_change(&viewer, object);
     let shows = Shows { viewer: &viewer, registry: app.registry, object, today, files };
     let total = if count > COUNT_CAP { format!("{}+", format::grouped(COUNT_CAP)) } else { format::grouped(count) };
     let body = ListBody {
@@ -240,9 +243,15 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         object,
         new_label: locale.text(&format!("{}-new", object.name)),
         count: locale.counted("list-count", count, &[("count", &total)]),
+        head: said_count(&viewer, count, &total, query.trash),
         tabs: tabs(&viewer, object, &asks, &saved),
         chips: query.filters.iter().map(|filter| chip(&shows, &asks, &query, filter)).collect(),
         columns: query.fields.iter().map(|field| column(&viewer, object, &asks, &query, field)).collect(),
+        orders: viewer
+            .shown(object)
+            .filter(|field| field.sort_column.is_some())
+            .map(|field| column(&viewer, object, &asks, &query, field))
+            .collect(),
         rows: found
             .rows
             .iter()
@@ -260,7 +269,7 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         next_page: found.next.map(|cursor| format!("?{}&after={}", asks.to_query(), cursor.to_text())),
         may_create: access.create,
         may_change,
-        may_pick: may_change || (access.export && !query.trash),
+        may_pick: may_pick(&viewer, object, query.trash),
         may_export: access.export,
         trash: query.trash,
         trash_href: asks.with(|asks| asks.trash = !asks.trash),
@@ -269,6 +278,21 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         title,
     };
     respond(&page, &body)
+}
+
+fn may_change(viewer: &Viewer, object: &Object) -> bool {
+    viewer.scope.access(object.name).write > super::access::Level::None && object.name != "person"
+}
+
+/// Whether there is something to be done with records that are ticked.
+fn may_pick(viewer: &Viewer, object: &Object, trash: bool) -> bool {
+    may_change(viewer, object) || (viewer.scope.access(object.name).export && !trash)
+}
+
+/// What stands below the heading of a list.
+fn said_count(viewer: &Viewer, count: i64, total: &str, trash: bool) -> String {
+    let said = viewer.locale.counted("list-count", count, &[("count", total)]);
+    if trash { format!("{} · {said}", viewer.locale.text("list-trash-sub")) } else { said }
 }
 
 fn shown_view(
@@ -285,21 +309,43 @@ fn shown_view(
     Some(ShownView { id: view.id, version: view.version, name: view.name.clone(), is_changed })
 }
 
+/// The footer with its sum. Where the page says "1,000+", what it says elsewhere comes along, so that it is as exact.
+#[derive(askama::Template)]
+#[template(path = "shell/sums.html")]
+struct SumsBody {
+    sum: String,
+    exact: Option<Exact>,
+}
+
+struct Exact {
+    head: String,
+    total: String,
+    /// The button that chooses all of them; nothing for who chooses none.
+    matching: Option<String>,
+}
+
 /// GET /{plural}/sums: the footer, asked for by the page once it stands, so that adding up a big list never delays it.
 pub async fn sums(object: &'static Object, State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
     let today = viewer.config.today(app.clock.now());
     let mut session = app.db.read().await?;
     let saved = saved_views(&mut session, &viewer, object).await?;
     let Settled { query, .. } = settle(&viewer, object, Asks::parse(&asked.query), &saved)?;
-    let mut text = String::new();
+    let mut body = SumsBody { sum: String::new(), exact: None };
     if viewer.sees(object, "amount") {
         let select = "SELECT COUNT(*), CAST(COALESCE(SUM(t.amount_base), 0) AS BIGINT)";
         let statement = query::aggregate(app.db.engine(), select, &viewer, app.registry, object, &query, today)?;
         let (count, sum): (i64, i64) = session.one(statement).await?;
         let money = format::money(sum, &viewer.config.base_currency);
-        text = viewer.locale.counted("list-sum", count, &[("count", &format::grouped(count)), ("sum", &money)]);
+        let grouped = format::grouped(count);
+        body.sum = viewer.locale.counted("list-sum", count, &[("count", &grouped), ("sum", &money)]);
+        body.exact = (count > COUNT_CAP).then(|| Exact {
+            head: said_count(&viewer, count, &grouped, query.trash),
+            matching: may_pick(&viewer, object, query.trash)
+                .then(|| viewer.locale.text_with("list-select-matching", &[("total", &grouped)])),
+            total: grouped,
+        });
     }
-    Ok(axum::response::Html(escape(&text)).into_response())
+    Ok(axum::response::Html(render(&body)?.0).into_response())
 }
 
 fn tabs(viewer: &Viewer, object: &'static Object, asks: &Asks, saved: &[SavedView]) -> Vec<TabView> {
