@@ -63,6 +63,7 @@ export const PAGES = [
     await send(page, '[data-bulk-bar] [value=edit]')
   } }),
   page('/accounts', { name: 'accounts-selected', does: select }),
+  page('/accounts/bulk', { name: 'accounts-bulk-history' }),
   ...['filter', 'columns', 'view', 'views'].map(part => page(`/opportunities/${part}`)),
   page('/views/{id}/edit', { name: 'view-edit', at: world => `/views/${world.view}/edit` }),
   page('/accounts/{id}/field/{field}', { name: 'accounts-field', at: world => `/accounts/${world.accounts}/field/website` }),
@@ -130,7 +131,7 @@ const NO_PAGE = [
   /^\/setup$/,              // only before there is an organisation: setup.mjs
 ]
 /** The same page for every kind of record. */
-const SAME = [/^\/\w+\/(filter|columns|views?)$/, /^\/\w+\/\{id\}\/field\/\{field\}$/]
+const SAME = [/^\/\w+\/(filter|columns|views?|bulk)$/, /^\/\w+\/\{id\}\/field\/\{field\}$/]
 
 /** Routes of the program that no page of the walk opens. `help` chapters are added by the walk from the guide's own links. */
 export function forgotten(routes) {

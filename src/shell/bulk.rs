@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use store::event::Change;
-use store::{Cell, Sql, Tx, Uuid};
+use serde_json::{Value as Json, json};
+use store::event::{self, Change, Event};
+use store::{Cell, Sql, Tx, Uuid, new_id};
 
 use super::access::{Level, Right};
 use super::app::App;
@@ -25,6 +26,9 @@ use super::record::{Actor, Draft, Object, query, value};
 use super::records::{for_many, get, pairs};
 use super::viewer::Viewer;
 use super::views;
+
+/// The kind of the event that tells what was done at once; it is about no single record.
+pub const EVENT: &str = "bulk";
 
 /// At most this many records in one go; more is an import's or a job's business.
 pub const MOST: i64 = 5000;
@@ -247,12 +251,16 @@ pub async fn apply(
         return respond_preview(object, &app, &viewer, &asked, &pairs, &ids, Some(texts.join(" "))).await;
     }
     let may_undo = may_undo(&mut tx, &actor, object, &work, &done_with).await?;
+    note(&mut tx, &actor, object, &work, &done_with).await?;
     tx.commit().await?;
     let (changed, left) = (done_with.changed.len().to_string(), done_with.left.len().to_string());
     let mut text = viewer.locale.text_with("bulk-done", &[("changed", &changed), ("left", &left)]);
     if !done_with.stale.is_empty() {
         let count = done_with.stale.len().to_string();
         text.push_str(&viewer.locale.text_with("bulk-stale", &[("count", &count)]));
+    }
+    if may_undo {
+        text.push_str(&viewer.locale.text("bulk-undo-later"));
     }
     let mut toast = Toast::success(text);
     if may_undo {
@@ -296,6 +304,10 @@ pub enum Work {
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub changed: Vec<Uuid>,
+    /// Of those, how many are not as they were: some stood at the value already.
+    touched: usize,
+    /// What the fields were set to, as events keep it.
+    set: BTreeMap<String, Json>,
     /// Not there, or not to be changed by this person.
     pub left: Vec<Uuid>,
     /// Changed by somebody else since they were chosen.
@@ -319,18 +331,27 @@ pub async fn run(
     let mut outcome = Outcome::default();
     for (id, seen) in chosen {
         let done = match work {
-            Work::Set(inputs) => set_fields(tx, actor, object, (*id, *seen), inputs, source).await,
-            Work::Restore => command::set_deleted(tx, actor, object, *id, false).await,
+            Work::Set(inputs) => {
+                let set = set_fields(tx, actor, object, (*id, *seen), inputs, source).await;
+                set.map(|(set, is_touched)| {
+                    outcome.set = set;
+                    is_touched
+                })
+            }
+            Work::Restore => command::set_deleted(tx, actor, object, *id, false).await.map(|()| true),
             Work::Trash => match throw_away(tx, actor, object, (*id, *seen)).await {
                 Ok(Thrown::Stale) => {
                     outcome.stale.push(*id);
                     continue;
                 }
-                other => other.map(drop),
+                other => other.map(|_| true),
             },
         };
         match done {
-            Ok(()) => outcome.changed.push(*id),
+            Ok(is_touched) => {
+                outcome.changed.push(*id);
+                outcome.touched += usize::from(is_touched);
+            }
             Err(Error::NotFound | Error::Forbidden) => outcome.left.push(*id),
             Err(Error::Conflict(_)) => outcome.stale.push(*id),
             Err(Error::Invalid(errors)) => {
@@ -354,14 +375,50 @@ async fn set_fields(
     (id, seen): Chosen,
     inputs: &BTreeMap<String, String>,
     source: Source,
-) -> Result<()> {
+) -> Result<(BTreeMap<String, Json>, bool)> {
     let before = command::load_for_write(tx, actor, object, id).await?;
     let draft = command::read_inputs(object, &actor.viewer, inputs, Some(&before), source)?;
     // An empty value for a person would leave a record without an owner.
     if inputs.contains_key("owner") && draft.get("owner").is_none_or(Cell::is_null) {
         return Err(Error::field("owner", "invalid-required"));
     }
-    command::update_loaded(tx, actor, object, &before, seen, draft).await.map(drop)
+    let set = inputs.iter().filter_map(|(key, text)| {
+        let field = object.field(key)?;
+        // An amount is in the currency of each record.
+        let cell = draft.get(key)?;
+        Some((key.clone(), if field.is_amount() { json!(text) } else { value::raw_json(cell) }))
+    });
+    let set = set.collect();
+    let version = command::update_loaded(tx, actor, object, &before, seen, draft).await?;
+    Ok((set, version != before.version))
+}
+
+/// Writes down that this was done at once, in the transaction in which it was: so it is found again, and undone as one.
+pub async fn note(tx: &mut Tx, actor: &Actor, object: &'static Object, work: &Work, outcome: &Outcome) -> Result<()> {
+    if outcome.touched == 0 {
+        return Ok(());
+    }
+    let fact = |field: &str, new: Json| Change { field: field.into(), old: Json::Null, new };
+    let mut changes = vec![fact("rows", json!(outcome.touched))];
+    match work {
+        Work::Set(_) => changes.extend(outcome.set.iter().map(|(field, value)| fact(field, value.clone()))),
+        Work::Trash => changes.push(fact("work", json!("trash"))),
+        Work::Restore => changes.push(fact("work", json!("restore"))),
+    }
+    let event = Event {
+        id: new_id(&actor.clock),
+        at: actor.now,
+        actor: Some(actor.viewer.person),
+        via: actor.via,
+        kind: EVENT,
+        subject_type: object.name,
+        subject_id: new_id(&actor.clock),
+        account_id: None,
+        version: 0,
+        changes: &changes,
+        reason: None,
+    };
+    Ok(event::record(tx, event).await?)
 }
 
 /// Into the trash, unless somebody else changed it since it was chosen.

@@ -4,6 +4,7 @@ pub mod access;
 pub mod api;
 pub mod app;
 pub mod bulk;
+mod bulk_history;
 pub mod calendar;
 pub mod config;
 pub mod creation;

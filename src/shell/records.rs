@@ -11,6 +11,7 @@ use store::{Cells, Sql, Uuid, sql};
 
 use super::access::Right;
 use super::app::App;
+use super::bulk_history;
 use super::creation;
 use super::error::{Collision, Error, FieldError, Result};
 use super::export::{self, FileFormat};
@@ -73,6 +74,7 @@ pub fn routes(object: &'static Object) -> Routes {
         .post(&at("/bulk"), read, move |app, viewer, asked, body| {
             super::bulk::preview(object, app, viewer, asked, body)
         })
+        .get(&at("/bulk"), change, move |app, viewer, asked| bulk_history::show(object, app, viewer, asked))
         .post(&at("/bulk/apply"), change, move |app, viewer, asked, body| {
             super::bulk::apply(object, app, viewer, asked, body)
         })

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 use store::{Uuid, sql};
 use testkit::{Answer, Role, TestApp, on_both};
+use trivet::shell::record::command;
 
 use crate::company::Company;
 
@@ -152,6 +153,89 @@ fn what_was_edited_at_once_is_as_it_was_unless_somebody_changed_it_since() {
         // Undone once: a second time there is nothing left of it.
         app.post_form(&lin, &undo, &[]).await;
         assert_eq!(app.value::<i64>(kinds).await, Some(3 + 1 + 2));
+    });
+}
+
+#[test]
+fn what_was_done_at_once_stands_on_a_page_from_which_it_is_undone_later() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let wu = app.person("Wu Di").role(Role::Partner).create().await;
+        let mut made = Vec::new();
+        for city in ["Wuxi", "Suzhou", "Hefei"] {
+            made.push(app.create("account", &lin, &[("name", &format!("Harbour {city}")), ("city", city)]).await);
+        }
+        let before = cities(app, &made).await;
+        assert!(app.get(&lin, "/accounts/bulk").await.has("Nothing yet"));
+        app.clock.advance(60);
+        let chosen = ids(&made);
+        let fields = [("action", "edit"), ("field", "city"), ("value", "Ningbo"), ("ids", &chosen), ("query", "")];
+        let answer = app.post_form(&lin, "/accounts/bulk/apply", &fields).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        // The same again changes nothing, and is not told as if it did.
+        app.clock.advance(60);
+        app.post_form(&lin, "/accounts/bulk/apply", &fields).await;
+        assert_eq!(app.value::<i64>("SELECT COUNT(*) FROM event WHERE kind = 'bulk'").await, Some(1));
+        app.clock.advance(7 * 86_400);
+        let page = app.get(&lin, "/accounts/bulk").await;
+        assert!(page.statements <= 12, "{} statements", page.statements);
+        assert!(
+            page.has("3 records") && page.has("City: Ningbo") && page.has("all are as you left them"),
+            "{}",
+            page.body
+        );
+        let at: i64 = app.value("SELECT at FROM event WHERE kind = 'bulk'").await.expect("it was noted");
+        // What each of them was.
+        let one = app.get(&lin, &format!("/accounts/bulk?at={at}")).await;
+        assert!(
+            one.has("Harbour Hefei") && one.has("<del>Hefei</del>") && one.has("<ins>Ningbo</ins>"),
+            "{}",
+            one.body
+        );
+        assert_eq!(app.get(&wu, &format!("/accounts/bulk?at={at}")).await.status, 404, "nobody else's business");
+        assert!(app.get(&wu, "/accounts/bulk").await.has("Nothing yet"));
+        // Somebody goes on with one of them: that one stays.
+        let other = [("version", "2"), ("city", "Bergen")];
+        app.post_form(&wu, &format!("/accounts/{}/field/city", made[1]), &other).await;
+        let page = app.get(&lin, "/accounts/bulk").await;
+        assert!(page.has("2 of 3 are as you left them"), "{}", page.body);
+        let undo = format!("/accounts/bulk/undo?at={at}");
+        assert!(page.has(&undo), "{}", page.body);
+        app.post_form(&lin, &undo, &[]).await;
+        assert_eq!(cities(app, &made).await, [before[0].as_str(), "Bergen", before[2].as_str()]);
+        let page = app.get(&lin, "/accounts/bulk").await;
+        assert!(page.has("undone, or changed since") && !page.has(&undo), "{}", page.body);
+    });
+}
+
+#[test]
+fn a_long_list_says_one_number_everywhere() {
+    on_both(async |app| {
+        let pat = app.person("Pat").role(Role::Partner).create().await;
+        let actor = app.actor(&pat).await;
+        let object = app.object("opportunity");
+        let mut tx = app.db.write().await.expect("the database can be written");
+        let mut drafts = Vec::new();
+        for number in 0..1_001 {
+            let inputs = [("name", format!("Deal {number}")), ("close_date", "2026-12-24".to_owned())];
+            let inputs = inputs.into_iter().map(|(key, text)| (key.to_owned(), text)).collect();
+            let draft = command::read_inputs(object, &actor.viewer, &inputs, None, command::Source::Strict).unwrap();
+            let known = &mut command::Known::default();
+            drafts.push(command::prepare_new(&mut tx, &actor, object, draft, known).await.unwrap());
+        }
+        command::write_new(&mut tx, &actor, object, &drafts).await.unwrap();
+        tx.commit().await.unwrap();
+        let page = app.get(&pat, "/opportunities?view=all").await;
+        assert!(page.has("id=\"list-head-count\" class=\"page-sub\">1,000+ records</p>"), "{}", page.body);
+        let sums = app.get_fragment(&pat, "/opportunities/sums?view=all").await;
+        assert!(sums.body.starts_with("1,001 records · "), "{}", sums.body);
+        // The head, and the button that chooses them all, become as exact as the foot.
+        assert!(
+            sums.has("id=\"list-head-count\" class=\"page-sub\" hx-swap-oob=\"true\">1,001 records<"),
+            "{}",
+            sums.body
+        );
+        assert!(sums.has("Select all 1,001 matching"), "{}", sums.body);
     });
 }
 

@@ -189,6 +189,7 @@ async fn work(object: &'static Object, app: &App, viewer: &Viewer, body: &Body) 
     if ask.dry_run {
         drop(tx);
     } else {
+        bulk::note(&mut tx, &actor, object, &work, &outcome).await?;
         body.post.keep(&mut tx, &actor, &answer).await?;
         tx.commit().await?;
     }

@@ -1,0 +1,265 @@
+//! What a person did to many records at once: standing on a page of its own, so that it can be looked at and undone also after
+//! the toast has gone. Each entry says how many of its records are still as they were left; only these are put back.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::Value as Json;
+use store::event::Change;
+use store::{Instant, Session, Sql, Uuid};
+
+use super::access::Right;
+use super::app::App;
+use super::bulk::EVENT;
+use super::error::{Error, Result};
+use super::format;
+use super::page::{Asked, Page, render, respond_with};
+use super::record::{Field, Kind, Object, plain_target, query, value};
+use super::records::{get, pairs};
+use super::viewer::Viewer;
+
+/// So far back a person looks for what they did at once.
+const DAYS: i64 = 30;
+const ENTRIES: i64 = 20;
+/// So many records of one entry are shown with what they were.
+const SHOWN: i64 = 100;
+
+struct Entry {
+    at: i64,
+    when: String,
+    what: Vec<(String, String)>,
+    count: String,
+    /// So many are still as they were left.
+    standing: i64,
+    still: String,
+    is_open: bool,
+}
+
+struct Touched {
+    name: String,
+    href: String,
+    changes: Vec<(String, String, String)>,
+}
+
+#[derive(askama::Template)]
+#[template(path = "shell/bulk_history.html")]
+struct Body<'a> {
+    page: &'a Page,
+    object: &'static Object,
+    plural: String,
+    title: String,
+    entries: Vec<Entry>,
+    /// One of them is looked at.
+    is_one: bool,
+    touched: Vec<Touched>,
+    /// There are more records than are shown.
+    more: usize,
+}
+
+#[derive(sqlx::FromRow)]
+struct Told {
+    at: i64,
+    changes: String,
+}
+
+impl Told {
+    fn changes(&self) -> Vec<Change> {
+        serde_json::from_str(&self.changes).unwrap_or_default()
+    }
+
+    fn rows(&self) -> i64 {
+        self.changes().iter().find(|change| change.field == "rows").and_then(|change| change.new.as_i64()).unwrap_or(0)
+    }
+}
+
+/// A record that was changed, as it is called now.
+#[derive(sqlx::FromRow)]
+struct Left {
+    id: Uuid,
+    name: String,
+    changes: String,
+    is_gone: i64,
+}
+
+/// GET /{plural}/bulk: what the person did at once; with `at`, the records of one of these with what they were.
+pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
+    let open = get(&pairs(&asked.query), "at").parse::<i64>().ok();
+    let mut session = app.db.read().await?;
+    let told = told(&mut session, &viewer, object, app.clock.now()).await?;
+    if open.is_some_and(|open| !told.iter().any(|entry| entry.at == open)) {
+        return Err(Error::NotFound);
+    }
+    let standing = standing(&mut session, &viewer, object, &told).await?;
+    let left = match open {
+        Some(at) => records_of(&mut session, &viewer, object, at).await?,
+        None => Vec::new(),
+    };
+    let changes = |text: &str| serde_json::from_str::<Vec<Change>>(text).unwrap_or_default();
+    let all: Vec<Change> =
+        told.iter().flat_map(Told::changes).chain(left.iter().flat_map(|left| changes(&left.changes))).collect();
+    let says = Says { viewer: &viewer, object, names: names_in(&mut session, &viewer, object, &all).await? };
+    drop(session);
+    let locale = viewer.locale;
+    let entry = |told: &Told| {
+        let (rows, standing) = (told.rows(), standing.get(&told.at).copied().unwrap_or(0));
+        let counts = [("standing", format::grouped(standing)), ("count", format::grouped(rows))];
+        let counts = counts.each_ref().map(|(name, text)| (*name, text.as_str()));
+        let still = match standing {
+            0 => "bulk-history-none-left",
+            some if some < rows => "bulk-history-some-left",
+            _ => "bulk-history-all-left",
+        };
+        Entry {
+            at: told.at,
+            when: format::instant(locale, Instant(told.at), &viewer.config.zone),
+            what: told.changes().iter().filter_map(|change| says.done(change)).collect(),
+            count: locale.counted("list-count", rows, &[("count", &format::grouped(rows))]),
+            standing,
+            still: locale.text_with(still, &counts),
+            is_open: open == Some(told.at),
+        }
+    };
+    let touched = left.iter().map(|left| Touched {
+        name: left.name.clone(),
+        href: if left.is_gone == 1 { String::new() } else { format!("/{}/{}", object.plural, left.id) },
+        changes: changes(&left.changes).iter().filter_map(|change| says.change(change)).collect(),
+    });
+    let title = locale.text("bulk-history");
+    let page = Page::new(&viewer, &asked, title.clone());
+    let opened = told.iter().find(|told| open == Some(told.at)).map_or(0, Told::rows);
+    let body = Body {
+        page: &page,
+        object,
+        plural: locale.text(&format!("{}-plural", object.name)),
+        title,
+        entries: told.iter().map(entry).collect(),
+        is_one: open.is_some(),
+        more: usize::try_from(opened).unwrap_or(0).saturating_sub(left.len()),
+        touched: touched.collect(),
+    };
+    respond_with(axum::http::StatusCode::OK, &page, render(&body)?)
+}
+
+/// The smallest id of an event of this time or later: ids begin with the time.
+fn since(at: Instant) -> Uuid {
+    Uuid::from_u128(u128::from(at.0.max(0).unsigned_abs() / 1000) << 80)
+}
+
+async fn told(session: &mut Session, viewer: &Viewer, object: &Object, now: Instant) -> Result<Vec<Told>> {
+    let mut statement = Sql::new("SELECT e.at, e.changes FROM event e WHERE e.actor_id = ");
+    statement.bind(viewer.person).push(" AND e.id >= ").bind(since(now.plus_seconds(-DAYS * 86_400)));
+    statement.push(" AND e.kind = ").bind(EVENT).push(" AND e.subject_type = ").bind(object.name);
+    statement.push(" ORDER BY e.id DESC LIMIT ").bind(ENTRIES);
+    Ok(session.all(statement).await?)
+}
+
+/// Of each entry, how many records nobody has touched since: those that undoing puts back.
+async fn standing(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    told: &[Told],
+) -> Result<HashMap<i64, i64>> {
+    let Some(oldest) = told.iter().map(|told| told.at).min() else { return Ok(HashMap::new()) };
+    let mut statement = Sql::new(format!(
+        "SELECT e.at, COUNT(*) FROM event e JOIN {} t ON t.id = e.subject_id WHERE e.actor_id = ",
+        object.table
+    ));
+    statement.bind(viewer.person).push(" AND e.id >= ").bind(since(Instant(oldest)));
+    statement.push(" AND e.at IN (").bind_list(told.iter().map(|told| told.at));
+    statement.push(") AND e.subject_type = ").bind(object.name);
+    statement.push(
+        " AND ((e.kind = 'updated' AND t.version = e.version AND t.deleted_at IS NULL)
+            OR (e.kind = 'deleted' AND t.deleted_at = e.at)) AND ",
+    );
+    (object.visible)(&mut statement, &viewer.scope, Right::Write, "t");
+    statement.push(" GROUP BY e.at");
+    Ok(session.all::<(i64, i64)>(statement).await?.into_iter().collect())
+}
+
+/// The records of one entry, as far as the person still sees them.
+async fn records_of(session: &mut Session, viewer: &Viewer, object: &'static Object, at: i64) -> Result<Vec<Left>> {
+    let mut statement = Sql::new(format!(
+        "SELECT t.id, t.{} AS name, e.changes, CAST(CASE WHEN t.deleted_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_gone
+           FROM event e JOIN {} t ON t.id = e.subject_id WHERE e.actor_id = ",
+        object.title_field().column,
+        object.table
+    ));
+    statement.bind(viewer.person).push(" AND e.id >= ").bind(since(Instant(at))).push(" AND e.at = ").bind(at);
+    statement.push(" AND e.kind IN ('updated', 'deleted', 'restored') AND e.subject_type = ").bind(object.name);
+    statement.push(" AND ");
+    (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
+    statement.push(" ORDER BY e.id LIMIT ").bind(SHOWN);
+    Ok(session.all(statement).await?)
+}
+
+/// What the changes point to is called, as far as the person may know; a statement for each kind.
+async fn names_in(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    changes: &[Change],
+) -> Result<HashMap<Uuid, String>> {
+    let mut wanted: BTreeMap<&'static str, BTreeSet<Uuid>> = BTreeMap::new();
+    for change in changes {
+        let Some(Kind::Ref(target)) = object.field(&change.field).map(|field| field.kind) else { continue };
+        let ids = [&change.old, &change.new].into_iter().filter_map(|json| json.as_str()?.parse::<Uuid>().ok());
+        wanted.entry(target).or_default().extend(ids);
+    }
+    let mut names = HashMap::new();
+    for (target, ids) in wanted.into_iter().filter(|(_, ids)| !ids.is_empty()) {
+        match (plain_target(target), viewer.registry.get(target)) {
+            (Some(plain), _) => {
+                let mut statement =
+                    Sql::new(format!("SELECT id, {} FROM {} WHERE id IN (", plain.title_column, plain.table));
+                statement.bind_list(ids).push(")");
+                names.extend(session.all::<(Uuid, String)>(statement).await?);
+            }
+            (None, Some(target)) => {
+                let ids: Vec<Uuid> = ids.into_iter().collect();
+                names.extend(query::names(session, viewer, target, &ids).await?);
+            }
+            (None, None) => {}
+        }
+    }
+    Ok(names)
+}
+
+/// Puts into words what was done.
+struct Says<'a> {
+    viewer: &'a Viewer,
+    object: &'static Object,
+    names: HashMap<Uuid, String>,
+}
+
+impl Says<'_> {
+    /// What an entry did to all of its records: label and value.
+    fn done(&self, change: &Change) -> Option<(String, String)> {
+        if change.field == "work" {
+            let work = change.new.as_str()?;
+            return Some((self.viewer.locale.text(&format!("change-work-{work}")), String::new()));
+        }
+        let field = self.field(&change.field)?;
+        Some((self.viewer.locale.text(&self.object.label_key(field)), self.value(field, &change.new)))
+    }
+
+    /// What became of one record: label, before, after.
+    fn change(&self, change: &Change) -> Option<(String, String, String)> {
+        let field = self.field(&change.field)?;
+        let label = self.viewer.locale.text(&self.object.label_key(field));
+        Some((label, self.value(field, &change.old), self.value(field, &change.new)))
+    }
+
+    fn field(&self, key: &str) -> Option<&'static Field> {
+        self.viewer.projection(self.object).find(|field| field.key == key)
+    }
+
+    fn value(&self, field: &'static Field, json: &Json) -> String {
+        let (locale, config) = (self.viewer.locale, &self.viewer.config);
+        let cell = value::from_raw_json(field, json);
+        let label = cell.id().and_then(|id| self.names.get(&id)).map(String::as_str);
+        let text = value::shown(self.object, field, &cell, label, &config.base_currency, locale, &config.zone);
+        if text.is_empty() { "–".into() } else { text }
+    }
+}
