@@ -212,5 +212,7 @@ api-audit-export-text = For auditors. CSV in your language, one line for each ch
 api-parameter-audit-person = Only what this person did.
 api-parameter-audit-kind = Only events of this kind.
 api-parameter-audit-type = Only events about this kind of record, people, settings or the log itself.
+api-parameter-audit-via = Only what came in this way.
+api-parameter-audit-record = Only what happened to this record, person or setting.
 api-parameter-audit-from = From this day on.
 api-parameter-audit-to = Up to this day.

@@ -212,5 +212,7 @@ api-audit-export-text = 仅限审计员。CSV，使用您的语言，每处变�
 api-parameter-audit-person = 只看此人所做的。
 api-parameter-audit-kind = 只看这一类事件。
 api-parameter-audit-type = 只看涉及这类记录、人员、设置或日志本身的事件。
+api-parameter-audit-via = 只看经此途径的事件。
+api-parameter-audit-record = 只看与此记录、人员或设置有关的事件。
 api-parameter-audit-from = 自这一天起。
 api-parameter-audit-to = 至这一天止。

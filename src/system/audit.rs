@@ -14,10 +14,12 @@ use super::history::{By, ChangeRow, Changes, note};
 use super::wording::{self, Wording};
 use crate::shell::access::Role;
 use crate::shell::app::App;
+use crate::shell::bulk;
 use crate::shell::error::{Error, Result};
 use crate::shell::format;
+use crate::shell::i18n::Locale;
 use crate::shell::layers::url_encode;
-use crate::shell::page::{Asked, Html, Page, respond, who};
+use crate::shell::page::{Asked, Html, Page, escape, respond, who};
 use crate::shell::record::{FOLLOWED, Registry};
 use crate::shell::records::{get, pairs};
 use crate::shell::routes::{Policy, Routes};
@@ -42,6 +44,8 @@ const HOUSE_TYPES: [&str; 3] = ["person", "settings", "audit"];
 /// Keep in step with the index `event_of_house`: word for word, or it is not used.
 const OF_HOUSE: &str = " AND e.subject_type IN ('person', 'settings', 'audit')";
 
+pub(super) const VIA: [&str; 5] = ["page", "api", "import", "cli", "job"];
+
 const HOUSE_KINDS: [&str; 13] = [
     "signed_in",
     "sign_in_failed",
@@ -57,12 +61,14 @@ const HOUSE_KINDS: [&str; 13] = [
     "created",
     "exported",
 ];
-const RECORD_KINDS: [&str; 17] = [
+const RECORD_KINDS: [&str; 19] = [
     "updated",
     FOLLOWED,
     "deleted",
     "restored",
+    bulk::EVENT,
     "stage",
+    "evidence",
     "items",
     "converted",
     "handed_over",
@@ -83,6 +89,10 @@ pub(super) struct Filter {
     pub person: Option<Uuid>,
     pub kind: String,
     pub subject_type: String,
+    /// Through which door: most of what an import does drowns what people do.
+    pub via: String,
+    /// Only what happened to this one.
+    pub record: Option<Uuid>,
     pub from: Option<Day>,
     pub to: Option<Day>,
     pub after: Option<Uuid>,
@@ -90,7 +100,7 @@ pub(super) struct Filter {
 
 impl Filter {
     /// Reads the address bar; what makes no sense is no filter.
-    fn parse(query: &str, registry: &Registry) -> Filter {
+    pub fn parse(query: &str, registry: &Registry) -> Filter {
         let pairs = pairs(query);
         let kind = get(&pairs, "kind");
         let subject_type = get(&pairs, "type");
@@ -98,6 +108,8 @@ impl Filter {
             person: get(&pairs, "person").parse().ok(),
             kind: kinds().find(|known| *known == kind).unwrap_or("").into(),
             subject_type: subject_types(registry).find(|known| *known == subject_type).unwrap_or("").into(),
+            via: VIA.into_iter().find(|known| *known == get(&pairs, "via")).unwrap_or("").into(),
+            record: get(&pairs, "record").parse().ok(),
             from: Day::parse(get(&pairs, "from")),
             to: Day::parse(get(&pairs, "to")),
             after: get(&pairs, "after").parse().ok(),
@@ -110,11 +122,32 @@ impl Filter {
             ("person", self.person.map(|id| id.to_string()).unwrap_or_default()),
             ("kind", self.kind.clone()),
             ("type", self.subject_type.clone()),
+            ("via", self.via.clone()),
+            ("record", self.record.map(|id| id.to_string()).unwrap_or_default()),
             ("from", self.from.map(|day| day.to_string()).unwrap_or_default()),
             ("to", self.to.map(|day| day.to_string()).unwrap_or_default()),
         ];
         let parts = parts.into_iter().filter(|(_, value)| !value.is_empty());
         parts.map(|(name, value)| format!("{name}={}", url_encode(&value))).collect::<Vec<_>>().join("&")
+    }
+
+    /// The filter as people read it; empty: everything. `name_of`: what a person is called.
+    pub fn in_words(&self, locale: Locale, name_of: impl Fn(Uuid) -> Option<String>) -> String {
+        let named = |key: &str, text: Option<String>| text.map(|text| locale.labelled(&locale.text(key), &text));
+        let day = |day: Option<Day>| day.map(|day| format::date(locale, day));
+        let parts = [
+            named("audit-who", self.person.map(|id| name_of(id).unwrap_or_else(|| short_id(id)))),
+            named("audit-what", (!self.kind.is_empty()).then(|| wording::kind(locale, &self.kind))),
+            named(
+                "audit-type",
+                (!self.subject_type.is_empty()).then(|| wording::subject_type(locale, &self.subject_type)),
+            ),
+            named("audit-via", (!self.via.is_empty()).then(|| locale.text(&format!("via-{}", self.via)))),
+            named("audit-id", self.record.map(short_id)),
+            named("audit-from", day(self.from)),
+            named("audit-to", day(self.to)),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(wording::separator(locale))
     }
 
     /// The events after `after`, newest first. Ids sort by time, so the days narrow by id as well as by the time itself.
@@ -137,6 +170,12 @@ impl Filter {
         }
         if !self.subject_type.is_empty() {
             statement.push(" AND e.subject_type = ").bind(self.subject_type.as_str());
+        }
+        if !self.via.is_empty() {
+            statement.push(" AND e.via = ").bind(self.via.as_str());
+        }
+        if let Some(record) = self.record {
+            statement.push(" AND e.subject_id = ").bind(record);
         }
         if let Some(from) = self.from {
             let start = Instant::start_of(from, zone);
@@ -175,11 +214,16 @@ struct EventView {
     via: String,
     kind: String,
     subject_type: String,
-    /// Name and link, or a short id when the name is not for the viewer.
+    /// Name and link; without a name, because it is not for the viewer, a short id.
     subject: String,
     href: String,
     is_named: bool,
+    is_gone: bool,
+    /// Everything that happened to it; empty where that is what is shown.
+    history: String,
     changes: Vec<ChangeRow>,
+    /// Fields that were changed and whose values are not for the viewer.
+    fields_only: String,
     is_warning: bool,
     reason: String,
 }
@@ -198,8 +242,10 @@ struct AuditBody<'a> {
     people: Vec<Choice>,
     kinds: Vec<Choice>,
     types: Vec<Choice>,
+    doors: Vec<Choice>,
     from: String,
     to: String,
+    record: String,
     is_filtered: bool,
     next: Option<String>,
     is_first: bool,
@@ -226,12 +272,14 @@ async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Re
         |rest: String| if query.is_empty() { format!("/audit?{rest}") } else { format!("/audit?{query}&{rest}") };
     let page = Page::new(&viewer, &asked, locale.text("nav-audit"));
     let body = AuditBody {
-        events: recorded.iter().map(|event| event_view(&viewer, app.registry, &wording, event)).collect(),
+        events: recorded.iter().map(|event| event_view(&viewer, &wording, event, filter.record.is_some())).collect(),
         people: people.into_iter().map(|(id, name)| choice(&id.to_string(), name, filter.person == Some(id))).collect(),
         kinds: kinds().map(|kind| choice(kind, wording::kind(locale, kind), kind == filter.kind)).collect(),
         types: subject_types(app.registry)
             .map(|name| choice(name, wording::subject_type(locale, name), name == filter.subject_type))
             .collect(),
+        doors: VIA.into_iter().map(|via| choice(via, locale.text(&format!("via-{via}")), via == filter.via)).collect(),
+        record: filter.record.map(|id| id.to_string()).unwrap_or_default(),
         from: filter.from.map(|day| day.to_string()).unwrap_or_default(),
         to: filter.to.map(|day| day.to_string()).unwrap_or_default(),
         is_filtered: !query.is_empty(),
@@ -245,28 +293,28 @@ async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Re
     respond(&page, &body)
 }
 
-fn event_view(viewer: &Viewer, registry: &Registry, wording: &Wording, event: &Recorded) -> EventView {
+fn event_view(viewer: &Viewer, wording: &Wording, event: &Recorded, is_of_one: bool) -> EventView {
     let locale = viewer.locale;
     let named = wording.subject(event);
     let is_named = named.is_some();
-    let plural = registry.get(&event.subject_type).map(|object| object.plural);
-    let href = match (plural, is_named) {
-        (Some(plural), true) => format!("/{plural}/{}", event.subject_id),
-        _ => String::new(),
-    };
     let changes = wording.visible_changes(event);
+    let has_history = !is_of_one && !event.subject_id.is_nil() && !wording::is_of_list(event);
     EventView {
         at: format::instant(locale, event.at, &viewer.config.zone),
         who: match &event.actor_name {
             Some(name) => who(name),
-            None => who(""),
+            // The command line, or a job of the house.
+            None => Html(escape(&locale.text("audit-nobody"))),
         },
         via: locale.text(&format!("via-{}", event.via)),
         kind: wording::kind(locale, &event.kind),
         subject_type: wording::subject_type(locale, &event.subject_type),
         subject: named.unwrap_or_else(|| short_id(event.subject_id)),
-        href,
+        href: wording.href(event).unwrap_or_default(),
         is_named,
+        is_gone: wording.is_gone(event),
+        history: if has_history { format!("/audit?record={}", event.subject_id) } else { String::new() },
+        fields_only: wording.fields_only(event).join(wording::list_comma(locale)),
         changes: changes
             .iter()
             .map(|change| {
@@ -368,7 +416,7 @@ async fn chunk(
         let about = vec![
             event.at.timestamp().to_string(),
             event.actor_name.clone().unwrap_or_default(),
-            event.via.clone(),
+            locale.text(&format!("via-{}", event.via)),
             wording::kind(locale, &event.kind),
             wording::subject_type(locale, &event.subject_type),
             wording.subject(event).unwrap_or_default(),

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use store::event::Recorded;
 use store::{Day, Uuid};
 
-use super::audit::{Filter, hand_out, kinds, subject_types};
+use super::audit::{Filter, VIA, hand_out, kinds, subject_types};
 use super::history::By;
 use super::wording::Wording;
 use crate::shell::access::Role;
@@ -43,7 +43,7 @@ struct Changed {
     new: Json,
 }
 
-const FILTERS: [&str; 5] = ["person", "kind", "type", "from", "to"];
+const FILTERS: [&str; 7] = ["person", "kind", "type", "via", "record", "from", "to"];
 
 pub fn operations(registry: &'static Registry) -> Api {
     let filtered = |operation: Operation| {
@@ -53,6 +53,8 @@ pub fn operations(registry: &'static Registry) -> Api {
             .query("person", json!({ "type": "string", "format": "uuid" }), "api-parameter-audit-person")
             .query("kind", one_of(kinds().collect()), "api-parameter-audit-kind")
             .query("type", one_of(subject_types(registry).collect()), "api-parameter-audit-type")
+            .query("via", one_of(VIA.to_vec()), "api-parameter-audit-via")
+            .query("record", json!({ "type": "string", "format": "uuid" }), "api-parameter-audit-record")
             .query("from", day(), "api-parameter-audit-from")
             .query("to", day(), "api-parameter-audit-to")
     };
@@ -87,10 +89,14 @@ fn filter_of(asking: &Asking, registry: &'static Registry) -> Result<Filter> {
             None => Err(wrong(name, "invalid-date", text)),
         },
     };
-    let person = asking.one("person")?;
-    let person = person.map(|text| shape::uuid(text).ok_or_else(|| wrong("person", "invalid-reference", text)));
+    let id = |name: &str| {
+        let text = asking.one(name)?;
+        text.map(|text| shape::uuid(text).ok_or_else(|| wrong(name, "invalid-reference", text))).transpose()
+    };
     Ok(Filter {
-        person: person.transpose()?,
+        person: id("person")?,
+        via: one_of("via", VIA.to_vec())?,
+        record: id("record")?,
         kind: one_of("kind", kinds().collect())?,
         subject_type: one_of("type", subject_types(registry).collect())?,
         from: day("from")?,

@@ -109,6 +109,9 @@ pub async fn refuse_stale(
     Ok(())
 }
 
+/// How an empty value is written.
+pub const NOTHING: &str = "–";
+
 /// One change as people read it.
 pub struct ChangeRow {
     pub label: String,
@@ -116,6 +119,13 @@ pub struct ChangeRow {
     pub new: String,
     pub who: Html,
     pub at: String,
+}
+
+impl ChangeRow {
+    /// There was nothing before: the new value says it all.
+    pub fn was_empty(&self) -> bool {
+        self.old == NOTHING && self.new != NOTHING
+    }
 }
 
 #[derive(askama::Template)]

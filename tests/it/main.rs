@@ -10,6 +10,7 @@ mod api_overview;
 mod api_people;
 mod api_settings;
 mod api_timeline;
+mod audit;
 mod backup;
 mod board;
 mod bulk;
