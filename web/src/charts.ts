@@ -23,8 +23,8 @@ function draw(figure: HTMLElement) {
 
   const held = drawn.get(figure)
   const chart = held?.chart ?? init(canvas, null, { renderer: 'svg', locale: 'EN' })
-  const narrow = canvas.clientWidth < 480
-  chart.setOption(options(kind, picture, ink(), narrow), true)
+  const { clientWidth: width, clientHeight: height } = canvas, colours = ink()
+  chart.setOption(options(kind, picture, { ...colours, still: colours.still || Boolean(held) }, { width, height }), true)
   if (held) return
 
   chart.on('click', ({ seriesIndex, dataIndex }) => {
@@ -33,12 +33,12 @@ function draw(figure: HTMLElement) {
   })
   const hasLinks = picture.series.some(series => series.hrefs?.some(Boolean))
   if (!hasLinks) chart.getZr().on('mousemove', () => chart.getZr().setCursorStyle('default'))
-  let wasNarrow = narrow
+  let wasWide = width
   const watch = new ResizeObserver(() => {
     if (!figure.isConnected) return forget(figure)
     chart.resize()
-    const isNarrow = canvas.clientWidth < 480
-    if (isNarrow !== wasNarrow) { wasNarrow = isNarrow; draw(figure) }
+    // What is written into the picture depends on the room that there is.
+    if (canvas.clientWidth !== wasWide) { wasWide = canvas.clientWidth; draw(figure) }
   })
   watch.observe(canvas)
   drawn.set(figure, { chart, watch })

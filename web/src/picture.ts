@@ -15,7 +15,11 @@ export interface Picture {
 interface Series { name: string, values: (number | null)[], text?: string[], hrefs?: (string | null)[], dashed?: boolean, stack?: string, colour?: 'good' | 'bad' | 'quiet' }
 type Options = Record<string, unknown>
 
-export function options(kind: string, picture: Picture, ink: Ink, narrow: boolean): Options {
+/** The canvas, in pixels. */
+export interface Room { width: number, height: number }
+
+export function options(kind: string, picture: Picture, ink: Ink, room: Room): Options {
+  const narrow = room.width < 480
   const named = picture.series.filter(series => series.name)
   const base: Options = {
     animation: !ink.still, animationDuration: 350, color: ink.series,
@@ -32,7 +36,7 @@ export function options(kind: string, picture: Picture, ink: Ink, narrow: boolea
       : undefined,
   }
   if (kind === 'funnel') return { ...base, ...funnel(picture, ink, narrow) }
-  return { ...base, ...axes(kind, picture, ink, narrow, Boolean(base.legend)), series: kind === 'waterfall' ? waterfall(picture, ink, narrow) : plain(kind, picture, ink, narrow) }
+  return { ...base, ...axes(kind, picture, ink, narrow, Boolean(base.legend)), series: kind === 'waterfall' ? waterfall(picture, ink, narrow) : plain(kind, picture, ink, room) }
 }
 
 const write = (series: Series | undefined, i: number) => series?.text?.[i] ?? (series?.values[i] == null ? '' : String(series.values[i]))
@@ -47,9 +51,30 @@ function tip(kind: string, picture: Picture, at: unknown): string {
   return [head, ...lines].join('\n')
 }
 
-/** Whether each bar says its value: one series, and not so many that they would meet. */
+/** Whether bars say their values: one series. Bars that lie say all of them, unless they are too many. */
 const saysValues = (kind: string, picture: Picture, narrow: boolean) =>
-  kind === 'bar' && picture.series.length === 1 && !picture.series[0]!.stack && picture.categories.length <= (narrow ? 6 : 12)
+  kind === 'bar' && picture.series.length === 1 && !picture.series[0]!.stack && (!picture.horizontal || picture.categories.length <= (narrow ? 6 : 12))
+
+/** About how wide a text is at 12 px: a Chinese character is a square, a digit a good half of it. */
+const widthOf = (text: string) => [...text].reduce((sum, sign) => sum + (sign > '\u2e7f' ? 12.5 : 7.6), 0)
+
+/** Which upright bars have room for their value above them, the tallest first: not over another value, the bar beside it, or the edge. */
+function fitting(picture: Picture, room: Room): Set<number> {
+  const series = picture.series[0]!
+  const values = series.values.map(value => value ?? 0)
+  const step = (room.width - 62) / values.length, height = room.height - 76
+  const top = Math.max(...values, 0) || 1
+  const rise = (i: number) => Math.max(values[i]!, 0) / top * height
+  const half = (i: number) => widthOf(write(series, i)) / 2
+  const fits = new Set<number>()
+  for (const i of values.map((_, i) => i).sort((a, b) => values[b]! - values[a]!)) {
+    const isClear = [...fits].every(j => Math.abs(i - j) * step > half(i) + half(j) + 4 || Math.abs(rise(i) - rise(j)) > 17)
+    const isBeside = [i - 1, i + 1].every(j => !(j in values) || rise(j) < rise(i) + 2 || half(i) < step * .69 - 2)
+    const isWhole = half(i) < (values.length - i - .5) * step + 10
+    if (isClear && isBeside && isWhole) fits.add(i)
+  }
+  return fits
+}
 
 function axes(kind: string, picture: Picture, ink: Ink, narrow: boolean, hasLegend: boolean): Options {
   const flat = picture.horizontal === true && kind !== 'line' && kind !== 'waterfall'
@@ -80,7 +105,9 @@ function axisText(picture: Picture, value: number): string {
 
 const tint = (series: Series, ink: Ink) => series.colour === 'good' ? ink.good : series.colour === 'bad' ? ink.bad : series.colour === 'quiet' ? ink.series[5] : undefined
 
-function plain(kind: string, picture: Picture, ink: Ink, narrow: boolean): Options[] {
+function plain(kind: string, picture: Picture, ink: Ink, room: Room): Options[] {
+  const says = saysValues(kind, picture, room.width < 480)
+  const fits = says && !picture.horizontal && !picture.intervals ? fitting(picture, room) : undefined
   let next = 0
   const out = picture.series.map((series): Options => {
     const colour = tint(series, ink) ?? ink.series[next++ % 5]
@@ -94,7 +121,7 @@ function plain(kind: string, picture: Picture, ink: Ink, narrow: boolean): Optio
       data: series.values, emphasis: { focus: 'none' },
       itemStyle: { color: colour, borderRadius: stacked ? 0 : picture.horizontal ? [0, 3, 3, 0] : [3, 3, 0, 0], ...(series.dashed ? { color: 'transparent', borderColor: colour, borderWidth: 1.5, borderType: 'dashed' } : {}) },
       labelLayout: { hideOverlap: true },
-      label: { show: saysValues(kind, picture, narrow), position: picture.intervals ? (picture.horizontal ? 'insideLeft' : 'insideBottom') : picture.horizontal ? 'right' : 'top', color: picture.intervals ? ink.surface : ink.quiet, fontSize: 12, formatter: ({ dataIndex }: { dataIndex: number }) => write(series, dataIndex) },
+      label: { show: says, position: picture.intervals ? (picture.horizontal ? 'insideLeft' : 'insideBottom') : picture.horizontal ? 'right' : 'top', color: picture.intervals ? ink.surface : ink.quiet, fontSize: 12, formatter: ({ dataIndex }: { dataIndex: number }) => fits && !fits.has(dataIndex) ? '' : write(series, dataIndex) },
     }
   })
   if (picture.intervals) out.push(...(kind === 'line' ? band(picture, ink) : whiskers(picture, ink)))
