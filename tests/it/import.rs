@@ -519,6 +519,24 @@ fn a_first_and_a_last_name_make_a_contact() {
 }
 
 #[test]
+fn the_ends_of_a_pipeline_are_known_by_the_names_that_other_programs_give_them() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let file = "name,stage,close_date\nA,Closed Won,2026-12-24\nB,closed-lost,2026-12-24\nC,赢单,2026-12-24\n\
+                    D,输单,2026-12-24\nE,丢单,2026-12-24\nF,Closed,2026-12-24\n";
+        let import = uploaded(app, &lin, "opportunity", file).await;
+        reason_for_all(app, &import, "Taken over").await;
+        run(app, &lin, &import).await;
+        assert_eq!(counts(app).await, ("done".into(), 5, 0, 0, 1), "{}", refusals(app, &lin, &import).await);
+        let mut session = app.app.db.read().await.unwrap();
+        let ends: Vec<(String, String)> =
+            session.all("SELECT name, stage_kind FROM opportunity ORDER BY name").await.unwrap();
+        let ends: Vec<(&str, &str)> = ends.iter().map(|(name, kind)| (name.as_str(), kind.as_str())).collect();
+        assert_eq!(ends, [("A", "won"), ("B", "lost"), ("C", "won"), ("D", "lost"), ("E", "lost")]);
+    });
+}
+
+#[test]
 fn a_file_moves_deals_further_only_with_a_reason_or_what_the_stages_ask_for() {
     on_both(async |app| {
         let lin = app.person("Lin Yan").role(Role::Seller).create().await;

@@ -10,7 +10,7 @@ use store::{Arg, Cell, Cells, Session, Sql, Uuid};
 use super::field::{Field, Kind};
 use super::{Actor, Object};
 use crate::shell::access::Right;
-use crate::shell::config::Stage;
+use crate::shell::config::{Pipeline, Stage, StageKind};
 use crate::shell::error::{Error, FieldError, Result};
 
 /// A name to look for, perhaps only among the records of one account, or the stages of one pipeline.
@@ -99,12 +99,31 @@ fn of_settings(actor: &Actor, target: &str, text: &str, within: Option<Uuid>) ->
             let stages = pipelines.iter().flat_map(|pipeline| &pipeline.stages);
             let called: Vec<&Stage> = stages.filter(|stage| sort_key(&stage.name) == key).collect();
             let fitting = called.iter().find(|stage| Some(stage.pipeline) == within);
-            fitting.or(called.first()).map(|stage| stage.id)
+            let end = || end_called(pipelines, text, within);
+            fitting.or(called.first()).copied().or_else(end).map(|stage| stage.id)
         }
         "pipeline" => pipelines.iter().find(|pipeline| sort_key(&pipeline.name) == key).map(|pipeline| pipeline.id),
         _ => return None,
     };
     Some(id.map_or(Behind::Nothing, Behind::One))
+}
+
+/// What other programs call the ends of their pipelines, in small letters and without signs.
+const WON: &[&str] = &["won", "closedwon", "dealwon", "赢单", "已赢单", "关闭赢单", "成交", "已成交"];
+const LOST: &[&str] = &["lost", "closedlost", "deallost", "输单", "已输单", "关闭输单", "丢单", "已丢单"];
+
+/// The end of a pipeline that another program calls so: of the one that is named, else of the first. Where there are several
+/// such ends, nobody can say which one is meant.
+fn end_called<'a>(pipelines: &'a [Pipeline], text: &str, within: Option<Uuid>) -> Option<&'a Stage> {
+    let name: String = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    let kind = match name.as_str() {
+        name if WON.contains(&name) => StageKind::Won,
+        name if LOST.contains(&name) => StageKind::Lost,
+        _ => return None,
+    };
+    let pipeline = pipelines.iter().find(|pipeline| within.is_none_or(|within| pipeline.id == within))?;
+    let mut ends = pipeline.stages.iter().filter(|stage| stage.kind == kind);
+    ends.next().filter(|_| ends.next().is_none())
 }
 
 /// The ids behind many names of one kind of record, as far as they can be told together. A name that is missing here must be

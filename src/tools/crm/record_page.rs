@@ -212,7 +212,8 @@ async fn respond_record(
         avatar: square(&name, "av-xl"),
         name,
         account: sight.reference("account").filter(|_| object.name != "account"),
-        owner: sight.label("owner").map_or_else(Html::default, |name| who(&name)),
+        // A contact or an account may be nobody's.
+        owner: sight.label("owner").filter(|name| !name.is_empty()).map_or_else(Html::default, |name| who(&name)),
         pill: sight.pill(),
         edited,
         may_change,

@@ -494,7 +494,7 @@ fn evidence_line(locale: Locale, criterion: &str, changes: &[Change]) -> String 
     format!("<p>{}{}</p>", escape(&locale.labelled(criterion, "")), told.replace('\n', "<br>"))
 }
 
-/// `Amount $10 → $12`; nothing for a field that is hidden from the viewer. The currencies: before and after.
+/// `Amount: $10 → $12`; nothing for a field that is hidden from the viewer. The currencies: before and after.
 fn change_line(
     viewer: &Viewer,
     object: &'static Object,
@@ -526,13 +526,14 @@ fn change_line(
         }
     };
     let (old, new) = (show(&change.old, before), show(&change.new, after));
-    let label = escape(&locale.text(&object.label_key(field)));
+    let name = locale.text(&object.label_key(field));
+    let label = escape(&locale.labelled(&name, ""));
     Some(match (old.is_empty(), new.is_empty()) {
-        (true, true) => label,
-        (true, false) => format!("{label} <span class=\"change\"><ins>{new}</ins></span>"),
-        (false, true) => format!("{label} <span class=\"change\"><del>{old}</del></span>"),
+        (true, true) => escape(&name),
+        (true, false) => format!("{label}<span class=\"change\"><ins>{new}</ins></span>"),
+        (false, true) => format!("{label}<span class=\"change\"><del>{old}</del></span>"),
         _ => format!(
-            "{label} <span class=\"change\"><del>{old}</del>{}<ins>{new}</ins></span>",
+            "{label}<span class=\"change\"><del>{old}</del>{}<ins>{new}</ins></span>",
             icon("arrow-right", "icon-s")
         ),
     })
