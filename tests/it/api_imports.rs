@@ -67,7 +67,7 @@ fn a_file_is_checked_taken_in_and_taken_back() {
         let errors = company.get("partner", &format!("{at}/errors")).await;
         assert_eq!((errors.status, errors.header("content-type")), (200, "text/csv; charset=utf-8"));
         let refused: Vec<&str> = errors.answer.body.lines().skip(1).collect();
-        assert!(refused.len() == 1 && refused[0].starts_with("Beta,medical,many,"), "{refused:?}");
+        assert!(refused.len() == 1 && refused[0].starts_with("Beta,medical,many,3,"), "{refused:?}");
 
         let undone = company.post("partner", &format!("{at}/undo"), Json::Null).await;
         assert_eq!((undone.status, counts(&undone).0), (202, "undoing"), "{}", undone.body);

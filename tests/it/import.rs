@@ -87,10 +87,17 @@ fn rows_with_errors_do_not_stop_the_others_and_come_back_as_a_file() {
         let errors = app.get(&pat, &format!("{import}/errors.csv")).await;
         let lines: Vec<&str> = errors.body.trim_start_matches('\u{feff}').lines().collect();
         assert_eq!(lines.len(), 4, "{}", errors.body);
-        assert!(lines[0].starts_with("Name,Sector,Employees,Parent,Phone,Notes,"));
-        assert!(
-            lines[1].starts_with("Betasoloin,medical,many,") && lines[1].len() > "Betasoloin,medical,many,,,,".len()
+        assert_eq!(
+            lines[0],
+            "Name,Sector,Employees,Parent,Phone,Notes,Row in the imported file,Why it was not imported"
         );
+        for (line, begins) in lines[1..].iter().zip([
+            "Betasoloin,medical,many,,,,4,",
+            "Cancity,retail,2500,Nowhere Ltd,,,5,",
+            ",finance,3,,,,8,",
+        ]) {
+            assert!(line.starts_with(begins) && line.len() > begins.len() + 3, "{line}");
+        }
     });
 }
 
@@ -593,7 +600,7 @@ fn the_refused_rows_are_mended_without_saying_everything_again() {
         assert_eq!(counts(app).await, ("done".into(), 1, 0, 0, 1));
         let errors = refusals(app, &pat, &import).await;
         let heading = errors.trim_start_matches('\u{feff}').lines().next().unwrap().to_owned();
-        assert_eq!(heading, "Firm,Heads,Remark,Why it was not imported");
+        assert_eq!(heading, "Firm,Heads,Remark,Row in the imported file,Why it was not imported");
 
         app.clock.advance(60);
         let mended = errors.replace("many", "seven");
@@ -601,10 +608,13 @@ fn the_refused_rows_are_mended_without_saying_everything_again() {
         let page = app.get(&pat, &again).await;
         assert!(page.has("value=\"Wuxi\"") && page.has("value=\"10\""), "mapping and options stand: {}", page.body);
         assert!(page.has("<option value=\"skip\" selected>"), "{}", page.body);
-        assert!(page.has("These columns are not imported: Remark · Why it was not imported"), "{}", page.body);
+        let left_out = "These columns are not imported: Remark · Row in the imported file · Why it was not imported";
+        assert!(page.has(left_out), "{}", page.body);
         run(app, &pat, &again).await;
         let errors = refusals(app, &pat, &again).await;
         assert_eq!(errors.matches("Why it was not imported").count(), 1, "{errors}");
+        assert_eq!(errors.matches("Row in the imported file").count(), 1, "{errors}");
+        assert!(errors.contains("Beta,seven,,3,"), "the row of the file that it first came from: {errors}");
         assert_eq!(errors.matches("whole number").count(), 1, "only what is wrong now: {errors}");
         app.clock.advance(60);
         let third = uploaded(app, &pat, "account", &errors.replace("seven", "7")).await;

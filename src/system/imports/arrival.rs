@@ -176,14 +176,20 @@ fn is_errors_file_of(import: &Import, file: &Stored) -> bool {
 
 fn has_columns(import: &Import, headers: &[String]) -> bool {
     let Ok(mapping) = import.mapping() else { return false };
-    let of_file: BTreeSet<&String> = headers.iter().filter(|header| !tells_errors(header)).collect();
-    let known: BTreeSet<&String> = mapping.columns.keys().filter(|header| !tells_errors(header)).collect();
+    let is_theirs = |header: &&String| !tells_errors(header) && !tells_row(header);
+    let of_file: BTreeSet<&String> = headers.iter().filter(is_theirs).collect();
+    let known: BTreeSet<&String> = mapping.columns.keys().filter(is_theirs).collect();
     of_file == known
 }
 
 /// Whether this is the column that we put beside refused rows, in either language.
 pub(super) fn tells_errors(header: &str) -> bool {
     Locale::ALL.iter().any(|locale| locale.text("import-error-column") == header)
+}
+
+/// Whether this is the column with the number that a refused row had in its file, in either language.
+pub(super) fn tells_row(header: &str) -> bool {
+    Locale::ALL.iter().any(|locale| locale.text("import-row-column") == header)
 }
 
 /// A kept mapping on another file: columns that are not there are left out, new ones are guessed.

@@ -1,6 +1,6 @@
 //! What an import is at, what came of it, and the rows that were refused as a file.
 
-use super::arrival::{errors_file_name, peek, tells_errors};
+use super::arrival::{errors_file_name, peek, tells_errors, tells_row};
 use super::mapping_page::{labelled, shortened};
 use super::pages::{attachment, find, object_name, pill};
 use super::sql::{self, Import};
@@ -219,7 +219,9 @@ impl ErrorLines {
             headers.remove(at);
         }
         let (app, import) = (app.clone(), import.id);
-        Ok(ErrorLines { app, locale, object, import, headers, told_before, begun: false, after: i64::MIN })
+        Ok(ErrorLines { app, locale, object, import, headers, told_before, is_numbered, begun: false, after: i64::MIN })
+    /// The file holds refused rows itself: its rows are numbered already, as in the file that they first came from.
+    is_numbered: bool,
     }
 
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
@@ -232,6 +234,7 @@ impl ErrorLines {
         }
         let rows = super::failed_rows(&self.app, self.import, self.after, 500).await?;
         let Some(last) = rows.last() else { return Ok(None) };
+        let is_numbered = headers.iter().any(|header| tells_row(header));
         self.after = last.row_number;
         let lines: Vec<Vec<Value>> = rows.iter().map(|row| self.line(row)).collect();
         Ok(Some(csv_rows(lines.iter().map(Vec::as_slice))))
@@ -239,11 +242,13 @@ impl ErrorLines {
 
     fn line(&self, row: &sql::KeptRow) -> Vec<Value> {
         let mut cells = row.cells();
+            heading.extend((!self.is_numbered).then(|| Value::Text(self.locale.text("import-row-column"))));
         if let Some(at) = self.told_before.filter(|at| *at < cells.len()) {
             cells.remove(at);
         }
         cells.resize(self.headers.len().max(cells.len()), String::new());
         let errors: Vec<String> = row.errors().iter().map(|error| labelled(self.locale, self.object, error)).collect();
-        cells.into_iter().chain([errors.join(" ")]).map(Value::Text).collect()
+        let number = (!self.is_numbered).then(|| row.row_number.to_string());
+        cells.into_iter().chain(number).chain([errors.join(" ")]).map(Value::Text).collect()
     }
 }
