@@ -93,6 +93,8 @@ export const PAGES = [
     await page.waitForSelector('.notice a[href$="/errors.csv"]', { timeout: 20_000 })
   } }),
   page('/imports/{id}', { name: 'import-result', at: world => world.result }),
+  ...['updated', 'skipped', 'failed', 'repeated'].map(outcome =>
+    page('/imports/{id}/rows', { name: `import-rows-${outcome}`, at: world => `${world.result}/rows?outcome=${outcome}` })),
   page('/me', { name: 'token-shown', as: 'auditor', does: async page => {
     await page.fill('#tokens [name=token-name]', `Report ${Date.now() % 10000}`)
     await send(page, '#tokens form.form button')

@@ -19,6 +19,8 @@ const idIn = address => address?.match(/[0-9a-f]{8}-[0-9a-f-]{27}/)?.[0]
 /** Rows of which the second has no name and the third an amount that is none: the import refuses them and says why. */
 const HEADINGS = process.env.E2E_EDITION === 'zh-CN' ? '名称,网站,员工数' : 'Name,Website,Employees'
 export const CSV_WITH_ERRORS = `${HEADINGS}\nNorth Pier Works,https://north.example,12\n,https://nameless.example,3\nSouth Pier Works,https://south.example,many\n`
+/** The same, and the first row twice more: it is changed, and then says nothing new. */
+const CSV_WITH_EVERYTHING = `${CSV_WITH_ERRORS}${'North Pier Works,https://north.example,14\n'.repeat(2)}`
 export const csv = (name, text) => ({ name, mimeType: 'text/csv', buffer: Buffer.from(text) })
 
 /** Uploads a file of accounts; returns the address of its import. */
@@ -85,8 +87,8 @@ export async function makeWorld(browser) {
   await post(partner, `/tasks/${task}/trash`, {})
 
   // One import that waits at its mapping, one that ran and left two rows over; and a mapping that was kept.
-  world.mapping = await upload(partner, 'mapping.csv')
-  world.result = await upload(partner, 'errors.csv')
+  world.mapping = await upload(partner, 'mapping.csv', CSV_WITH_EVERYTHING)
+  world.result = await upload(partner, 'errors.csv', CSV_WITH_EVERYTHING)
   await look.goto(BASE + world.result)
   await look.fill('[name=mapping_name]', `Accounts ${Date.now() % 10000}`)
   await Promise.all([look.waitForNavigation(), look.click('button[value=keep]')])

@@ -36,6 +36,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "0011_lists", text: include_str!("../migrations/0011_lists.sql") },
     Migration { name: "0012_owners", text: include_str!("../migrations/0012_owners.sql") },
     Migration { name: "0013_timeline", text: include_str!("../migrations/0013_timeline.sql") },
+    Migration { name: "0014_import_rows", text: include_str!("../migrations/0014_import_rows.sql") },
 ];
 
 /// The JSON API: what every kind of record has, then what is particular, a line per slice.

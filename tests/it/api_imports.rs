@@ -68,6 +68,11 @@ fn a_file_is_checked_taken_in_and_taken_back() {
         assert_eq!((errors.status, errors.header("content-type")), (200, "text/csv; charset=utf-8"));
         let refused: Vec<&str> = errors.answer.body.lines().skip(1).collect();
         assert!(refused.len() == 1 && refused[0].starts_with("Beta,medical,many,3,"), "{refused:?}");
+        let rows = company.get("partner", &format!("{at}/rows?outcome=failed")).await;
+        assert_eq!(rows.status, 200, "{}", rows.body);
+        let row = &rows.body["data"][0];
+        assert_eq!((&row["row"], &row["outcome"], &row["cells"][2]), (&json!(3), &json!("failed"), &json!("many")));
+        assert_eq!((&row["problems"][0]["field"], &row["record"]), (&json!("employees"), &Json::Null));
 
         let undone = company.post("partner", &format!("{at}/undo"), Json::Null).await;
         assert_eq!((undone.status, counts(&undone).0), (202, "undoing"), "{}", undone.body);
@@ -153,9 +158,14 @@ fn an_import_is_seen_by_who_made_it_and_refused_with_the_reason() {
         assert_eq!((company.count("import").await, company.count("stored_file").await), (1, 1));
 
         let at = made.header("location").to_owned();
-        for (method, path) in
-            [("GET", ""), ("GET", "/errors"), ("POST", "/undo"), ("POST", "/cancellation"), ("DELETE", "")]
-        {
+        for (method, path) in [
+            ("GET", ""),
+            ("GET", "/errors"),
+            ("GET", "/rows"),
+            ("POST", "/undo"),
+            ("POST", "/cancellation"),
+            ("DELETE", ""),
+        ] {
             let theirs = company.call("seller", method, &format!("{at}{path}"), Json::Null, &[("if-match", "*")]).await;
             assert_eq!(theirs.status, 404, "{method} {path}");
         }
@@ -222,6 +232,43 @@ fn a_long_list_of_imports_is_paged_and_a_waiting_one_can_be_stopped() {
         let gone = company.call("partner", "DELETE", &at, Json::Null, &[("if-match", "*")]).await;
         assert_eq!(gone.status, 204, "{}", gone.body);
         assert_eq!((company.get("partner", &at).await.status, company.count("stored_file").await), (404, 4));
+    });
+}
+
+#[test]
+fn a_program_reads_what_became_of_each_row() {
+    on_both(async |app: &TestApp| {
+        let company = Company::new(app).await;
+        let bearer = format!("Bearer {}", company.tokens["partner"]);
+        let headers = [("authorization", bearer.as_str()), ("content-type", FORM)];
+        let file = "Name,Employees\nAcme,1\nAcme,2\nAcme,2\nBeta,many\n";
+        let body = Body::from(form(&[("object", "account")], "accounts.csv", file));
+        let made = app.request(Method::POST, "/api/imports", &headers, body).await;
+        let at = made.header("location").expect("it was made").to_owned();
+        company.post("partner", &format!("{at}/start"), json!({})).await;
+        work(app).await;
+        let done = company.get("partner", &at).await;
+        assert_eq!((counts(&done), &done.body["repeated"]), (("done", [1, 1, 1, 1]), &json!(2)), "{}", done.body);
+        let acme: store::Uuid = app.value("SELECT id FROM account WHERE name = 'Acme'").await.unwrap();
+        let (mut seen, mut path) = (Vec::new(), format!("{at}/rows?limit=1"));
+        loop {
+            let page = company.get("partner", &path).await;
+            assert_eq!(page.status, 200, "{}", page.body);
+            let row = &page.body["data"][0];
+            seen.push(json!([row["row"], row["outcome"], row["record"], row["same_as"]]));
+            let Some(next) = page.body["next"].as_str() else { break };
+            assert!(page.header("link").contains(next));
+            path = format!("{at}/rows?limit=1&after={next}");
+        }
+        let expected =
+            [json!([3, "updated", acme, 2]), json!([4, "skipped", acme, 2]), json!([5, "failed", null, null])];
+        assert_eq!(seen, expected);
+        for (outcome, rows) in [("updated", 1), ("skipped", 1), ("failed", 1), ("repeated", 2)] {
+            let page = company.get("partner", &format!("{at}/rows?outcome={outcome}")).await;
+            assert_eq!(page.body["data"].as_array().map(Vec::len), Some(rows), "{outcome}: {}", page.body);
+        }
+        assert_eq!(company.get("partner", &format!("{at}/rows?outcome=lost")).await.status, 400);
+        assert_eq!(company.get("partner", &format!("{at}/rows?after=nowhere")).await.status, 422);
     });
 }
 

@@ -629,6 +629,166 @@ fn the_refused_rows_are_mended_without_saying_everything_again() {
 }
 
 #[test]
+fn every_number_of_an_import_leads_to_the_rows_behind_it() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let old = app.create("account", &pat, &[("name", "Old"), ("employees", "5")]).await;
+        let same = app.create("account", &pat, &[("name", "Same"), ("employees", "6")]).await;
+        let file = "name,employees\nNew,1\nOld,50\nSame,6\nBad,many\n";
+        let import = uploaded(app, &pat, "account", file).await;
+        let behind = async |outcome: &str| app.get(&pat, &format!("{import}/rows?outcome={outcome}")).await;
+        for go in ["check", "start"] {
+            app.post_form(&pat, &format!("{import}/{go}"), &[]).await;
+            work(app).await;
+            let page = app.get(&pat, &import).await;
+            for outcome in ["updated", "skipped", "failed"] {
+                assert!(page.has(&format!("href=\"{import}/rows?outcome={outcome}\"")), "{go}: {}", page.body);
+            }
+            let (updated, skipped, failed) = (behind("updated").await, behind("skipped").await, behind("failed").await);
+            assert!(
+                updated.has(">3</td>") && updated.has(&format!("href=\"/accounts/{old}\">Old<")),
+                "{}",
+                updated.body
+            );
+            assert!(
+                skipped.has(">4</td>") && skipped.has(&format!("href=\"/accounts/{same}\">Same<")),
+                "{}",
+                skipped.body
+            );
+            assert!(failed.has(">5</td>") && failed.has("Bad · many"), "{}", failed.body);
+            assert!(!updated.has(&format!("/accounts/{same}")) && !skipped.has(&format!("/accounts/{old}")));
+            assert!(failed.statements <= 8 && updated.statements <= 8, "{}", updated.statements);
+        }
+        let id = import.trim_start_matches("/imports/");
+        let made = format!("/accounts?f=import:is:{id}");
+        assert!(app.get(&pat, &import).await.has(&format!("href=\"{made}\">1</a>")));
+        assert!(app.get(&pat, &made).await.has(">New</a>"));
+
+        // A record that one no longer sees keeps its row, without its name.
+        let una = app.person("Una").role(Role::Partner).create().await;
+        app.execute(sql!("UPDATE account SET deleted_at = 1 WHERE id = $1", same)).await;
+        let page = behind("skipped").await;
+        assert!(page.has(">4</td>") && page.has("no longer there") && !page.has(">Same<"), "{}", page.body);
+        assert_eq!(
+            app.get(&una, &format!("{import}/rows?outcome=failed")).await.status,
+            404,
+            "an import is its owner's"
+        );
+
+        app.post_form(&pat, &format!("{import}/undo"), &[]).await;
+        work(app).await;
+        let page = app.get(&pat, &import).await;
+        assert!(page.has(&format!("href=\"{made}&#38;trash=1\">1</a>")), "{}", page.body);
+        let trash = app.get(&pat, &format!("{made}&trash=1")).await;
+        assert!(trash.has(">New<") && !trash.has(">Old<"), "{}", trash.body);
+    });
+}
+
+#[test]
+fn the_rows_behind_a_number_show_only_records_that_their_reader_sees() {
+    on_both(async |app| {
+        let boss = app.person("Chen Wei").role(Role::Manager).create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).manager(&boss).create().await;
+        let mine = app.create("account", &lin, &[("name", "Mine"), ("employees", "5")]).await;
+        let import = uploaded(app, &boss, "account", "name,employees\nMine,6\n").await;
+        run(app, &boss, &import).await;
+        let rows = format!("{import}/rows?outcome=updated");
+        assert!(app.get(&boss, &rows).await.has(">Mine</a>"));
+        let other = app.person("Ola").role(Role::Seller).create().await;
+        app.execute(sql!("UPDATE account SET owner_id = $2 WHERE id = $1", mine, other.id)).await;
+        let page = app.get(&boss, &rows).await;
+        assert!(page.has(">2</td>") && page.has("Not visible to you") && !page.has("Mine"), "{}", page.body);
+        let token = app.api_token(&boss).await;
+        let answer = app.api(&token, Method::GET, &format!("/api{rows}"), &[], None).await;
+        assert_eq!(answer.json()["data"][0]["record"], serde_json::Value::Null, "{}", answer.body);
+    });
+}
+
+#[test]
+fn a_long_list_of_rows_is_paged_in_the_order_of_the_file() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let first = uploaded(app, &pat, "account", &many(120)).await;
+        run(app, &pat, &first).await;
+        app.clock.advance(60);
+        let again = uploaded(app, &pat, "account", &many(120)).await;
+        run(app, &pat, &again).await;
+        assert_eq!(counts(app).await, ("done".into(), 0, 0, 120, 0));
+        let (mut path, mut seen) = (format!("{again}/rows?outcome=skipped"), 0);
+        loop {
+            let page = app.get(&pat, &path).await;
+            assert!(page.has(&format!(">{}</td>", seen + 2)), "{}", page.body);
+            seen += page.body.matches("row-name").count();
+            let Some((before, _)) = page.body.split_once("\" rel=\"next\"") else { break };
+            path = before.rsplit_once("href=\"").unwrap().1.replace("&#38;", "&");
+        }
+        assert_eq!(seen, 120);
+    });
+}
+
+#[test]
+fn two_rows_of_a_file_with_the_same_key_are_named() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        app.create("account", &pat, &[("name", "Old"), ("employees", "5")]).await;
+        // Rows 2 and 4 make and change a record, 3 and 5 meet one that exists; 6 and 8 say the same; 7 waits for 9 and comes after 10.
+        let file = "name,employees,parent\nAcme,1,\nOld,50,\nAcme,2,\nOld,51,\nTwin,7,\nChild,1,Late\nTwin,7,\nLate,3,\nChild,1,\n";
+        let import = uploaded(app, &pat, "account", file).await;
+        let page = app.get(&pat, &import).await;
+        let named = "row 4 like row 2, row 5 like row 3, row 8 like row 6";
+        assert!(
+            page.has(&format!(
+                "3 rows have the same Name as another row of this file and count as the same record: {named}."
+            )),
+            "{}",
+            page.body
+        );
+        assert!(page.has("Same Name as row 2"), "{}", page.body);
+        for go in ["check", "start"] {
+            app.post_form(&pat, &format!("{import}/{go}"), &[]).await;
+            work(app).await;
+            let page = app.get(&pat, &import).await;
+            let named =
+                if go == "start" { named.replace("row 8", "row 7 like row 10, row 8") } else { named.to_owned() };
+            assert!(page.has(&named), "{go}: {}", page.body);
+            let rows = format!("{import}/rows?outcome=repeated");
+            assert!(page.has(&format!("href=\"{rows}\"")), "{go}: {}", page.body);
+            let page = app.get(&pat, &rows).await;
+            for (row, other) in [(4, 2), (5, 3), (8, 6)] {
+                assert!(page.has(&format!(">{row}</td>")), "{go}: {}", page.body);
+                assert!(page.has(&format!("Same Name as row {other}")), "{go}: {}", page.body);
+            }
+        }
+        let (_, created, updated, skipped, failed) = counts(app).await;
+        assert_eq!((created, updated, skipped, failed), (4, 4, 1, 0), "they are taken in all the same");
+        // Row 7 had to wait, and came after row 10: it is named too.
+        let others: Vec<(i64, i64)> = {
+            let mut session = app.app.db.read().await.unwrap();
+            let repeats = "SELECT row_number, same_as FROM import_row WHERE same_as IS NOT NULL ORDER BY row_number";
+            session.all(repeats).await.unwrap()
+        };
+        assert_eq!(others, [(4, 2), (5, 3), (7, 10), (8, 6)]);
+    });
+}
+
+#[test]
+fn rows_without_a_key_or_with_a_second_record_wanted_repeat_nothing() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let columns = [("name", "name"), ("employees", "employees")];
+        for key in ["", "name"] {
+            let import = uploaded(app, &pat, "account", "name,employees\nAcme,1\nAcme,2\n").await;
+            let more = [("then", "check"), ("key", key), ("on_match", "create")];
+            sent(app, &pat, &import, &columns, &more).await;
+            work(app).await;
+            assert!(!app.get(&pat, &import).await.has("another row of this file"));
+            assert_eq!(counts(app).await, ("checked".into(), 2, 0, 0, 0), "{key}");
+            app.clock.advance(60);
+        }
+    });
+}
+
+#[test]
 fn a_file_that_was_taken_in_before_is_recognised_until_it_is_taken_back() {
     on_both(async |app| {
         let pat = partner(app).await;
@@ -665,7 +825,9 @@ fn a_check_says_what_would_be_done_and_the_button_how_many_rows_can_be_taken_in(
         app.post_form(&pat, &format!("{import}/check"), &[]).await;
         work(app).await;
         let page = app.get(&pat, &import).await;
-        assert!(page.has("1 would be created · 2 with errors") && page.has("Import 1 of 3 rows"), "{}", page.body);
+        let failed = format!("<a href=\"{import}/rows?outcome=failed\">2 with errors</a>");
+        assert!(page.has(&format!("1 would be created · {failed}")), "{}", page.body);
+        assert!(page.has("Import 1 of 3 rows"), "{}", page.body);
         assert!(app.get(&pat, "/imports").await.has("1 would be created"));
         run(app, &pat, &import).await;
         assert!(app.get(&pat, "/imports").await.has("1 created · 2 failed"));

@@ -13,7 +13,7 @@ use super::arrival::{self, Arrived, LARGEST_UPLOAD, peek};
 use super::command;
 use super::model::{LONGEST_REASON, Mapping};
 use super::result_page::{errors_of, is_busy, job_errors};
-use super::sql::{self, Import, SavedMapping, Stored, Work};
+use super::sql::{self, DoneRow, Import, Outcome, SavedMapping, Stored, Work};
 use crate::shell::api::{
     Answer, Api, Asking, Body, Ids, IfMatch, Members, Operation, Post, cut, page_of, schema_of, shape,
 };
@@ -42,12 +42,30 @@ struct Shown {
     updated: i64,
     skipped: i64,
     failed: i64,
+    /// Rows that count as the same record as another row of the file, because they have the same key.
+    repeated: i64,
     #[schemars(extend("format" = "date-time"))]
     created_at: String,
     #[schemars(extend("format" = "date-time"))]
     finished_at: Option<String>,
     #[schemars(extend("format" = "date-time"))]
     undone_at: Option<String>,
+}
+
+/// A row of the file, and what became of it.
+#[derive(Serialize, schemars::JsonSchema)]
+struct ShownRow {
+    /// As a spreadsheet counts: the headings are row 1.
+    row: i64,
+    #[schemars(extend("enum" = ["updated", "skipped", "failed"]))]
+    outcome: String,
+    /// The record that the row found, if you may see it.
+    record: Option<Uuid>,
+    /// Another row of the file with the same key.
+    same_as: Option<i64>,
+    /// Of a row that was refused: what it says.
+    cells: Vec<String>,
+    problems: Vec<Problem>,
 }
 
 const STATES: [&str; 9] =
@@ -174,6 +192,17 @@ pub fn operations(registry: &'static Registry) -> Api {
             cancel,
         )
         .operation(gives_import(post("/api/imports/{id}/undo", "undoImport", "api-import-undo"), 202), undo)
+        .operation(
+            get("/api/imports/{id}/rows", "listImportRows", "api-import-rows")
+                .query(
+                    "outcome",
+                    json!({ "type": "string", "enum": Outcome::ALL.map(Outcome::key) }),
+                    "api-parameter-import-outcome",
+                )
+                .paged()
+                .gives(200, page_of(schema_of::<ShownRow>())),
+            rows,
+        )
         .operation(get("/api/imports/{id}/errors", "downloadImportErrors", "api-import-errors").gives_file(200), errors)
         .operation(
             get("/api/import-mappings", "listImportMappings", "api-import-mappings")
@@ -213,6 +242,7 @@ fn shown(import: &Import) -> Shown {
         updated: import.updated,
         skipped: import.skipped,
         failed: import.failed,
+        repeated: import.repeated,
         created_at: import.created_at.timestamp().to_string(),
         finished_at: import.finished_at.map(|at| at.timestamp().to_string()),
         undone_at: import.undone_at.map(|at| at.timestamp().to_string()),
@@ -267,6 +297,37 @@ async fn list(State(app): State<App>, viewer: Viewer, asking: Asking) -> Result<
 /// GET /api/imports/{id} · whose it is
 async fn show(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>) -> Result<Answer> {
     answer(&mut app.db.read().await?, &viewer, id, StatusCode::OK).await
+}
+
+/// GET /api/imports/{id}/rows · whose it is
+async fn rows(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>, asking: Asking) -> Result<Answer> {
+    asking.only(&["outcome", "limit", "after"])?;
+    let limit = asking.whole("limit", 1, 200, 50)?;
+    let wrong = |text: &str| Error::Malformed(vec![FieldError::new("outcome", "invalid-choice").with("value", text)]);
+    let outcome = asking.one("outcome")?.map(|text| Outcome::parse(text).ok_or_else(|| wrong(text))).transpose()?;
+    let after =
+        asking.text("after", 1000)?.map(|text| text.parse().map_err(|_| Error::field("after", "invalid-cursor")));
+    let after: i64 = after.transpose()?.unwrap_or(0);
+    let mut session = app.db.read().await?;
+    let import = sql::find(&mut session, &viewer, id).await?;
+    let object = app.registry.get(&import.object).ok_or(Error::NotFound)?;
+    let mut rows = sql::rows_behind(&mut session, &viewer, object, id, outcome, (after, limit + 1)).await?;
+    let more = cut(&mut rows, limit);
+    let next = rows.last().filter(|_| more).map(|last| last.row_number.to_string());
+    let data: Vec<ShownRow> = rows.iter().map(|row| shown_row(viewer.locale, row)).collect();
+    let filter = outcome.map_or_else(String::new, |outcome| format!("outcome={}&", outcome.key()));
+    Ok(Answer::page(data, next, &format!("/api/imports/{id}/rows?{filter}limit={limit}&")))
+}
+
+fn shown_row(locale: Locale, row: &DoneRow) -> ShownRow {
+    ShownRow {
+        row: row.row_number,
+        outcome: row.action.clone(),
+        record: row.record_id,
+        same_as: row.same_as,
+        cells: row.cells(),
+        problems: problems(locale, &row.errors()),
+    }
 }
 
 /// GET /api/imports/{id}/errors · whose it is: the rows that were refused, as CSV

@@ -14,9 +14,10 @@ use store::{Tx, Uuid, sql};
 
 use super::model::{Inputs, OnMatch, Plan};
 use super::names::Names;
+use super::repeats::Repeats;
 use super::rows::{Taken, extra_cells, find_by_key, key_of, may_appear, row_errors, take};
 use super::seen::Seen;
-use super::sql::{self as rows_sql, Import, Payload};
+use super::sql::{self as rows_sql, Import, Matched, Payload};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::command;
@@ -129,6 +130,7 @@ pub struct Run {
     size: usize,
     names: Names,
     seen: Seen,
+    repeats: Repeats,
     next_look: i64,
 }
 
@@ -139,19 +141,23 @@ impl Run {
         let mut session = app.db.read().await?;
         let mut import = rows_sql::load(&mut session, payload.import).await?;
         drop(session);
-        let mapping = import.mapping()?;
+        let config = Viewer::of_person(app, import.owner_id).await?.config.clone();
+        let (mapping, registry) = (import.mapping()?, app.registry);
         let path = app.files.path(import.file_id);
-        let mut sheet = tokio::task::spawn_blocking(move || Sheet::open(&path, &mapping.options()))
-            .await
-            .map_err(|error| Error::Internal(error.to_string()))?
-            .map_err(sheet_error)?;
-        let plan = import.mapping()?.plan(app.registry, &sheet.headers)?;
+        let opened = tokio::task::spawn_blocking(move || {
+            let options = mapping.options();
+            let sheet = Sheet::open(&path, &options).map_err(sheet_error)?;
+            let plan = mapping.plan(registry, &sheet.headers)?;
+            let repeats = Repeats::in_file(&path, &options, &plan, &config).map_err(sheet_error)?;
+            Ok::<_, Error>((sheet, plan, repeats))
+        });
+        let (mut sheet, plan, repeats) = opened.await.map_err(|error| Error::Internal(error.to_string()))??;
         let standing = job.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
         // A check keeps what it has seen in memory only, and costs nothing to begin again.
         let place: Place = standing.filter(|_| !payload.dry).unwrap_or_default();
         let cursor = serde_json::to_string(&place).expect("a place is plain JSON");
         if place.row == 0 && place.pass == 0 {
-            (import.created, import.updated, import.skipped, import.failed) = (0, 0, 0, 0);
+            (import.created, import.updated, import.skipped, import.failed, import.repeated) = (0, 0, 0, 0, 0);
             let mut tx = app.db.write().await?;
             if !job::is_ours(&mut tx, job.id, job.cursor.as_deref()).await? {
                 return Ok(None);
@@ -179,6 +185,7 @@ impl Run {
             size: 200,
             names: Names::default(),
             seen: Seen::default(),
+            repeats,
             next_look: FIRST_LOOK,
         }))
     }
@@ -204,7 +211,7 @@ impl Run {
         let mut refused: HashMap<u64, Vec<FieldError>> = HashMap::new();
         let mut one_by_one = false;
         let (mut waited, mut overtaken) = (0, 0);
-        let (mut tx, outcome) = loop {
+        let (mut tx, mut outcome) = loop {
             let asked = std::time::Instant::now();
             let mut tx = self.app.db.write().await?;
             waited = waited.max(asked.elapsed().as_micros());
@@ -233,7 +240,7 @@ impl Run {
                 return Ok(Step::Ended(Ended::Lost));
             }
         }
-        self.keep(&mut tx, &rows, &outcome).await?;
+        self.keep(&mut tx, &rows, &mut outcome).await?;
         self.place.row = last;
         let goes_on = self.note_progress(&mut tx).await?;
         if !goes_on {
@@ -338,10 +345,15 @@ impl Run {
     }
 
     /// Counts a chunk and keeps its rows that need keeping.
-    async fn keep(&mut self, tx: &mut Tx, rows: &[Row], outcome: &Outcome) -> Result<()> {
+    async fn keep(&mut self, tx: &mut Tx, rows: &[Row], outcome: &mut Outcome) -> Result<()> {
+        let updated = outcome.matched.iter().filter(|row| row.is_change).count() as i64;
         self.import.created += outcome.created;
-        self.import.updated += outcome.updated;
-        self.import.skipped += outcome.skipped;
+        self.import.updated += updated;
+        self.import.skipped += outcome.matched.len() as i64 - updated;
+        for row in &mut outcome.matched {
+            row.same_as = self.repeats.of(row.number, self.place.pass > 0);
+            self.import.repeated += i64::from(row.same_as.is_some());
+        }
         let cells: HashMap<u64, &[String]> = rows.iter().map(|row| (row.number, row.cells.as_slice())).collect();
         let mut unfinished: HashSet<u64> = HashSet::new();
         for (number, errors) in &outcome.failed {
@@ -362,10 +374,7 @@ impl Run {
                 .await?;
             }
         }
-        if !self.dry {
-            rows_sql::note_updates(tx, self.import.id, &outcome.changed).await?;
-        }
-        Ok(())
+        rows_sql::note_matched(tx, self.import.id, &outcome.matched).await
     }
 
     /// Reads, resolves, checks and writes the rows inside the transaction.
@@ -404,13 +413,13 @@ impl Run {
                 standing = find_by_key(tx, actor, &self.plan, &keys).await.map_err(Halt::Failed)?;
             }
             let found = key.as_deref().and_then(|key| standing.get(key));
-            let again = self.dry && key.as_deref().is_some_and(|key| self.seen.has_key(key));
+            let finds = self.plan.on_match != OnMatch::Create;
+            let again = self.dry && finds && key.as_deref().is_some_and(|key| self.seen.has_key(key));
             match take(&self.plan, &mut self.names, tx, actor, &inputs, found).await {
-                Ok(Taken::Skipped) => outcome.skipped += 1,
-                Ok(Taken::New(_)) if again => match self.plan.on_match {
-                    OnMatch::Skip => outcome.skipped += 1,
-                    _ => outcome.updated += 1,
-                },
+                Ok(Taken::Skipped(record)) => outcome.matched(row, Some(record), None, false),
+                Ok(Taken::New(_)) if again => {
+                    outcome.matched(row, None, None, self.plan.on_match != OnMatch::Skip);
+                }
                 Ok(Taken::New(draft)) => {
                     outcome.created += 1;
                     if self.dry {
@@ -431,8 +440,7 @@ impl Run {
                     let version = command::write_change(tx, actor, self.plan.object, &before, &draft)
                         .await
                         .map_err(|error| Halt::of_row(row.number, error))?;
-                    outcome.updated += 1;
-                    outcome.changed.push((row.number as i64, before.id, version));
+                    outcome.matched(row, Some(before.id), Some(version), true);
                 }
                 Err(error) => match row_errors(error) {
                     Ok(errors) => outcome.failed.push((row.number, errors)),
@@ -465,11 +473,14 @@ async fn refresh_statistics(app: &App, table: &str) -> Result<()> {
 #[derive(Default)]
 struct Outcome {
     created: i64,
-    updated: i64,
-    skipped: i64,
+    matched: Vec<Matched>,
     failed: Vec<(u64, Vec<FieldError>)>,
-    /// Row, record and the record's version after the change.
-    changed: Vec<(i64, Uuid, i64)>,
+}
+
+impl Outcome {
+    fn matched(&mut self, row: &Row, record: Option<Uuid>, version: Option<i64>, is_change: bool) {
+        self.matched.push(Matched { number: row.number as i64, record, version, is_change, same_as: None });
+    }
 }
 
 /// Why a chunk must be rolled back.

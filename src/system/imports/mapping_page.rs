@@ -3,9 +3,10 @@
 use super::arrival::{self, Peek, peek};
 use super::guess;
 use super::model::{Column, DateOrder, LONGEST_REASON, Mapping, OnMatch};
-use super::pages::{Choice, choice, counts_line, fields_of, find, n_rows, object_name};
+use super::pages::{Choice, choice, counts, counts_line, fields_of, find, n_rows, object_name};
 use super::result_page::{FailureView, SHOWN_FAILURES, failure, job_error};
 use super::rows::{self, Fate};
+use super::rows_page::{Repeated, key_label, repeats_of, repeats_text, same_as};
 use super::sql::{self, Import, SavedMapping, Work};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
@@ -51,6 +52,7 @@ struct PreviewRow {
     fate: String,
     pill: &'static str,
     note: String,
+    warning: String,
     cells: Vec<PreviewCell>,
 }
 
@@ -70,7 +72,7 @@ struct Preview {
     /// Columns that fill no field.
     left_out: String,
     /// What is taken for granted because no column says it.
-    assumed: Vec<String>,
+    warnings: Vec<String>,
     /// What the button says that starts the import.
     start: String,
 }
@@ -84,7 +86,7 @@ impl Preview {
             errors,
             bad: 0,
             left_out: String::new(),
-            assumed: Vec::new(),
+            warnings: Vec::new(),
             start,
         }
     }
@@ -125,7 +127,8 @@ struct BeforeView {
 }
 
 struct CheckView {
-    counts: String,
+    counts: Vec<(String, Option<String>)>,
+    repeats: Option<Repeated>,
     failed: i64,
     failures: Vec<FailureView>,
 }
@@ -176,12 +179,15 @@ pub(super) async fn mapping_page(
     } else {
         Vec::new()
     };
+    let repeats =
+        if import.state == "checked" { repeats_of(&mut session, viewer, object, import).await? } else { None };
     drop(session);
     let empty = (import.rows_total == 0).then(|| locale.text("sheet-no-rows"));
     let problem =
         problem.or(empty).or_else(|| job.filter(|job| job.state == "failed").and_then(|job| job_error(locale, &job)));
     let check = (import.state == "checked").then(|| CheckView {
-        counts: counts_line(locale, import),
+        counts: counts(locale, object, import),
+        repeats,
         failed: import.failed,
         failures: failures.iter().map(|row| failure(locale, object, row)).collect(),
     });
@@ -379,7 +385,10 @@ async fn previewed(
         .collect();
     let mut rows = Vec::new();
     let mut bad = 0;
-    for (row, fate) in peek.rows.iter().zip(fates) {
+    let key_label = key_label(locale, object, mapping);
+    let mut repeats: Vec<(i64, i64)> = Vec::new();
+    for (row, (fate, other)) in peek.rows.iter().zip(fates) {
+        repeats.extend(other.map(|other| (row.number as i64, other)));
         let inputs = plan.inputs(&row.cells);
         let (key, pill, errors) = match fate {
             Fate::New => ("new", "pill-good", Vec::new()),
@@ -422,6 +431,7 @@ async fn previewed(
             fate: locale.text(&format!("import-fate-{key}")),
             pill,
             note: note.join(" "),
+            warning: other.map(|other| same_as(locale, &key_label, other)).unwrap_or_default(),
             cells,
         });
     }
@@ -438,8 +448,10 @@ async fn previewed(
     let left_out = left_out.join(" · ");
     let missing = fields_of(viewer, object).filter(|field| !shown.iter().any(|filled| filled.key == field.key));
     let assumed = missing.map(|field| format!("import-without-{}-{}", object.name, field.key.replace('_', "-")));
-    let assumed = assumed.filter(|key| locale.has(key)).map(|key| locale.text(&key)).collect();
-    Ok(Preview { heads, rows, errors: Vec::new(), bad, left_out, assumed, start })
+    let assumed = assumed.filter(|key| locale.has(key)).map(|key| locale.text(&key));
+    let repeats = (!repeats.is_empty()).then(|| repeats_text(locale, &key_label, repeats.len() as i64, &repeats));
+    let warnings = assumed.chain(repeats).collect();
+    Ok(Preview { heads, rows, errors: Vec::new(), bad, left_out, warnings, start })
 }
 
 /// What is wrong with a cell; of a choice that is none, what there is to choose from.

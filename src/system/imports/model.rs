@@ -286,6 +286,21 @@ struct PlannedColumn {
     order: Option<DateOrder>,
 }
 
+impl PlannedColumn {
+    fn replaced<'a>(&'a self, cell: Option<&'a String>) -> &'a str {
+        let cell = cell.map_or("", |cell| cell.trim());
+        self.replace.get(cell).map_or(cell, |to| to.trim())
+    }
+
+    fn read(&self, field: &Field, cell: &str, shift_days: i64) -> String {
+        match field.kind {
+            Kind::Date | Kind::Instant => dated(cell, self.order, shift_days),
+            Kind::LongText => cell.to_owned(),
+            _ => self.scale.and_then(|factor| scaled(cell, factor)).unwrap_or_else(|| one_line(cell)),
+        }
+    }
+}
+
 /// A row as texts by field, still to be resolved and checked.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Inputs {
@@ -306,27 +321,23 @@ impl Plan {
         self.columns.iter().position(|column| column.field.is_some_and(|field| field.key == key))
     }
 
+    /// What a row says in the column of the key, as [`Plan::inputs`] reads it.
+    pub fn key_text(&self, cells: &[String]) -> Option<String> {
+        let at = self.column_of(self.key?.key)?;
+        let column = &self.columns[at];
+        Some(column.read(column.field?, column.replaced(cells.get(at)), self.shift_days))
+            .filter(|text| !text.is_empty())
+    }
+
     /// Replaces, shifts and scales a row. Never fails: what can't be read as a date or number stays as it is, and is
     /// refused where fields are read.
     pub fn inputs(&self, cells: &[String]) -> Inputs {
-        let replaced: Vec<&str> = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(at, column)| {
-                let cell = cells.get(at).map_or("", |cell| cell.trim());
-                column.replace.get(cell).map_or(cell, |to| to.trim())
-            })
-            .collect();
+        let replaced: Vec<&str> =
+            self.columns.iter().enumerate().map(|(at, column)| column.replaced(cells.get(at))).collect();
         let mut inputs = Inputs::default();
         for (column, cell) in self.columns.iter().zip(&replaced) {
             let Some(field) = column.field.filter(|_| !cell.is_empty()) else { continue };
-            let text = match field.kind {
-                Kind::Date | Kind::Instant => dated(cell, column.order, self.shift_days),
-                Kind::LongText => (*cell).to_owned(),
-                _ => column.scale.and_then(|factor| scaled(cell, factor)).unwrap_or_else(|| one_line(cell)),
-            };
-            inputs.given.insert(field.key.to_owned(), text);
+            inputs.given.insert(field.key.to_owned(), column.read(field, cell, self.shift_days));
         }
         for (field, template) in &self.defaults {
             if !inputs.given.contains_key(field.key) {

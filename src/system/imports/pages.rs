@@ -11,6 +11,7 @@ use store::Uuid;
 use super::arrival::{self, Arrived, Beginning, LARGEST_UPLOAD};
 use super::mapping_page::{mapping_page, preview, save};
 use super::result_page::{errors_file, progress, result_page};
+use super::rows_page::{figures, rows_page};
 use super::sql::{self, Import, Work};
 use super::{command, guess};
 use crate::shell::app::App;
@@ -39,6 +40,7 @@ pub fn routes() -> Routes {
         .post("/imports/{id}/cancellation", creates, cancel)
         .post("/imports/{id}/undo", creates, undo)
         .post("/imports/{id}/removal", creates, remove)
+        .get("/imports/{id}/rows", creates, rows_page)
         .get("/imports/{id}/errors.csv", creates, errors_file)
         .post("/imports/mappings/{id}/removal", creates, remove_mapping)
 }
@@ -112,20 +114,27 @@ async fn index(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<R
 }
 
 pub(super) fn counts_line(locale: Locale, import: &Import) -> String {
-    // A check has done nothing yet.
-    let done = if matches!(import.state.as_str(), "checking" | "checked") { "would-be-" } else { "" };
-    let parts = [
+    let figures = [
         ("created", import.created),
         ("updated", import.updated),
         ("skipped", import.skipped),
         ("failed", import.failed),
     ];
-    let parts: Vec<String> = parts
-        .into_iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(key, count)| locale.text_with(&format!("import-n-{done}{key}"), &[("count", &format::grouped(count))]))
-        .collect();
+    let figures = figures.into_iter().filter(|(_, count)| *count > 0);
+    let parts: Vec<String> = figures.map(|(key, count)| count_text(locale, import, key, count)).collect();
     if parts.is_empty() { n_rows(locale, import.rows_total) } else { parts.join(" · ") }
+}
+
+/// The same, each with the address of the rows behind it.
+pub(super) fn counts(locale: Locale, object: &Object, import: &Import) -> Vec<(String, Option<String>)> {
+    let figures = figures(object, import).into_iter().filter(|figure| figure.count > 0);
+    figures.map(|figure| (count_text(locale, import, figure.key, figure.count), figure.href)).collect()
+}
+
+fn count_text(locale: Locale, import: &Import, key: &str, count: i64) -> String {
+    // A check has done nothing yet.
+    let done = if matches!(import.state.as_str(), "checking" | "checked") { "would-be-" } else { "" };
+    locale.text_with(&format!("import-n-{done}{key}"), &[("count", &format::grouped(count))])
 }
 
 pub(super) fn n_rows(locale: Locale, rows: i64) -> String {

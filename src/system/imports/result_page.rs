@@ -3,6 +3,7 @@
 use super::arrival::{errors_file_name, peek, tells_errors, tells_row};
 use super::mapping_page::{labelled, shortened};
 use super::pages::{attachment, find, object_name, pill};
+use super::rows_page::{Repeated, figures, repeats_of};
 use super::sql::{self, Import};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
@@ -23,6 +24,8 @@ use store::job::{self, Job};
 
 /// Refused rows shown on a page; all of them are in the file.
 pub(super) const SHOWN_FAILURES: i64 = 20;
+/// What is shown of a row as it was in the file.
+pub(super) const LONGEST_CONTENT: usize = 160;
 
 struct ProgressView {
     headline: String,
@@ -99,12 +102,20 @@ struct ResultBody<'a> {
     state: String,
     pill: &'static str,
     when: String,
-    tiles: Vec<(String, String, &'static str)>,
+    tiles: Vec<TileView>,
+    repeats: Option<Repeated>,
     failures: Vec<FailureView>,
     kept: Vec<(String, String)>,
     progress: Option<ProgressView>,
     problem: Option<String>,
     may_undo: bool,
+}
+
+struct TileView {
+    label: String,
+    icon: &'static str,
+    count: String,
+    href: Option<String>,
 }
 
 pub(super) struct FailureView {
@@ -117,7 +128,7 @@ pub(super) fn failure(locale: Locale, object: &Object, row: &sql::KeptRow) -> Fa
     FailureView {
         number: row.row_number,
         errors: row.errors().iter().map(|error| labelled(locale, object, error)).collect(),
-        cells: shortened(&row.cells().join(" · "), 160),
+        cells: shortened(&row.cells().join(" · "), LONGEST_CONTENT),
     }
 }
 
@@ -142,15 +153,17 @@ pub(super) async fn result_page(app: &App, viewer: &Viewer, asked: &Asked, impor
     };
     let failures = sql::rows(&mut session, import.id, "failed", i64::MIN, SHOWN_FAILURES).await?;
     let kept = sql::kept_records(&mut session, viewer, object, import.id, SHOWN_FAILURES).await?;
+    let repeats = repeats_of(&mut session, viewer, object, import).await?;
     drop(session);
     let busy = job.as_ref().filter(|job| !job.is_over() && is_busy(import));
     let page = Page::new(viewer, asked, locale.text_with("import-title", &[("name", &import.name)]));
-    let tiles = [
-        ("import-created", import.created, "circle-check"),
-        ("import-updated", import.updated, "pencil"),
-        ("import-skipped", import.skipped, "minus"),
-        ("import-failed", import.failed, "alert-circle"),
-    ];
+    let tiles = figures(object, import).into_iter().zip(["circle-check", "pencil", "minus", "alert-circle"]);
+    let tiles = tiles.map(|(figure, icon)| TileView {
+        label: figure.label(locale),
+        icon,
+        count: format::grouped(figure.count),
+        href: figure.href,
+    });
     let body = ResultBody {
         page: &page,
         import,
@@ -159,7 +172,8 @@ pub(super) async fn result_page(app: &App, viewer: &Viewer, asked: &Asked, impor
         state: locale.text(&format!("import-state-{}", import.state)),
         pill: pill(&import.state),
         when: import.finished_at.map(|at| format::instant(locale, at, &viewer.config.zone)).unwrap_or_default(),
-        tiles: tiles.map(|(key, count, icon)| (locale.text(key), format::grouped(count), icon)).into(),
+        tiles: tiles.collect(),
+        repeats,
         failures: failures.iter().map(|row| failure(locale, object, row)).collect(),
         kept: kept
             .into_iter()
@@ -206,6 +220,8 @@ pub(super) struct ErrorLines {
     headers: Vec<String>,
     /// Which column of the file holds the errors of an earlier import.
     told_before: Option<usize>,
+    /// The file holds refused rows itself: its rows are numbered already, as in the file that they first came from.
+    is_numbered: bool,
     begun: bool,
     after: i64,
 }
@@ -218,15 +234,15 @@ impl ErrorLines {
         if let Some(at) = told_before {
             headers.remove(at);
         }
+        let is_numbered = headers.iter().any(|header| tells_row(header));
         let (app, import) = (app.clone(), import.id);
         Ok(ErrorLines { app, locale, object, import, headers, told_before, is_numbered, begun: false, after: i64::MIN })
-    /// The file holds refused rows itself: its rows are numbered already, as in the file that they first came from.
-    is_numbered: bool,
     }
 
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
         if !std::mem::replace(&mut self.begun, true) {
             let mut heading: Vec<Value> = self.headers.iter().cloned().map(Value::Text).collect();
+            heading.extend((!self.is_numbered).then(|| Value::Text(self.locale.text("import-row-column"))));
             heading.push(Value::Text(self.locale.text("import-error-column")));
             let mut bytes = "\u{feff}".as_bytes().to_vec();
             bytes.extend(csv_rows([heading.as_slice()]));
@@ -234,7 +250,6 @@ impl ErrorLines {
         }
         let rows = super::failed_rows(&self.app, self.import, self.after, 500).await?;
         let Some(last) = rows.last() else { return Ok(None) };
-        let is_numbered = headers.iter().any(|header| tells_row(header));
         self.after = last.row_number;
         let lines: Vec<Vec<Value>> = rows.iter().map(|row| self.line(row)).collect();
         Ok(Some(csv_rows(lines.iter().map(Vec::as_slice))))
@@ -242,7 +257,6 @@ impl ErrorLines {
 
     fn line(&self, row: &sql::KeptRow) -> Vec<Value> {
         let mut cells = row.cells();
-            heading.extend((!self.is_numbered).then(|| Value::Text(self.locale.text("import-row-column"))));
         if let Some(at) = self.told_before.filter(|at| *at < cells.len()) {
             cells.remove(at);
         }

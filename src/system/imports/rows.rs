@@ -2,6 +2,7 @@
 //! here writes.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use store::{Cell, Sql, Tx, Uuid};
 
@@ -9,6 +10,7 @@ use super::model::{Inputs, OnMatch, Plan};
 use super::names::Names;
 use crate::shell::access::Right;
 use crate::shell::app::App;
+use crate::shell::config::Config;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::command::{self, Source};
 use crate::shell::record::value::{self, Reading};
@@ -19,7 +21,8 @@ use paper::sheet::Row;
 pub enum Taken {
     New(Draft),
     Changed(Box<Loaded>, Draft),
-    Skipped,
+    /// With the record that stays as it is.
+    Skipped(Uuid),
 }
 
 /// One row up to the point where it can be written. Writes nothing.
@@ -34,7 +37,7 @@ pub async fn take(
     let object = plan.object;
     let found = match (plan.on_match, found.map(Vec::as_slice)) {
         (OnMatch::Create, _) | (_, None | Some([])) => None,
-        (OnMatch::Skip, Some(_)) => return Ok(Taken::Skipped),
+        (OnMatch::Skip, Some([id, ..])) => return Ok(Taken::Skipped(*id)),
         (OnMatch::Update, Some([id])) => Some(*id),
         (OnMatch::Update, Some(_)) => {
             let key = plan.key.map_or("", |field| field.key);
@@ -70,7 +73,7 @@ pub async fn take(
         Some(before) => {
             match command::prepare_change(tx, actor, object, &before, None, draft, &mut names.known).await? {
                 Some(draft) => Ok(Taken::Changed(Box::new(before), draft)),
-                None => Ok(Taken::Skipped),
+                None => Ok(Taken::Skipped(before.id)),
             }
         }
     }
@@ -88,8 +91,15 @@ pub enum Fate {
     Refused(Vec<FieldError>),
 }
 
-/// The first rows of a file as the import would take them, for the mapping page. The transaction is dropped.
-pub async fn preview(app: &App, viewer: &Viewer, plan: &Plan, columns: usize, rows: &[Row]) -> Result<Vec<Fate>> {
+/// The first rows of a file as the import would take them, for the mapping page; with the row before that has the same key.
+/// The transaction is dropped.
+pub async fn preview(
+    app: &App,
+    viewer: &Viewer,
+    plan: &Plan,
+    columns: usize,
+    rows: &[Row],
+) -> Result<Vec<(Fate, Option<i64>)>> {
     let mut actor = app.actor(viewer, "import");
     actor.import = Some(Uuid::nil());
     actor.import_reason = plan.reason.clone();
@@ -100,6 +110,8 @@ pub async fn preview(app: &App, viewer: &Viewer, plan: &Plan, columns: usize, ro
     names.look_ahead(&mut tx, &actor, plan.object, &inputs).await?;
     let standing = find_by_key(&mut tx, &actor, plan, &keys).await?;
     let mut fates = Vec::with_capacity(rows.len());
+    // Keys of rows that would be taken in, with the first of these rows.
+    let mut taken_in: HashMap<&str, i64> = HashMap::new();
     for ((row, inputs), key) in rows.iter().zip(&inputs).zip(&keys) {
         let taken = match extra_cells(columns, row) {
             Some(error) => Err(Error::Invalid(vec![error])),
@@ -108,10 +120,20 @@ pub async fn preview(app: &App, viewer: &Viewer, plan: &Plan, columns: usize, ro
                 take(plan, &mut names, &mut tx, &actor, inputs, found).await
             }
         };
-        fates.push(match taken {
-            Ok(Taken::New(_)) => Fate::New,
+        let key = key.as_deref().filter(|_| plan.on_match != OnMatch::Create);
+        let same_as = key.filter(|_| taken.is_ok()).and_then(|key| match taken_in.entry(key) {
+            Entry::Occupied(first) => Some(*first.get()),
+            Entry::Vacant(place) => {
+                place.insert(row.number as i64);
+                None
+            }
+        });
+        let fate = match taken {
+            Ok(Taken::New(_)) if same_as.is_none() => Fate::New,
+            // By then the row before has made the record.
+            Ok(Taken::New(_)) if plan.on_match == OnMatch::Update => Fate::Changed,
             Ok(Taken::Changed(..)) => Fate::Changed,
-            Ok(Taken::Skipped) => Fate::Unchanged,
+            Ok(Taken::New(_) | Taken::Skipped(_)) => Fate::Unchanged,
             Err(error) => {
                 let errors = row_errors(error)?;
                 if errors.iter().all(|error| may_appear(plan, error)) {
@@ -120,7 +142,8 @@ pub async fn preview(app: &App, viewer: &Viewer, plan: &Plan, columns: usize, ro
                     Fate::Refused(errors)
                 }
             }
-        });
+        };
+        fates.push((fate, same_as));
     }
     Ok(fates)
 }
@@ -151,9 +174,12 @@ pub fn row_errors(error: Error) -> Result<Vec<FieldError>> {
 
 /// The row's key in the form in which it is stored.
 pub fn key_of(plan: &Plan, actor: &Actor, inputs: &Inputs) -> Option<String> {
+    stored_key(plan, &actor.viewer.config, inputs.given.get(plan.key?.key)?)
+}
+
+/// A key in the form in which it is stored; `None`: there is none like that.
+pub fn stored_key(plan: &Plan, config: &Config, text: &str) -> Option<String> {
     let field = plan.key?;
-    let text = inputs.given.get(field.key)?;
-    let config = &actor.viewer.config;
     let reading = Reading { zone: &config.zone, currency: &config.base_currency };
     let cell = value::parse(plan.object, field, text, &reading).ok()?;
     let text = value::plain(field, &cell, &config.base_currency, &config.zone);

@@ -23,13 +23,15 @@ pub struct Import {
     pub updated: i64,
     pub skipped: i64,
     pub failed: i64,
+    /// Rows that were taken for the same record as another row of the file.
+    pub repeated: i64,
     pub owner_id: Uuid,
     pub created_at: Instant,
     pub finished_at: Option<Instant>,
     pub undone_at: Option<Instant>,
 }
 
-const COLUMNS: &str = "id, version, object, name, file_id, mapping, state, job_id, rows_total, created, updated, skipped, failed, owner_id, created_at, finished_at, undone_at";
+const COLUMNS: &str = "id, version, object, name, file_id, mapping, state, job_id, rows_total, created, updated, skipped, failed, repeated, owner_id, created_at, finished_at, undone_at";
 
 impl Import {
     pub fn mapping(&self) -> Result<Mapping> {
@@ -204,12 +206,13 @@ pub enum Work {
 /// The counts as they stand, in the transaction of the chunk.
 pub async fn set_counts(tx: &mut Tx, import: &Import) -> Result<()> {
     tx.execute(sql!(
-        "UPDATE import SET created = $2, updated = $3, skipped = $4, failed = $5 WHERE id = $1",
+        "UPDATE import SET created = $2, updated = $3, skipped = $4, failed = $5, repeated = $6 WHERE id = $1",
         import.id,
         import.created,
         import.updated,
         import.skipped,
-        import.failed
+        import.failed,
+        import.repeated
     ))
     .await?;
     Ok(())
@@ -236,11 +239,15 @@ pub struct KeptRow {
 
 impl KeptRow {
     pub fn cells(&self) -> Vec<String> {
-        self.cells.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+        texts(self.cells.as_deref())
     }
     pub fn errors(&self) -> Vec<FieldError> {
-        self.errors.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+        texts(self.errors.as_deref())
     }
+}
+
+fn texts<T: serde::de::DeserializeOwned>(json: Option<&str>) -> Vec<T> {
+    json.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
 pub async fn rows(session: &mut Session, import: Uuid, action: &str, after: i64, limit: i64) -> Result<Vec<KeptRow>> {
@@ -276,19 +283,118 @@ pub async fn keep_row(
     Ok(())
 }
 
-/// A row that changed a record; undo looks its version up.
-pub async fn note_updates(tx: &mut Tx, import: Uuid, rows: &[(i64, Uuid, i64)]) -> Result<()> {
+/// A row that found its record.
+#[derive(Debug, Clone)]
+pub struct Matched {
+    pub number: i64,
+    /// `None`: in a check, which makes none.
+    pub record: Option<Uuid>,
+    /// The record's version after the change, which undo looks up. `None`: nothing was changed.
+    pub version: Option<i64>,
+    pub is_change: bool,
+    /// The row of the file that spoke of the same record.
+    pub same_as: Option<i64>,
+}
+
+/// Keeps which record a row found, and what became of it.
+pub async fn note_matched(tx: &mut Tx, import: Uuid, rows: &[Matched]) -> Result<()> {
+    const INTO: &str = "INSERT INTO import_row (import_id, row_number, action, record_id, version, same_as) VALUES ";
     for batch in store::batches(rows) {
-        let mut statement =
-            store::Sql::new("INSERT INTO import_row (import_id, row_number, action, record_id, version) VALUES ");
-        for (index, (number, record, version)) in batch.iter().enumerate() {
-            statement.push(if index == 0 { "(" } else { ", (" }).bind(import).push(", ").bind(*number);
-            statement.push(", 'updated', ").bind(*record).push(", ").bind(*version).push(")");
+        let mut statement = store::Sql::new(INTO);
+        for (index, row) in batch.iter().enumerate() {
+            statement.push(if index == 0 { "(" } else { ", (" }).bind(import).push(", ").bind(row.number);
+            statement.push(if row.is_change { ", 'updated', " } else { ", 'skipped', " }).bind(row.record);
+            statement.push(", ").bind(row.version).push(", ").bind(row.same_as).push(")");
         }
-        statement.push(" ON CONFLICT (import_id, row_number) DO UPDATE SET action = EXCLUDED.action, record_id = EXCLUDED.record_id, version = EXCLUDED.version, cells = NULL, errors = NULL");
+        statement.push(" ON CONFLICT (import_id, row_number) DO UPDATE SET action = EXCLUDED.action, record_id = EXCLUDED.record_id, version = EXCLUDED.version, same_as = EXCLUDED.same_as, cells = NULL, errors = NULL");
         tx.execute(statement).await?;
     }
     Ok(())
+}
+
+/// What became of a row, as far as rows are kept one by one: those that made a record are found by the record's import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Updated,
+    Skipped,
+    Failed,
+    /// Updated or left alone, and another row of the file spoke of the same record.
+    Repeated,
+}
+
+impl Outcome {
+    pub const ALL: [Outcome; 4] = [Outcome::Updated, Outcome::Skipped, Outcome::Failed, Outcome::Repeated];
+    pub fn key(self) -> &'static str {
+        match self {
+            Outcome::Updated => "updated",
+            Outcome::Skipped => "skipped",
+            Outcome::Failed => "failed",
+            Outcome::Repeated => "repeated",
+        }
+    }
+    pub fn parse(text: &str) -> Option<Outcome> {
+        Outcome::ALL.into_iter().find(|outcome| outcome.key() == text)
+    }
+    pub fn count(self, import: &Import) -> i64 {
+        match self {
+            Outcome::Updated => import.updated,
+            Outcome::Skipped => import.skipped,
+            Outcome::Failed => import.failed,
+            Outcome::Repeated => import.repeated,
+        }
+    }
+    fn condition(self) -> &'static str {
+        match self {
+            Outcome::Updated => "r.action = 'updated'",
+            Outcome::Skipped => "r.action = 'skipped'",
+            Outcome::Failed => "r.action = 'failed'",
+            Outcome::Repeated => "r.same_as IS NOT NULL",
+        }
+    }
+}
+
+/// A row of the file with what became of it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct DoneRow {
+    pub row_number: i64,
+    pub action: String,
+    pub same_as: Option<i64>,
+    pub cells: Option<String>,
+    pub errors: Option<String>,
+    /// The record, if the viewer sees it and it does not lie in the trash.
+    pub record_id: Option<Uuid>,
+    pub record_name: Option<String>,
+}
+
+impl DoneRow {
+    pub fn cells(&self) -> Vec<String> {
+        texts(self.cells.as_deref())
+    }
+    pub fn errors(&self) -> Vec<FieldError> {
+        texts(self.errors.as_deref())
+    }
+}
+
+/// The rows behind a number of an import, in the order of the file.
+pub async fn rows_behind(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    import: Uuid,
+    outcome: Option<Outcome>,
+    (after, limit): (i64, i64),
+) -> Result<Vec<DoneRow>> {
+    let mut statement = store::Sql::new(format!(
+        "SELECT r.row_number, r.action, r.same_as, r.cells, r.errors, t.id AS record_id, t.{} AS record_name
+           FROM import_row r LEFT JOIN {} t ON t.id = r.record_id AND t.deleted_at IS NULL AND ",
+        object.title_field().column,
+        object.table
+    ));
+    (object.visible)(&mut statement, &viewer.scope, crate::shell::access::Right::Read, "t");
+    statement.push(" WHERE r.import_id = ").bind(import).push(" AND r.row_number > ").bind(after).push(" AND ");
+    statement.push(outcome.map_or("r.action IN ('updated', 'skipped', 'failed')", Outcome::condition));
+    statement.push(" ORDER BY r.row_number LIMIT ").bind(limit);
+    Ok(session.all(statement).await?)
 }
 
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -371,6 +477,5 @@ pub async fn kept_records(
     statement.push(" WHERE r.import_id = ").bind(import);
     statement.push(" AND r.action = 'kept' ORDER BY r.row_number DESC LIMIT ").bind(limit);
     let rows: Vec<(Option<String>, Option<String>)> = session.all(statement).await?;
-    let errors = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    Ok(rows.into_iter().map(|(name, text)| (name, errors(text))).collect())
+    Ok(rows.into_iter().map(|(name, errors)| (name, texts(errors.as_deref()))).collect())
 }
