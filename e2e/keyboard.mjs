@@ -305,18 +305,19 @@ const JOURNEYS = {
 
   async 'make the account that a form asks for'({ page, keys }) {
     const name = `Keyboard ${Date.now() % 1000000}`
-    await page.goto(`${BASE}/contacts/new`)
-    await keys.to('#new-account-ts-control')
-    await keys.type(name)
-    await visible(page, '.ts-dropdown .create', 'the offer to create the account')
     let made = 0
     const isMaking = request => request.method() === 'POST' && new URL(request.url()).pathname === '/pick/account'
     page.on('request', request => { made += Number(isMaking(request)) })
-    // A server that takes its time: the second Enter comes before the answer.
+    // A server that takes its time: the second Enter comes before the answer. Said before the page is opened: what is to be held
+    // up is told to a page that is there already some moments later only, and its first request may go past it, unseen.
     await page.route('**/pick/account', async route => {
       if (isMaking(route.request())) await new Promise(later => setTimeout(later, 600))
       await route.continue()
     })
+    await page.goto(`${BASE}/contacts/new`)
+    await keys.to('#new-account-ts-control')
+    await keys.type(name)
+    await visible(page, '.ts-dropdown .create', 'the offer to create the account')
     await keys.press('Enter', 'Enter')
     await visible(page, `#new-account + .ts-wrapper .item:has-text("${name}")`, 'the account that was made')
     await keys.settled()
