@@ -497,12 +497,7 @@ async fn map(
 
 /// DELETE /api/imports/{id} · whose it is: one that never ran is forgotten with its file
 async fn remove(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>, IfMatch(seen): IfMatch) -> Result<Answer> {
-    let mut tx = app.db.write().await?;
-    let import = sql::find(&mut tx, &viewer, id).await?;
-    seen.exactly(import.version)?;
-    sql::remove(&mut tx, &import).await?;
-    tx.commit().await?;
-    app.files.remove(import.file_id).await?;
+    command::remove(&app, &viewer, id, |import| seen.exactly(import.version)).await?;
     Ok(Answer::nothing())
 }
 

@@ -19,6 +19,29 @@ pub(super) async fn queue(tx: &mut Tx, app: &App, viewer: &Viewer, id: Uuid, wor
     Ok(import)
 }
 
+/// Forgets an import that never wrote anything, with its rows and its file. `fits`: whether it is the version that was seen.
+///
+/// Errors: 409 once it has run.
+pub(super) async fn remove(app: &App, viewer: &Viewer, id: Uuid, fits: impl Fn(&Import) -> Result<()>) -> Result<()> {
+    let import = loop {
+        let mut tx = app.db.write().await?;
+        let import = sql::find(&mut tx, viewer, id).await?;
+        fits(&import)?;
+        if !sql::may_be_removed(&import) {
+            return Err(Error::Refused { status: 409, key: "import-already-runs" });
+        }
+        let is_last = sql::forget_rows(&mut tx, import.id).await?;
+        if is_last {
+            sql::remove(&mut tx, &import).await?;
+        }
+        tx.commit().await?;
+        if is_last {
+            break import;
+        }
+    };
+    Ok(app.files.remove(import.file_id).await?)
+}
+
 /// Stops between two chunks; what was taken in stays and can be undone.
 pub(super) async fn cancel(tx: &mut Tx, app: &App, viewer: &Viewer, id: Uuid) -> Result<Import> {
     let import = sql::find(tx, viewer, id).await?;

@@ -146,26 +146,38 @@ impl Run {
         let path = app.files.path(import.file_id);
         let opened = tokio::task::spawn_blocking(move || {
             let options = mapping.options();
-            let sheet = Sheet::open(&path, &options).map_err(sheet_error)?;
-            let plan = mapping.plan(registry, &sheet.headers)?;
+            let open = || Sheet::open(&path, &options).map_err(sheet_error);
+            // One after the other: a workbook's texts lie in memory as long as it is open.
+            let plan = mapping.plan(registry, &open()?.headers)?;
             let repeats = Repeats::in_file(&path, &options, &plan, &config).map_err(sheet_error)?;
-            Ok::<_, Error>((sheet, plan, repeats))
+            Ok::<_, Error>((open()?, plan, repeats))
         });
-        let (mut sheet, plan, repeats) = opened.await.map_err(|error| Error::Internal(error.to_string()))??;
+        let (mut sheet, plan, mut repeats) = opened.await.map_err(|error| Error::Internal(error.to_string()))??;
         let standing = job.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
         // A check keeps what it has seen in memory only, and costs nothing to begin again.
         let place: Place = standing.filter(|_| !payload.dry).unwrap_or_default();
         let cursor = serde_json::to_string(&place).expect("a place is plain JSON");
         if place.row == 0 && place.pass == 0 {
             (import.created, import.updated, import.skipped, import.failed, import.repeated) = (0, 0, 0, 0, 0);
-            let mut tx = app.db.write().await?;
-            if !job::is_ours(&mut tx, job.id, job.cursor.as_deref()).await? {
-                return Ok(None);
+            loop {
+                let mut tx = app.db.write().await?;
+                if !job::is_ours(&mut tx, job.id, job.cursor.as_deref()).await? {
+                    return Ok(None);
+                }
+                let is_last = rows_sql::forget_rows(&mut tx, import.id).await?;
+                if is_last {
+                    rows_sql::set_counts(&mut tx, &import).await?;
+                    job::progress(&mut tx, job.id, app.clock.now(), 0, Some(import.rows_total), &cursor).await?;
+                }
+                tx.commit().await?;
+                if is_last {
+                    break;
+                }
             }
-            tx.execute(sql!("DELETE FROM import_row WHERE import_id = $1", import.id)).await?;
-            rows_sql::set_counts(&mut tx, &import).await?;
-            job::progress(&mut tx, job.id, app.clock.now(), 0, Some(import.rows_total), &cursor).await?;
-            tx.commit().await?;
+        } else {
+            let left = rows_sql::left_rows(&mut app.db.read().await?, import.id).await?;
+            // What waits is looked through from its beginning in every pass, when the file is at its end.
+            repeats.go_on_after(if place.pass == 0 { place.row } else { i64::MAX }, &left);
         }
         if place.pass == 0 {
             sheet = tokio::task::spawn_blocking(move || skip_to(sheet, place.row))
@@ -320,15 +332,31 @@ impl Run {
             for row in &waiting {
                 let fine =
                     row.errors().iter().all(|error| error.arg("value").is_some_and(|name| self.seen.has_name(name)));
-                if fine {
-                    self.import.created += 1;
-                    tx.execute(sql!(
-                        "DELETE FROM import_row WHERE import_id = $1 AND row_number = $2",
-                        self.import.id,
-                        row.row_number
-                    ))
-                    .await?;
+                if !fine {
+                    continue;
                 }
+                if let Some(other) = self.repeats.take_in(row.row_number) {
+                    // By then the other row has made the record.
+                    let is_change = self.plan.on_match == OnMatch::Update;
+                    *(if is_change { &mut self.import.updated } else { &mut self.import.skipped }) += 1;
+                    self.import.repeated += 1;
+                    let matched = Matched {
+                        number: row.row_number,
+                        record: None,
+                        version: None,
+                        is_change,
+                        same_as: Some(other),
+                    };
+                    rows_sql::note_matched(tx, self.import.id, &[matched]).await?;
+                    continue;
+                }
+                self.import.created += 1;
+                tx.execute(sql!(
+                    "DELETE FROM import_row WHERE import_id = $1 AND row_number = $2",
+                    self.import.id,
+                    row.row_number
+                ))
+                .await?;
             }
         }
     }
@@ -350,21 +378,22 @@ impl Run {
         self.import.created += outcome.created;
         self.import.updated += updated;
         self.import.skipped += outcome.matched.len() as i64 - updated;
+        let failed: HashSet<u64> = outcome.failed.iter().map(|(number, _)| *number).collect();
+        let taken_in = rows.iter().filter(|row| !failed.contains(&row.number)).map(|row| row.number as i64);
+        let same_as: HashMap<i64, i64> = taken_in.filter_map(|row| Some((row, self.repeats.take_in(row)?))).collect();
         for row in &mut outcome.matched {
-            row.same_as = self.repeats.of(row.number, self.place.pass > 0);
+            row.same_as = same_as.get(&row.number).copied();
             self.import.repeated += i64::from(row.same_as.is_some());
         }
         let cells: HashMap<u64, &[String]> = rows.iter().map(|row| (row.number, row.cells.as_slice())).collect();
-        let mut unfinished: HashSet<u64> = HashSet::new();
         for (number, errors) in &outcome.failed {
-            unfinished.insert(*number);
             let may_wait = errors.iter().all(|error| may_appear(&self.plan, error));
             let action = if may_wait { "waiting" } else { "failed" };
             self.import.failed += i64::from(!may_wait);
             rows_sql::keep_row(tx, self.import.id, *number as i64, action, cells[number], errors).await?;
         }
         if self.place.pass > 0 {
-            for row in rows.iter().filter(|row| !unfinished.contains(&row.number)) {
+            for row in rows.iter().filter(|row| !failed.contains(&row.number)) {
                 self.place.resolved += 1;
                 tx.execute(sql!(
                     "DELETE FROM import_row WHERE import_id = $1 AND row_number = $2",

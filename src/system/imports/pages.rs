@@ -299,11 +299,7 @@ async fn cancel(State(app): State<App>, viewer: Viewer, asked: Asked, Path(text)
 
 /// POST /imports/{id}/removal: an import that never ran is forgotten with its file.
 async fn remove(State(app): State<App>, viewer: Viewer, asked: Asked, Path(text): Path<String>) -> Result<Response> {
-    let mut tx = app.db.write().await?;
-    let import = sql::find(&mut tx, &viewer, id(&text)?).await?;
-    sql::remove(&mut tx, &import).await?;
-    tx.commit().await?;
-    app.files.remove(import.file_id).await?;
+    command::remove(&app, &viewer, id(&text)?, |_| Ok(())).await?;
     Ok(done(&asked, "/imports", Some(Toast::success(viewer.locale.text("import-removed")))))
 }
 

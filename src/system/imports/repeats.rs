@@ -5,6 +5,8 @@
 //! found holds for a check, for an import, and for one that goes on after a crash, in whatever order rows are taken in.
 //! Memory is bounded: sixteen bytes a row while the keys are compared, and after that only the rows that repeat one.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
@@ -16,9 +18,15 @@ use paper::sheet::{Options, Row, Sheet, SheetError};
 /// Of a longer file only so many rows are compared.
 const COMPARED: usize = 4_000_000;
 
-/// Rows that share their key, each with another one of them: the first, and for the first itself the second.
+/// Rows that share their key. Which of them is another's repetition shows only when they are taken in: a row that is refused is
+/// nobody's first, and one that has to wait comes after rows that stand below it.
 #[derive(Debug, Default)]
-pub struct Repeats(Vec<(u32, u32)>);
+pub struct Repeats {
+    /// Each row of a key that several rows have, in order, with the first row of that key.
+    rows: Vec<(u32, u32)>,
+    /// Of each key, by that first row: the row that was taken in first.
+    taken_in: HashMap<u32, i64>,
+}
 
 impl Repeats {
     /// Reads the whole file. Nothing is compared where rows do not look for records.
@@ -36,23 +44,33 @@ impl Repeats {
             }
         }
         keys.sort_unstable();
-        let same_key = keys.chunk_by(|one, other| one.0 == other.0);
-        let mut repeats: Vec<(u32, u32)> = Vec::new();
-        for rows in same_key {
-            if let [(_, first), (_, second), ..] = rows {
-                repeats.push((*first, *second));
-                repeats.extend(rows[1..].iter().map(|(_, row)| (*row, *first)));
-            }
-        }
-        repeats.sort_unstable();
-        Ok(Repeats(repeats))
+        let same_key = keys.chunk_by(|one, other| one.0 == other.0).filter(|rows| rows.len() > 1);
+        let mut rows: Vec<(u32, u32)> =
+            same_key.flat_map(|rows| rows.iter().map(|(_, row)| (*row, rows[0].1))).collect();
+        rows.sort_unstable();
+        Ok(Repeats { rows, taken_in: HashMap::new() })
     }
 
-    /// The other row that has this row's key. Only a row that had to wait can be the first of them and still come after another.
-    pub fn of(&self, row: i64, has_waited: bool) -> Option<i64> {
-        let row = u32::try_from(row).ok()?;
-        let at = self.0.binary_search_by_key(&row, |(row, _)| *row).ok()?;
-        let (_, other) = self.0[at];
-        (other < row || has_waited).then_some(i64::from(other))
+    /// Notes that this row is taken in. Returns the row with the same key that was so before it.
+    pub fn take_in(&mut self, row: i64) -> Option<i64> {
+        let number = u32::try_from(row).ok()?;
+        let at = self.rows.binary_search_by_key(&number, |(row, _)| *row).ok()?;
+        match self.taken_in.entry(self.rows[at].1) {
+            Entry::Occupied(first) => Some(*first.get()),
+            Entry::Vacant(place) => {
+                place.insert(row);
+                None
+            }
+        }
+    }
+
+    /// Goes on where an import stopped: the rows up to this one were taken in, except those that were `left`.
+    pub fn go_on_after(&mut self, last: i64, left: &HashSet<i64>) {
+        for (row, first) in &self.rows {
+            let row = i64::from(*row);
+            if row <= last && !left.contains(&row) {
+                self.taken_in.entry(*first).or_insert(row);
+            }
+        }
     }
 }

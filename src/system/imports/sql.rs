@@ -1,5 +1,7 @@
 //! Imports, their rows and saved mappings. An import belongs to who made it: every read names the owner.
 
+use std::collections::HashSet;
+
 use store::{Instant, Session, Tx, Uuid, new_id, sql};
 
 use super::model::Mapping;
@@ -392,7 +394,7 @@ pub async fn rows_behind(
     ));
     (object.visible)(&mut statement, &viewer.scope, crate::shell::access::Right::Read, "t");
     statement.push(" WHERE r.import_id = ").bind(import).push(" AND r.row_number > ").bind(after).push(" AND ");
-    statement.push(outcome.map_or("r.action IN ('updated', 'skipped', 'failed')", Outcome::condition));
+    statement.push(outcome.map_or("r.action NOT IN ('waiting', 'kept')", Outcome::condition));
     statement.push(" ORDER BY r.row_number LIMIT ").bind(limit);
     Ok(session.all(statement).await?)
 }
@@ -448,6 +450,32 @@ pub async fn delete_mapping(tx: &mut Tx, viewer: &Viewer, id: Uuid) -> Result<()
     if touched == 0 { Err(Error::NotFound) } else { Ok(()) }
 }
 
+/// The rows that were not taken in: refused, or waiting still.
+pub async fn left_rows(session: &mut Session, import: Uuid) -> Result<HashSet<i64>> {
+    let rows = "SELECT row_number FROM import_row WHERE import_id = $1 AND action IN ('failed', 'waiting')";
+    Ok(session.all::<(i64,)>(sql!(rows, import)).await?.into_iter().map(|(row,)| row).collect())
+}
+
+/// Takes away what a check left, a portion in each transaction: nobody else's writing waits for a million rows. Whether this was
+/// the last portion.
+pub async fn forget_rows(tx: &mut Tx, import: Uuid) -> Result<bool> {
+    const PORTION: i64 = 5_000;
+    let gone = tx
+        .execute(sql!(
+            "DELETE FROM import_row WHERE import_id = $1 AND row_number IN
+                (SELECT row_number FROM import_row WHERE import_id = $1 ORDER BY row_number LIMIT $2)",
+            import,
+            PORTION
+        ))
+        .await?;
+    Ok((gone as i64) < PORTION)
+}
+
+/// Whether nothing was written yet: only then is an import forgotten.
+pub fn may_be_removed(import: &Import) -> bool {
+    matches!(import.state.as_str(), "mapping" | "checked")
+}
+
 /// Forgets an import that never wrote anything.
 pub async fn remove(tx: &mut Tx, import: &Import) -> Result<()> {
     let touched =
@@ -455,7 +483,6 @@ pub async fn remove(tx: &mut Tx, import: &Import) -> Result<()> {
     if touched == 0 {
         return Err(Error::Refused { status: 409, key: "import-already-runs" });
     }
-    tx.execute(sql!("DELETE FROM import_row WHERE import_id = $1", import.id)).await?;
     tx.execute(sql!("DELETE FROM stored_file WHERE id = $1", import.file_id)).await?;
     Ok(())
 }
