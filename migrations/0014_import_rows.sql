@@ -7,3 +7,6 @@ CREATE INDEX import_row_repeated ON import_row (import_id, row_number) WHERE sam
 -- An undo looks for what was changed only; a file that brings nothing new need not be in this index, row by row.
 DROP INDEX import_row_by_record;
 CREATE INDEX import_row_by_record ON import_row (import_id, record_id) WHERE action = 'updated';
+
+-- What somebody did to many records at once is looked for among all that they did.
+CREATE INDEX event_bulk ON event (actor_id, id) WHERE kind = 'bulk';

@@ -327,6 +327,7 @@ audit-newest = Newest
 audit-older = Older
 audit-more = { $count } more
 audit-nobody = The system
+audit-stranger = Not signed in
 audit-not-shown = Not open to you
 audit-values-not-shown = (values not open to you)
 audit-gone = in the trash

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value as Json, json};
 use store::event::{self, Change, Event};
-use store::{Cell, Sql, Tx, Uuid, new_id};
+use store::{Cell, Instant, Sql, Tx, Uuid, first_id_at, new_id};
 
 use super::access::{Level, Right};
 use super::app::App;
@@ -472,7 +472,7 @@ struct Done {
 /// Undoes what the person did at once at that instant. A record that was changed, thrown away or restored since is left alone.
 pub async fn undo(tx: &mut Tx, actor: &Actor, object: &'static Object, at: i64) -> Result<Undone> {
     // Events are found by who made them and from when: their ids begin with the time.
-    let since = Uuid::from_u128(u128::from(at.unsigned_abs() / 1000) << 80);
+    let since = first_id_at(Instant(at));
     let mut statement = Sql::new("SELECT e.kind, e.subject_id, e.version, e.changes FROM event e WHERE e.actor_id = ");
     statement.bind(actor.viewer.person).push(" AND e.id >= ").bind(since).push(" AND e.at = ").bind(at);
     statement.push(" AND e.kind IN ('updated', 'deleted') AND e.subject_type = ").bind(object.name);

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value as Json;
 use store::event::Change;
-use store::{Instant, Session, Sql, Uuid};
+use store::{Instant, Session, Sql, Uuid, first_id_after, first_id_at};
 
 use super::access::Right;
 use super::app::App;
@@ -59,11 +59,24 @@ struct Body<'a> {
 
 #[derive(sqlx::FromRow)]
 struct Told {
+    id: Uuid,
     at: i64,
     changes: String,
 }
 
 impl Told {
+    /// "Of the events with which it was done": made in its transaction, and it was written down last.
+    fn push_its_events(&self, statement: &mut Sql, viewer: &Viewer, object: &Object) {
+        statement.push("e.actor_id = ").bind(viewer.person).push(" AND e.at = ").bind(self.at);
+        statement.push(" AND e.id >= ").bind(first_id_at(Instant(self.at)));
+        statement.push(" AND e.id < ").bind(first_id_after(self.id));
+        statement.push(" AND e.subject_type = ").bind(object.name);
+    }
+
+    fn is_restoring(&self) -> bool {
+        self.changes().iter().any(|change| change.field == "work" && change.new == "restore")
+    }
+
     fn changes(&self) -> Vec<Change> {
         serde_json::from_str(&self.changes).unwrap_or_default()
     }
@@ -78,6 +91,8 @@ impl Told {
 struct Left {
     id: Uuid,
     name: String,
+    /// Of its amounts; `None` for records that have none, or none of their own.
+    currency: Option<String>,
     changes: String,
     is_gone: i64,
 }
@@ -87,12 +102,12 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
     let open = get(&pairs(&asked.query), "at").parse::<i64>().ok();
     let mut session = app.db.read().await?;
     let told = told(&mut session, &viewer, object, app.clock.now()).await?;
-    if open.is_some_and(|open| !told.iter().any(|entry| entry.at == open)) {
-        return Err(Error::NotFound);
-    }
     let standing = standing(&mut session, &viewer, object, &told).await?;
     let left = match open {
-        Some(at) => records_of(&mut session, &viewer, object, at).await?,
+        Some(at) => {
+            let opened = told.iter().find(|told| told.at == at).ok_or(Error::NotFound)?;
+            records_of(&mut session, &viewer, object, opened).await?
+        }
         None => Vec::new(),
     };
     let changes = |text: &str| serde_json::from_str::<Vec<Change>>(text).unwrap_or_default();
@@ -106,9 +121,11 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         let counts = [("standing", format::grouped(standing)), ("count", format::grouped(rows))];
         let counts = counts.each_ref().map(|(name, text)| (*name, text.as_str()));
         let still = match standing {
-            0 => "bulk-history-none-left",
-            some if some < rows => "bulk-history-some-left",
-            _ => "bulk-history-all-left",
+            // What was taken out of the trash can't be undone at once.
+            0 if told.is_restoring() => String::new(),
+            0 => locale.text("bulk-history-none-left"),
+            some if some < rows => locale.text_with("bulk-history-some-left", &counts),
+            _ => locale.text_with("bulk-history-all-left", &counts),
         };
         Entry {
             at: told.at,
@@ -116,14 +133,14 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
             what: told.changes().iter().filter_map(|change| says.done(change)).collect(),
             count: locale.counted("list-count", rows, &[("count", &format::grouped(rows))]),
             standing,
-            still: locale.text_with(still, &counts),
+            still,
             is_open: open == Some(told.at),
         }
     };
     let touched = left.iter().map(|left| Touched {
         name: left.name.clone(),
         href: if left.is_gone == 1 { String::new() } else { format!("/{}/{}", object.plural, left.id) },
-        changes: changes(&left.changes).iter().filter_map(|change| says.change(change)).collect(),
+        changes: changes(&left.changes).iter().filter_map(|change| says.change(left, change)).collect(),
     });
     let title = locale.text("bulk-history");
     let page = Page::new(&viewer, &asked, title.clone());
@@ -141,15 +158,12 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
     respond_with(axum::http::StatusCode::OK, &page, render(&body)?)
 }
 
-/// The smallest id of an event of this time or later: ids begin with the time.
-fn since(at: Instant) -> Uuid {
-    Uuid::from_u128(u128::from(at.0.max(0).unsigned_abs() / 1000) << 80)
-}
-
 async fn told(session: &mut Session, viewer: &Viewer, object: &Object, now: Instant) -> Result<Vec<Told>> {
-    let mut statement = Sql::new("SELECT e.at, e.changes FROM event e WHERE e.actor_id = ");
-    statement.bind(viewer.person).push(" AND e.id >= ").bind(since(now.plus_seconds(-DAYS * 86_400)));
-    statement.push(" AND e.kind = ").bind(EVENT).push(" AND e.subject_type = ").bind(object.name);
+    // The kind stands in the text because an index is of this kind only.
+    let mut statement =
+        Sql::new(format!("SELECT e.id, e.at, e.changes FROM event e WHERE e.kind = '{EVENT}' AND e.actor_id = "));
+    statement.bind(viewer.person).push(" AND e.id >= ").bind(first_id_at(now.plus_seconds(-DAYS * 86_400)));
+    statement.push(" AND e.subject_type = ").bind(object.name);
     statement.push(" ORDER BY e.id DESC LIMIT ").bind(ENTRIES);
     Ok(session.all(statement).await?)
 }
@@ -161,34 +175,37 @@ async fn standing(
     object: &'static Object,
     told: &[Told],
 ) -> Result<HashMap<i64, i64>> {
-    let Some(oldest) = told.iter().map(|told| told.at).min() else { return Ok(HashMap::new()) };
-    let mut statement = Sql::new(format!(
-        "SELECT e.at, COUNT(*) FROM event e JOIN {} t ON t.id = e.subject_id WHERE e.actor_id = ",
-        object.table
-    ));
-    statement.bind(viewer.person).push(" AND e.id >= ").bind(since(Instant(oldest)));
-    statement.push(" AND e.at IN (").bind_list(told.iter().map(|told| told.at));
-    statement.push(") AND e.subject_type = ").bind(object.name);
-    statement.push(
-        " AND ((e.kind = 'updated' AND t.version = e.version AND t.deleted_at IS NULL)
-            OR (e.kind = 'deleted' AND t.deleted_at = e.at)) AND ",
-    );
-    (object.visible)(&mut statement, &viewer.scope, Right::Write, "t");
-    statement.push(" GROUP BY e.at");
+    let mut statement = Sql::default();
+    for (index, told) in told.iter().enumerate() {
+        statement.push(if index > 0 { " UNION ALL " } else { "" });
+        statement.push("SELECT e.at, COUNT(*) FROM event e JOIN ").push(object.table);
+        statement.push(" t ON t.id = e.subject_id WHERE ");
+        told.push_its_events(&mut statement, viewer, object);
+        statement.push(
+            " AND ((e.kind = 'updated' AND t.version = e.version AND t.deleted_at IS NULL)
+                OR (e.kind = 'deleted' AND t.deleted_at = e.at)) AND ",
+        );
+        (object.visible)(&mut statement, &viewer.scope, Right::Write, "t");
+        statement.push(" GROUP BY e.at");
+    }
+    if told.is_empty() {
+        return Ok(HashMap::new());
+    }
     Ok(session.all::<(i64, i64)>(statement).await?.into_iter().collect())
 }
 
 /// The records of one entry, as far as the person still sees them.
-async fn records_of(session: &mut Session, viewer: &Viewer, object: &'static Object, at: i64) -> Result<Vec<Left>> {
+async fn records_of(session: &mut Session, viewer: &Viewer, object: &'static Object, told: &Told) -> Result<Vec<Left>> {
+    let currency = if object.field("currency").is_some() { "t.currency" } else { "CAST(NULL AS TEXT)" };
     let mut statement = Sql::new(format!(
-        "SELECT t.id, t.{} AS name, e.changes, CAST(CASE WHEN t.deleted_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_gone
-           FROM event e JOIN {} t ON t.id = e.subject_id WHERE e.actor_id = ",
+        "SELECT t.id, t.{} AS name, {currency} AS currency, e.changes,
+                CAST(CASE WHEN t.deleted_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_gone
+           FROM event e JOIN {} t ON t.id = e.subject_id WHERE ",
         object.title_field().column,
         object.table
     ));
-    statement.bind(viewer.person).push(" AND e.id >= ").bind(since(Instant(at))).push(" AND e.at = ").bind(at);
-    statement.push(" AND e.kind IN ('updated', 'deleted', 'restored') AND e.subject_type = ").bind(object.name);
-    statement.push(" AND ");
+    told.push_its_events(&mut statement, viewer, object);
+    statement.push(" AND e.kind IN ('updated', 'deleted', 'restored') AND ");
     (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
     statement.push(" ORDER BY e.id LIMIT ").bind(SHOWN);
     Ok(session.all(statement).await?)
@@ -241,25 +258,28 @@ impl Says<'_> {
             return Some((self.viewer.locale.text(&format!("change-work-{work}")), String::new()));
         }
         let field = self.field(&change.field)?;
-        Some((self.viewer.locale.text(&self.object.label_key(field)), self.value(field, &change.new)))
+        Some((self.viewer.locale.text(&self.object.label_key(field)), self.value(field, &change.new, None)))
     }
 
     /// What became of one record: label, before, after.
-    fn change(&self, change: &Change) -> Option<(String, String, String)> {
+    fn change(&self, left: &Left, change: &Change) -> Option<(String, String, String)> {
         let field = self.field(&change.field)?;
         let label = self.viewer.locale.text(&self.object.label_key(field));
-        Some((label, self.value(field, &change.old), self.value(field, &change.new)))
+        let value = |json| self.value(field, json, left.currency.as_deref());
+        Some((label, value(&change.old), value(&change.new)))
     }
 
     fn field(&self, key: &str) -> Option<&'static Field> {
         self.viewer.projection(self.object).find(|field| field.key == key)
     }
 
-    fn value(&self, field: &'static Field, json: &Json) -> String {
+    fn value(&self, field: &'static Field, json: &Json, currency: Option<&str>) -> String {
         let (locale, config) = (self.viewer.locale, &self.viewer.config);
+        let base = config.base_currency.as_str();
+        let currency = if field.kind == Kind::BaseMoney { base } else { currency.unwrap_or(base) };
         let cell = value::from_raw_json(field, json);
         let label = cell.id().and_then(|id| self.names.get(&id)).map(String::as_str);
-        let text = value::shown(self.object, field, &cell, label, &config.base_currency, locale, &config.zone);
+        let text = value::shown(self.object, field, &cell, label, currency, locale, &config.zone);
         if text.is_empty() { "–".into() } else { text }
     }
 }

@@ -139,6 +139,14 @@ impl Locale {
         }
     }
 
+    /// Between the members of a list.
+    pub fn list_comma(self) -> &'static str {
+        match self {
+            Locale::En => ", ",
+            Locale::Zh => "、",
+        }
+    }
+
     pub fn has(self, key: &str) -> bool {
         BUNDLES[self as usize].has_message(key)
     }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use store::event::Recorded;
-use store::{Day, Instant, Session, Sql, Uuid, sql};
+use store::{Day, Instant, Session, Sql, Uuid, first_id_at, sql};
 
 use super::history::{By, ChangeRow, Changes, note};
 use super::wording::{self, Wording};
@@ -179,12 +179,12 @@ impl Filter {
         }
         if let Some(from) = self.from {
             let start = Instant::start_of(from, zone);
-            statement.push(" AND e.id >= ").bind(first_id(start)).push(" AND e.at >= ").bind(start);
+            statement.push(" AND e.id >= ").bind(first_id_at(start)).push(" AND e.at >= ").bind(start);
         }
         if let Some(to) = self.to {
             let end = Instant::start_of(to.plus(1), zone);
             // A long transaction makes its ids later than its time.
-            statement.push(" AND e.id < ").bind(first_id(end.plus_seconds(86_400))).push(" AND e.at < ").bind(end);
+            statement.push(" AND e.id < ").bind(first_id_at(end.plus_seconds(86_400))).push(" AND e.at < ").bind(end);
         }
         if let Some(after) = self.after {
             statement.push(" AND e.id < ").bind(after);
@@ -192,11 +192,6 @@ impl Filter {
         statement.push(" ORDER BY e.id DESC LIMIT ").bind(limit);
         statement
     }
-}
-
-/// The smallest id that can have been made at this time (UUIDv7 begins with milliseconds).
-fn first_id(at: Instant) -> Uuid {
-    Uuid::from_u128((at.0.max(0) as u128 / 1000) << 80)
 }
 
 pub(super) fn kinds() -> impl Iterator<Item = &'static str> {
@@ -303,8 +298,10 @@ fn event_view(viewer: &Viewer, wording: &Wording, event: &Recorded, is_of_one: b
         at: format::instant(locale, event.at, &viewer.config.zone),
         who: match &event.actor_name {
             Some(name) => who(name),
-            // The command line, or a job of the house.
-            None => Html(escape(&locale.text("audit-nobody"))),
+            None => Html(escape(&locale.text(match event.via.as_str() {
+                "cli" | "job" => "audit-nobody",
+                _ => "audit-stranger",
+            }))),
         },
         via: locale.text(&format!("via-{}", event.via)),
         kind: wording::kind(locale, &event.kind),
@@ -314,7 +311,7 @@ fn event_view(viewer: &Viewer, wording: &Wording, event: &Recorded, is_of_one: b
         is_named,
         is_gone: wording.is_gone(event),
         history: if has_history { format!("/audit?record={}", event.subject_id) } else { String::new() },
-        fields_only: wording.fields_only(event).join(wording::list_comma(locale)),
+        fields_only: wording.fields_only(event).join(locale.list_comma()),
         changes: changes
             .iter()
             .map(|change| {
@@ -323,7 +320,8 @@ fn event_view(viewer: &Viewer, wording: &Wording, event: &Recorded, is_of_one: b
             })
             .collect(),
         is_warning: matches!(event.kind.as_str(), "sign_in_failed" | "disabled"),
-        reason: wording.reason(event).filter(|_| is_named).unwrap_or_default(),
+        // What was asked for stands before the evidence.
+        reason: wording.reason(event).filter(|_| is_named && event.kind != "evidence").unwrap_or_default(),
     }
 }
 
@@ -470,7 +468,7 @@ mod tests {
         let clock = store::Clock::frozen(jiff::Timestamp::from_second(1_790_000_000).expect("a time"));
         let id = store::new_id(&clock);
         let at = Instant(1_790_000_000_000_000);
-        assert!(first_id(at) <= id && id < first_id(at.plus_seconds(1)));
+        assert!(first_id_at(at) <= id && id < first_id_at(at.plus_seconds(1)));
     }
 
     #[test]

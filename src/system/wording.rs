@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use store::event::{Change, Recorded};
 use store::{Day, Session, Sql, Uuid};
 
@@ -97,8 +97,7 @@ impl Wording {
 
     /// Why it was done, as people read it.
     pub fn reason(&self, event: &Recorded) -> Option<String> {
-        // What was asked for stands before the evidence.
-        told::reason_of(event, self.viewer.locale, None).filter(|_| event.kind != "evidence")
+        told::reason_of(event, self.viewer.locale, None)
     }
 
     /// The subject's name; `None` when it is not the viewer's to know.
@@ -131,10 +130,10 @@ impl Wording {
         match self.registry.get(&event.subject_type) {
             Some(object) if self.viewer.scope.access(object.name).read == Level::None => None,
             Some(object) if is_of_list(event) => {
-                let query = event.changes().into_iter().find(|change| change.field == "query");
-                let query = query.filter(|_| self.tells_of_lists());
-                let query = query.and_then(|change| change.new.as_str().map(str::to_owned)).unwrap_or_default();
-                Some(format!("/{}?{}", object.plural, Asks::parse(&query).to_query()))
+                let changes = self.visible_changes(event);
+                let query = changes.iter().find(|change| change.field == "query");
+                let query = query.and_then(|change| change.new.as_str()).unwrap_or_default();
+                Some(format!("/{}?{}", object.plural, Asks::parse(query).to_query()))
             }
             Some(object) if self.names.contains_key(&id) => Some(match self.is_gone(event) {
                 true => format!("/{}?view=none&trash=1", object.plural),
@@ -171,20 +170,58 @@ impl Wording {
         self.viewer.has(Role::Auditor)
     }
 
+    fn tells_of_list(&self, object: &Object) -> bool {
+        self.tells_of_lists() && self.viewer.scope.access(object.name).read > Level::None
+    }
+
+    /// What an event tells of a list, without what is hidden from the viewer: also a filter speaks of a field's values.
+    fn of_list(&self, object: &'static Object, change: Change) -> Option<Change> {
+        let readable = |json: Json| match json.as_str() {
+            Some(query) => json!(self.readable_query(object, query)),
+            None => json,
+        };
+        match change.field.as_str() {
+            "rows" | "format" | "work" => Some(change),
+            "query" | "view.query" => {
+                Some(Change { old: readable(change.old), new: readable(change.new), field: change.field })
+            }
+            field if field.starts_with("view.") => Some(change),
+            field => self.tells(object, field).then_some(change),
+        }
+    }
+
+    /// The address of a list without the filters, and the order, by fields that the viewer doesn't see or that are no more.
+    fn readable_query(&self, object: &'static Object, query: &str) -> String {
+        let mut asks = Asks::parse(query);
+        asks.filters.retain(|text| Filter::parse(object, &self.viewer, text).is_ok());
+        if !self.viewer.sees(object, asks.sort.trim_start_matches('-')) {
+            asks.sort.clear();
+        }
+        asks.to_query()
+    }
+
     /// Which changes of an event the viewer may know.
     pub fn visible_changes(&self, event: &Recorded) -> Vec<Change> {
         let changes = event.changes();
         let is_of_list = is_of_list(event);
         match self.registry.get(&event.subject_type) {
             // How much, but not of what: as when a leaving person's records are handed over.
-            Some(_) if is_of_list && !self.tells_of_lists() => {
+            Some(object) if is_of_list && !self.tells_of_list(object) => {
                 changes.into_iter().filter(|change| matches!(change.field.as_str(), "rows" | "format")).collect()
+            }
+            Some(object) if is_of_list => {
+                changes.into_iter().filter_map(|change| self.of_list(object, change)).collect()
             }
             Some(object) if object.name != "person" && !is_of_list => match self.names.get(&event.subject_id) {
                 Some(_) => changes.into_iter().filter(|change| self.tells(object, &change.field)).collect(),
                 None => Vec::new(),
             },
-            _ if event.subject_type == views::SUBJECT && !self.tells_of_lists() => Vec::new(),
+            _ if event.subject_type == views::SUBJECT => match self.listed(event) {
+                Some(object) if self.tells_of_list(object) => {
+                    changes.into_iter().filter_map(|change| self.of_list(object, change)).collect()
+                }
+                _ => Vec::new(),
+            },
             _ => changes,
         }
     }
@@ -336,14 +373,9 @@ impl Wording {
             parts.push(locale.text(&format!("view-{}-{}", object.name, asks.view)));
         }
         for text in &asks.filters {
-            parts.push(match Filter::parse(object, viewer, text) {
-                Ok(filter) => {
-                    let chip = shows.chip(&filter, String::new());
-                    locale.labelled(&chip.label, &chip.text)
-                }
-                // A filter that there is no more.
-                Err(_) => text.clone(),
-            });
+            let Ok(filter) = Filter::parse(object, viewer, text) else { continue };
+            let chip = shows.chip(&filter, String::new());
+            parts.push(locale.labelled(&chip.label, &chip.text));
         }
         if !asks.words.is_empty() {
             parts.push(locale.labelled(&locale.text("list-search"), &asks.words));
@@ -363,17 +395,13 @@ impl Wording {
     fn columns_in_words(&self, object: &'static Object, columns: &str) -> String {
         let fields = columns.split(',').filter_map(|key| object.field(key));
         let labels = fields.map(|field| self.viewer.locale.text(&object.label_key(field)));
-        labels.collect::<Vec<_>>().join(list_comma(self.viewer.locale))
+        labels.collect::<Vec<_>>().join(self.viewer.locale.list_comma())
     }
 }
 
 /// Between parts that hold commas themselves.
 pub fn separator(locale: Locale) -> &'static str {
     if locale == Locale::Zh { "；" } else { "; " }
-}
-
-pub fn list_comma(locale: Locale) -> &'static str {
-    if locale == Locale::Zh { "、" } else { ", " }
 }
 
 /// The kind of record that a view lists, from the event of its beginning or end.
@@ -480,7 +508,7 @@ fn wanted(viewer: &Viewer, registry: &'static Registry, events: &[Recorded]) -> 
 /// `seller manager` → "Seller, Sales manager".
 pub fn role_names(locale: Locale, roles: &str) -> String {
     let names: Vec<String> = roles.split_whitespace().map(|role| locale.text(&format!("role-{role}"))).collect();
-    names.join(list_comma(locale))
+    names.join(locale.list_comma())
 }
 
 /// What kind of thing an event happened to.

@@ -1,9 +1,11 @@
 //! The audit log is evidence: who did what to what, from what to what, in words, for people who never saw a key. On both engines.
 
+use axum::http::Method;
 use serde_json::json;
 use testkit::{Answer, Person, Role, TestApp, on_both};
 
 use crate::company::Company;
+use crate::hidden::hide;
 
 /// Somebody sells, shares, edits many records, takes a list out and keeps a view.
 async fn busy_day(app: &TestApp) -> (Person, store::Uuid) {
@@ -78,6 +80,54 @@ fn an_auditor_reads_in_words_what_was_done_to_what() {
         let zh = app.person("钱薇").role(Role::Auditor).locale("zh-CN").create().await;
         let told = table(&app.get(&zh, "/audit").await);
         assert!(told.contains("共享给：") && told.contains("批量修改") && told.contains("城市：Suzhou；"), "{told}");
+    });
+}
+
+#[test]
+fn what_is_hidden_from_an_auditor_is_not_told_of_lists_either() {
+    on_both(async |app| {
+        busy_day(app).await;
+        let eve = app.person("Eve").role(Role::Auditor).create().await;
+        let token = app.api_token(&eve).await;
+        let places = ["/audit", "/audit.csv", "/api/audit"];
+        let told = async |place: &str| match place.starts_with("/api") {
+            true => app.api(&token, Method::GET, place, &[], None).await.body,
+            false => app.get(&eve, place).await.body,
+        };
+        for place in places {
+            let told = told(place).await;
+            assert!(told.contains("Suzhou") && told.contains("Wu Di"), "{place}: {told}");
+        }
+        hide(app, "account", &["city"], "auditor").await;
+        for place in places {
+            let told = told(place).await;
+            assert!(!told.contains("Suzhou") && told.contains("Wu Di"), "{place}: {told}");
+        }
+        app.execute("UPDATE access_rule SET read_level = 'none' WHERE role = 'auditor' AND object = 'account'").await;
+        app.execute("UPDATE organization SET config_version = config_version + 1 WHERE id = 1").await;
+        for place in places {
+            let told = told(place).await;
+            assert!(!told.contains("employees") && !told.contains("Employees, descending"), "{place}: {told}");
+        }
+    });
+}
+
+#[test]
+fn whoever_failed_to_sign_in_is_not_the_house() {
+    on_both(async |app| {
+        let eve = app.person("Eve").role(Role::Auditor).create().await;
+        let form = testkit::app::form(&[("email", &eve.email), ("password", "not the password")]);
+        app.request(Method::POST, "/sign-in", &[("sec-fetch-site", "same-origin")], form).await;
+        // It is noted beside the answer.
+        let noted = "SELECT COUNT(*) FROM event WHERE kind = 'sign_in_failed'";
+        for _ in 0..200 {
+            if app.value::<i64>(noted).await == Some(1) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let told = table(&app.get(&eve, "/audit?kind=sign_in_failed").await);
+        assert!(told.contains("Not signed in") && !told.contains("The system"), "{told}");
     });
 }
 

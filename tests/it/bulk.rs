@@ -157,6 +157,29 @@ fn what_was_edited_at_once_is_as_it_was_unless_somebody_changed_it_since() {
 }
 
 #[test]
+fn amounts_that_were_changed_at_once_stand_in_the_currency_of_their_deal() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Harbour").await;
+        app.execute("INSERT INTO fx_rate (currency, on_day, rate) VALUES ('JPY', 0, '0.05')").await;
+        app.execute("UPDATE organization SET config_version = config_version + 1 WHERE id = 1").await;
+        let fields = [("account", account.to_string()), ("currency", "JPY".into()), ("amount", "5000".into())];
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(key, text)| (*key, text.as_str())).collect();
+        let deal = app
+            .create("opportunity", &lin, &[&fields[..], &[("name", "Rollout"), ("close_date", "2026-12-20")]].concat())
+            .await;
+        app.clock.advance(60);
+        let chosen = ids(&[deal]);
+        let fields = [("action", "edit"), ("field", "amount"), ("value", "7000"), ("ids", &chosen), ("query", "")];
+        let answer = app.post_form(&lin, "/opportunities/bulk/apply", &fields).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        let at: i64 = app.value("SELECT at FROM event WHERE kind = 'bulk'").await.expect("it was noted");
+        let page = app.get(&lin, &format!("/opportunities/bulk?at={at}")).await;
+        assert!(page.has("5,000</del>") && page.has("7,000</ins>") && !page.has("50.00"), "{}", page.body);
+    });
+}
+
+#[test]
 fn what_was_done_at_once_stands_on_a_page_from_which_it_is_undone_later() {
     on_both(async |app| {
         let lin = app.person("Lin Yan").role(Role::Seller).create().await;
@@ -204,7 +227,7 @@ fn what_was_done_at_once_stands_on_a_page_from_which_it_is_undone_later() {
         app.post_form(&lin, &undo, &[]).await;
         assert_eq!(cities(app, &made).await, [before[0].as_str(), "Bergen", before[2].as_str()]);
         let page = app.get(&lin, "/accounts/bulk").await;
-        assert!(page.has("undone, or changed since") && !page.has(&undo), "{}", page.body);
+        assert!(page.has("nothing left that you can undo") && !page.has(&undo), "{}", page.body);
     });
 }
 

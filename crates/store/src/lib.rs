@@ -43,6 +43,16 @@ pub fn new_id(clock: &Clock) -> Uuid {
     Uuid::new_v7(uuid::Timestamp::from_unix_time(seconds, nanos, u128::from(micros % 1000), 12))
 }
 
+/// The smallest id that can have been made at this time: ids begin with its milliseconds.
+pub fn first_id_at(at: Instant) -> Uuid {
+    Uuid::from_u128((at.0.max(0) as u128 / 1000) << 80)
+}
+
+/// The smallest id of the millisecond after the one in which this id was made.
+pub fn first_id_after(id: Uuid) -> Uuid {
+    Uuid::from_u128(((id.as_u128() >> 80) + 1) << 80)
+}
+
 /// Cuts rows into batches for statements of many rows: of a few fixed sizes, so that each statement's text is prepared once.
 pub fn batches<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
     batches_of(rows, &[200, 50, 10, 1])

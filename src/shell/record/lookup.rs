@@ -100,7 +100,8 @@ fn of_settings(actor: &Actor, target: &str, text: &str, within: Option<Uuid>) ->
             let called: Vec<&Stage> = stages.filter(|stage| sort_key(&stage.name) == key).collect();
             let fitting = called.iter().find(|stage| Some(stage.pipeline) == within);
             let end = || end_called(pipelines, text, within);
-            fitting.or(called.first()).copied().or_else(end).map(|stage| stage.id)
+            let fitting = fitting.copied().or_else(|| within.and_then(|_| end()));
+            fitting.or_else(|| called.first().copied()).or_else(end).map(|stage| stage.id)
         }
         "pipeline" => pipelines.iter().find(|pipeline| sort_key(&pipeline.name) == key).map(|pipeline| pipeline.id),
         _ => return None,

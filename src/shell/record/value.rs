@@ -226,7 +226,7 @@ pub fn shown(
 pub fn names_of(several: Several, text: &str, locale: Locale) -> String {
     let is_named = |key: &&&str| text.split([' ', ',', ';']).any(|named| named == **key);
     let names = several.keys.iter().filter(is_named).map(|key| locale.text(&format!("{}-{key}", several.prefix)));
-    names.collect::<Vec<_>>().join(if locale == Locale::Zh { "、" } else { ", " })
+    names.collect::<Vec<_>>().join(locale.list_comma())
 }
 
 /// The stored value as the API gives it.
