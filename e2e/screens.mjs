@@ -154,7 +154,11 @@ export async function screens(tests = suite()) {
         if (answer?.status() !== entry.status) return [`answered ${answer?.status()}, not ${entry.status}`]
         await page.settle()
         if (entry.does) {
-          await entry.does(page)
+          await entry.does(page).catch(async error => {
+            await page.screenshot({ path: picture(`${entry.name}-failed`, theme) })
+            const read = (await page.innerText('main').catch(() => '')).replace(/\s+/g, ' ').slice(0, 300)
+            throw new Error(`${error.message}\n    at ${page.url()}: ${read}\n    ${(await page.findings()).join('\n    ')}`)
+          })
           await page.settle()
         }
         walked.add(general(page.url().slice(BASE.length)))

@@ -64,7 +64,9 @@ fn progress_view(app: &App, locale: Locale, import: &Import, job: &Job) -> Progr
     }
 }
 
-/// GET /imports/{id}/progress: asked for every second while something runs.
+/// GET /imports/{id}/progress: asked for every second while something runs. Each answer asks for the next one by itself: a clock
+/// that goes on would, at the end, send the browser to the result once a second, and a slow page would never arrive. Every ten
+/// seconds is for an answer that was lost.
 pub(super) async fn progress(
     State(app): State<App>,
     viewer: Viewer,
