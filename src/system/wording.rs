@@ -9,6 +9,7 @@ use store::{Day, Session, Sql, Uuid};
 
 use super::audit;
 use super::history::NOTHING;
+use super::people;
 use crate::shell::access::{Level, Right, Role};
 use crate::shell::bulk;
 use crate::shell::error::Result;
@@ -507,8 +508,7 @@ fn wanted(viewer: &Viewer, registry: &'static Registry, events: &[Recorded]) -> 
 
 /// `seller manager` → "Seller, Sales manager".
 pub fn role_names(locale: Locale, roles: &str) -> String {
-    let names: Vec<String> = roles.split_whitespace().map(|role| locale.text(&format!("role-{role}"))).collect();
-    names.join(locale.list_comma())
+    value::names_of(people::ROLE_NAMES, roles, locale)
 }
 
 /// What kind of thing an event happened to.

@@ -25,6 +25,8 @@ mod hidden;
 mod home;
 mod house;
 mod import;
+mod import_reading;
+mod import_rows;
 mod interference;
 mod items;
 mod kit;

@@ -228,13 +228,8 @@ impl Field {
         self.found = found;
         self
     }
-    pub const fn several(
-        mut self,
-        prefix: &'static str,
-        keys: &'static [&'static str],
-        unless_given: &'static str,
-    ) -> Field {
-        self.several = Some(Several { prefix, keys, unless_given });
+    pub const fn several(mut self, several: Several) -> Field {
+        self.several = Some(several);
         self
     }
     pub const fn hinted(mut self) -> Field {

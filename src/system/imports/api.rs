@@ -313,7 +313,7 @@ async fn rows(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>, asking:
     let object = app.registry.get(&import.object).ok_or(Error::NotFound)?;
     let mut rows = sql::rows_behind(&mut session, &viewer, object, id, outcome, (after, limit + 1)).await?;
     let more = cut(&mut rows, limit);
-    let next = rows.last().filter(|_| more).map(|last| last.row_number.to_string());
+    let next = rows.last().filter(|_| more).map(|last| last.kept.row_number.to_string());
     let data: Vec<ShownRow> = rows.iter().map(|row| shown_row(viewer.locale, row)).collect();
     let filter = outcome.map_or_else(String::new, |outcome| format!("outcome={}&", outcome.key()));
     Ok(Answer::page(data, next, &format!("/api/imports/{id}/rows?{filter}limit={limit}&")))
@@ -321,12 +321,12 @@ async fn rows(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>, asking:
 
 fn shown_row(locale: Locale, row: &DoneRow) -> ShownRow {
     ShownRow {
-        row: row.row_number,
+        row: row.kept.row_number,
         outcome: row.action.clone(),
         record: row.record_id,
         same_as: row.same_as,
-        cells: row.cells(),
-        problems: problems(locale, &row.errors()),
+        cells: row.kept.cells(),
+        problems: problems(locale, &row.kept.errors()),
     }
 }
 

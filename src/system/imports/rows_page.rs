@@ -114,7 +114,7 @@ pub(super) async fn rows_page(
     let more = rows.len() as i64 > PAGE;
     rows.truncate(PAGE as usize);
     let here = address(&import, chosen);
-    let next_page = rows.last().filter(|_| more).map(|last| format!("{here}&after={}", last.row_number));
+    let next_page = rows.last().filter(|_| more).map(|last| format!("{here}&after={}", last.kept.row_number));
     let tabs = figures(object, &import).into_iter().chain([figure(&import, Outcome::Repeated)]);
     let tabs = tabs.filter_map(|figure| {
         let text = format!("{} {}", figure.label(locale), format::grouped(figure.count));
@@ -146,7 +146,7 @@ fn row_view(locale: Locale, object: &Object, import: &Import, key: &str, row: &D
     // In a check the record may be one that the file itself would bring.
     let is_gone = href.is_empty() && row.action != "failed" && import.state != "checked";
     RowView {
-        number: row.row_number,
+        number: row.kept.row_number,
         fate: locale.text(&format!("import-fate-{fate}")),
         pill,
         record: match (&row.record_name, is_gone) {
@@ -156,8 +156,8 @@ fn row_view(locale: Locale, object: &Object, import: &Import, key: &str, row: &D
         },
         href,
         note: row.same_as.map(|other| same_as(locale, key, other)).unwrap_or_default(),
-        errors: row.errors().iter().map(|error| labelled(locale, object, error)).collect(),
-        cells: shortened(&row.cells().join(" · "), LONGEST_CONTENT),
+        errors: row.kept.errors().iter().map(|error| labelled(locale, object, error)).collect(),
+        cells: shortened(&row.kept.cells().join(" · "), LONGEST_CONTENT),
     }
 }
 
@@ -194,7 +194,7 @@ pub(super) async fn repeats_of(
     }
     let first = (0, MOST_NAMED as i64 + 1);
     let rows = sql::rows_behind(session, viewer, object, import.id, Some(Outcome::Repeated), first).await?;
-    let rows: Vec<(i64, i64)> = rows.iter().filter_map(|row| Some((row.row_number, row.same_as?))).collect();
+    let rows: Vec<(i64, i64)> = rows.iter().filter_map(|row| Some((row.kept.row_number, row.same_as?))).collect();
     let key = key_label(viewer.locale, object, &import.mapping()?);
     let text = repeats_text(viewer.locale, &key, import.repeated, &rows);
     Ok(Some(Repeated { text, href: address(import, Outcome::Repeated) }))

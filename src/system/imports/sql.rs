@@ -231,7 +231,7 @@ pub async fn set_state(tx: &mut Tx, import: Uuid, state: &str, now: Instant) -> 
     Ok(())
 }
 
-/// A row that was kept: refused, or waiting for a record further down.
+/// A row of the file as it was kept. Its cells and errors are there if it was refused or waits for a record further down.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct KeptRow {
     pub row_number: i64,
@@ -355,26 +355,16 @@ impl Outcome {
     }
 }
 
-/// A row of the file with what became of it.
+/// A row of the file and what became of it.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct DoneRow {
-    pub row_number: i64,
+    #[sqlx(flatten)]
+    pub kept: KeptRow,
     pub action: String,
     pub same_as: Option<i64>,
-    pub cells: Option<String>,
-    pub errors: Option<String>,
     /// The record, if the viewer sees it and it does not lie in the trash.
     pub record_id: Option<Uuid>,
     pub record_name: Option<String>,
-}
-
-impl DoneRow {
-    pub fn cells(&self) -> Vec<String> {
-        texts(self.cells.as_deref())
-    }
-    pub fn errors(&self) -> Vec<FieldError> {
-        texts(self.errors.as_deref())
-    }
 }
 
 /// The rows behind a number of an import, in the order of the file.

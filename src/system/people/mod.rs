@@ -21,7 +21,7 @@ use super::setup;
 use crate::shell::access::Role;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::i18n::Locale;
-use crate::shell::record::{Actor, Draft, Loaded, Saved};
+use crate::shell::record::{Actor, Draft, Loaded, Saved, Several};
 use crate::shell::viewer::{hash_token, new_token};
 
 /// The roles of the person `t`, and whom they report to today: the list and the API read them so.
@@ -30,6 +30,7 @@ pub const ROLES: &str = "(SELECT STRING_AGG(x.role, ' ')
 pub const MANAGER: &str = "(SELECT l.manager_id FROM reporting_line l, organization o
     WHERE l.person_id = t.id AND l.from_day <= o.lines_as_of AND (l.to_day IS NULL OR l.to_day >= o.lines_as_of)
     ORDER BY l.from_day DESC LIMIT 1)";
+pub const ROLE_NAMES: Several = Several { prefix: "role", keys: &Role::KEYS, unless_given: Role::Seller.key() };
 /// Who is told of them in the list, as on a person's page.
 pub const TOLD_TO: &[Role] = &[Role::Admin, Role::Hr];
 

@@ -1,7 +1,6 @@
 //! The kinds of record of the CRM, field by field. `lifecycle`, stages and statuses have fixed meanings; everything a user
 //! reads about a field (label, hint, choices) is in `locales/*/crm.ftl` under `{object}-{field}`.
 
-use crate::shell::access::Role;
 use crate::shell::record::{Field, Found, Kind, Object, Registry, nothing_after};
 use crate::system::people;
 
@@ -401,7 +400,7 @@ pub static PERSON: Object = Object {
             .on_create()
             .quick()
             .listed()
-            .several("role", &Role::KEYS, Role::Seller.key())
+            .several(people::ROLE_NAMES)
             .looked_up(people::ROLES, people::TOLD_TO),
         Field::new("manager", Kind::Ref("person"))
             .virtual_input()
