@@ -2,19 +2,24 @@
 //! import are shown), then browsers without pictures ask for pages and send forms, more and more of them at once.
 //!
 //! Absolute times say little about another machine; beside every page therefore stands what its statements take on the bare
-//! engine in the same run ([`bare`]). Analysis and home keep what they read while nothing is written, so they may be faster.
+//! engine in the same run ([`bare`]). Analysis, home, the sums of the board and the counts of lists are kept while nothing is
+//! written, so these pages may be faster than the bare engine. How they do while somebody writes all the time is measured once
+//! more at the end ([`WRITES_PER_SECOND`]). What a form writes cannot be written twice, so forms have no peer.
 
 mod bare;
 mod browser;
 mod data;
+mod goals;
 mod pages;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use store::{Clock, Db};
+use tokio::task::JoinHandle;
 
 use crate::server::{Folder, Place, Server, memory, set_up};
 use browser::{Ask, Browser, Measured};
@@ -58,9 +63,17 @@ pub struct Arguments {
     /// Also writes the figures into this file, a line of JSON each
     #[arg(long)]
     report: Option<PathBuf>,
+    /// The report of a run with a tenth of the data (this one being with `--times 10`): says how much more each page takes
+    #[arg(long)]
+    tenth: Option<PathBuf>,
     #[command(flatten)]
     place: Place,
 }
+
+/// While pages are measured once more, somebody logs so many activities a second.
+const WRITES_PER_SECOND: u32 = 10;
+/// With so many others who read.
+const BESIDE_WRITER: usize = 16;
 
 /// So many addresses of a page are shown with their statements.
 const SHOWN: usize = 5;
@@ -93,7 +106,7 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
     };
     std::fs::create_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
     let url = arguments.place.database(&data);
-    let mut report = Report::begin(arguments.report.as_deref())?;
+    let mut report = Report::begin(arguments.report.as_deref(), arguments.tenth.as_deref())?;
     let stands = data.join("complete").exists();
     if !stands {
         fill(&arguments, &url, &data, &mut report).await?;
@@ -113,7 +126,6 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
         return Ok(());
     }
 
-    // Started three times, because the first start also reads the program from the disk.
     let mut starts = Vec::new();
     for _ in 0..2 {
         let (server, ready) = Server::start(&arguments.place, &url, &data).await?;
@@ -122,23 +134,29 @@ pub async fn run(arguments: Arguments) -> Result<(), String> {
     }
     let (server, ready) = Server::start(&arguments.place, &url, &data).await?;
     starts.push(ready);
-    starts.sort();
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let idle = server.memory("VmRSS") / 1024;
-    println!("\nstart until the first answer {:.0?}; memory idle {idle} MB", starts[1]);
-    report.note(&serde_json::json!({ "start_ms": starts[1].as_millis() as u64, "idle_mb": idle }))?;
-    println!(
-        "\n{:<8} {:<22} {:>7} {:>9} {:>9} {:>9} {:>10} {:>9} {:>7} {:>6}",
-        "who", "page", "clients", "p50", "p95", "p99", "per second", "bare p50", "÷ bare", "KB"
-    );
+    report.standing(&starts, server.memory("VmRSS") / 1024, size_on_disk(&app.db).await?)?;
+
+    let time = arguments.seconds();
+    report.head();
     for clients in &arguments.clients {
         for page in pages.iter().filter(|page| arguments.asks_for(page)) {
-            let time = arguments.seconds();
             let peer = peer(&app, page, *clients, time / 2).await?;
             let measured = measure(server.address, page, *clients, time).await?;
-            report.page(page, *clients, &measured, peer.as_ref())?;
+            report.page(page, *clients, false, &measured, peer.as_ref())?;
         }
     }
+    println!("\nwhile somebody logs {WRITES_PER_SECOND} activities a second");
+    report.head();
+    let writing = write_on(server.address, &pages)?;
+    for page in pages.iter().filter(|page| arguments.asks_for(page) && matches!(page.asks, Asks::Pages(_))) {
+        let measured = measure(server.address, page, BESIDE_WRITER, time).await?;
+        report.page(page, BESIDE_WRITER, true, &measured, None)?;
+    }
+    if writing.is_finished() {
+        return Err(format!("the writer stopped: {:?}", writing.await));
+    }
+    writing.abort();
     let (peak, own) = (server.memory("VmHWM") / 1024, server.memory("RssAnon") / 1024);
     println!("\nmemory under load: peak {peak} MB with the mapped database, at the end {own} MB of its own");
     report.note(&serde_json::json!({ "peak_mb": peak, "own_mb": own }))?;
@@ -161,6 +179,30 @@ async fn fill(arguments: &Arguments, url: &str, data: &Path, report: &mut Report
     }
     db.close().await;
     std::fs::write(data.join("complete"), "").map_err(|error| error.to_string())
+}
+
+/// Bytes of the database.
+async fn size_on_disk(db: &Db) -> Result<i64, String> {
+    let statement = match db.engine() {
+        store::Engine::Sqlite => "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+        store::Engine::Postgres => "SELECT pg_database_size(current_database())",
+    };
+    let mut session = db.read().await.map_err(|error| error.to_string())?;
+    Ok(session.value(statement).await.map_err(|error| error.to_string())?.unwrap_or(0))
+}
+
+/// Somebody who writes until they are stopped.
+fn write_on(address: SocketAddr, pages: &[Page]) -> Result<JoinHandle<Result<(), String>>, String> {
+    let form = pages.iter().find(|page| matches!(page.asks, Asks::Form(..))).ok_or("nothing is written")?;
+    let (cookie, mut next) = (form.cookie.clone(), Next::of(&form.asks, 0));
+    Ok(tokio::spawn(async move {
+        let mut browser = Browser::connect(address, cookie).await?;
+        loop {
+            browser.ask(&next.ask()).await?;
+            next.was_taken();
+            tokio::time::sleep(Duration::from_secs(1) / WRITES_PER_SECOND).await;
+        }
+    }))
 }
 
 /// The bare engine with the statements of a page; `None` for forms, whose statements cannot be run twice.
@@ -214,7 +256,14 @@ fn import(program: &Path, url: &str, data: &Path, table: &Table, report: &mut Re
     let took = began.elapsed().as_secs_f64();
     let (name, rows) = (table.name, table.rows);
     let speed = rows as f64 / took;
-    println!("{name:<16} {rows:>10} {took:>7.1} s {speed:>9.0} {peak:>10} MB {own:>8} MB");
+    let million = rows as f64 / 1e6;
+    let goal = if rows >= 1_000_000 {
+        let time = goals::judged(took / million, goals::IMPORT_SECONDS, "s a million");
+        format!("  time {time}, memory {}", goals::judged(own as f64, goals::IMPORT_MB, "MB"))
+    } else {
+        String::new()
+    };
+    println!("{name:<16} {rows:>10} {took:>7.1} s {speed:>9.0} {peak:>10} MB {own:>8} MB{goal}");
     report.note(&serde_json::json!({ "import": name, "rows": rows, "seconds": took, "peak_mb": peak, "own_mb": own }))
 }
 
@@ -287,24 +336,48 @@ impl Next {
 }
 
 /// What is shown, and written as lines of JSON for who wants to compare runs.
-struct Report(Option<std::fs::File>);
+struct Report {
+    file: Option<std::fs::File>,
+    /// p95 in ms of the run with a tenth of the data, by person, page and number of clients.
+    tenth: HashMap<(String, String, u64), f64>,
+}
 
 impl Report {
-    fn begin(file: Option<&Path>) -> Result<Report, String> {
+    fn begin(file: Option<&Path>, tenth: Option<&Path>) -> Result<Report, String> {
         let open = |file: &Path| std::fs::File::create(file).map_err(|error| format!("{}: {error}", file.display()));
-        Ok(Report(file.map(open).transpose()?))
+        let tenth = tenth.map(read_report).transpose()?.unwrap_or_default();
+        Ok(Report { file: file.map(open).transpose()?, tenth })
     }
 
     fn note(&mut self, figures: &serde_json::Value) -> Result<(), String> {
         use std::io::Write;
-        let Some(file) = &mut self.0 else { return Ok(()) };
+        let Some(file) = &mut self.file else { return Ok(()) };
         writeln!(file, "{figures}").map_err(|error| error.to_string())
+    }
+
+    /// What the server needs before anybody asks for anything. The first start also reads the program from the disk, if it was
+    /// not read before.
+    fn standing(&mut self, starts: &[Duration], idle: u64, disk: i64) -> Result<(), String> {
+        let starts: Vec<u64> = starts.iter().map(|start| start.as_millis() as u64).collect();
+        let slowest = starts.iter().max().map_or(0.0, |start| *start as f64);
+        println!("\nstarts until the first answer {starts:?} ms: {}", goals::judged(slowest, goals::START_MS, "ms"));
+        println!("memory idle {idle} MB: {}", goals::judged(idle as f64, goals::IDLE_MB, "MB"));
+        println!("database on disk {} MB", disk / 1024 / 1024);
+        self.note(&serde_json::json!({ "starts_ms": starts, "idle_mb": idle, "disk_bytes": disk }))
+    }
+
+    fn head(&self) {
+        println!(
+            "\n{:<8} {:<22} {:>7} {:>9} {:>9} {:>9} {:>10} {:>9} {:>7} {:>6}  goals",
+            "who", "page", "clients", "p50", "p95", "p99", "per second", "bare p50", "÷ bare", "KB"
+        );
     }
 
     fn page(
         &mut self,
         page: &Page,
         clients: usize,
+        beside_writer: bool,
         measured: &Measured,
         peer: Option<&Measured>,
     ) -> Result<(), String> {
@@ -317,12 +390,31 @@ impl Report {
             Some(bare) => format!("{bare:>6.1} ms {:>7.1}", p50 / bare),
             None => format!("{:>9} {:>7}", "", ""),
         };
+        let mut goal = goals::of_page(page.kind, clients, measured, peer);
+        if let Some(tenth) = self.tenth.get(&(who.into(), name.into(), clients as u64)).filter(|_| !beside_writer) {
+            goal = format!("{goal}; {}", goals::beside_tenth(p95, *tenth));
+        }
         println!(
-            "{who:<8} {name:<22} {clients:>7} {p50:>6.1} ms {p95:>6.1} ms {p99:>6.1} ms {speed:>10.0} {beside} {size:>6}"
+            "{who:<8} {name:<22} {clients:>7} {p50:>6.1} ms {p95:>6.1} ms {p99:>6.1} ms {speed:>10.0} {beside} {size:>6}  {goal}"
         );
         self.note(&serde_json::json!({
-            "who": who, "page": name, "clients": clients, "p50_ms": p50, "p95_ms": p95, "p99_ms": p99,
-            "per_second": speed, "bare_p50_ms": bare, "kb": size,
+            "who": who, "page": name, "clients": clients, "beside_writer": beside_writer, "p50_ms": p50, "p95_ms": p95,
+            "p99_ms": p99, "per_second": speed, "bare_p50_ms": bare, "kb": size, "goals": goal,
         }))
     }
+}
+
+fn read_report(file: &Path) -> Result<HashMap<(String, String, u64), f64>, String> {
+    let wrong = |what: &dyn std::fmt::Display| format!("{}: {what}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+    let mut found = HashMap::new();
+    for line in text.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).map_err(|error| wrong(&error))?;
+        let text = |key: &str| line[key].as_str().map(str::to_owned);
+        let figures = (text("who"), text("page"), line["clients"].as_u64(), line["p95_ms"].as_f64());
+        if let ((Some(who), Some(page), Some(clients), Some(p95)), false) = (figures, line["beside_writer"] == true) {
+            found.insert((who, page, clients), p95);
+        }
+    }
+    Ok(found)
 }

@@ -19,10 +19,20 @@ pub enum Asks {
 pub type Form = Arc<dyn Fn(usize, usize) -> Ask + Send + Sync>;
 pub type Taken = Arc<dyn Fn(usize) + Send + Sync>;
 
+/// What a page is, as far as the goals tell pages apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    List,
+    Record,
+    Search,
+    Other,
+}
+
 /// A page, or a form, of one person.
 pub struct Page {
     pub who: &'static str,
     pub name: &'static str,
+    pub kind: Kind,
     pub cookie: String,
     pub asks: Asks,
 }
@@ -38,15 +48,16 @@ pub async fn pages(db: &Db) -> Result<Vec<Page>, String> {
     let records = Records::find(&mut session).await.map_err(|error| error.to_string())?;
     let mut pages = Vec::new();
     for ((who, _), cookie) in people.into_iter().zip(&cookies) {
-        for (name, paths) in records.paths() {
+        for (name, kind, paths) in records.paths() {
             let asks = Asks::Pages(paths.into_iter().map(Ask::Get).collect());
-            pages.push(Page { who, name, cookie: cookie.clone(), asks });
+            pages.push(Page { who, name, kind, cookie: cookie.clone(), asks });
         }
     }
     let seller = cookies.pop().unwrap_or_default();
     pages.extend(records.forms().into_iter().map(|(name, asks)| Page {
         who: "seller",
         name,
+        kind: Kind::Other,
         cookie: seller.clone(),
         asks,
     }));
@@ -94,22 +105,26 @@ impl Records {
         })
     }
 
-    fn paths(&self) -> Vec<(&'static str, Vec<String>)> {
+    fn paths(&self) -> Vec<(&'static str, Kind, Vec<String>)> {
         let one = |path: &str| vec![path.to_owned()];
         let all = |plural: &str, ids: &[Uuid]| ids.iter().map(|id| format!("/{plural}/{id}")).collect();
         let words = ["north", "optics", "harbour glass", "renewal 77", "summit marine 4"];
         vec![
-            ("guide", one("/help")),
-            ("deals", one("/opportunities")),
-            ("deals by amount, open", one("/opportunities?f=state%3Ais%3Aopen&sort=-amount")),
-            ("accounts", one("/accounts")),
-            ("activities", one("/activities")),
-            ("board", one("/board")),
-            ("a deal", all("opportunities", &self.deals)),
-            ("an account", all("accounts", &self.accounts)),
-            ("search", words.iter().map(|word| format!("/search?q={}", word.replace(' ', "+"))).collect()),
-            ("home", one("/")),
-            ("analysis", one("/analysis")),
+            ("guide", Kind::Other, one("/help")),
+            ("deals", Kind::List, one("/opportunities")),
+            ("deals by amount, open", Kind::List, one("/opportunities?f=state%3Ais%3Aopen&sort=-amount")),
+            ("accounts", Kind::List, one("/accounts")),
+            ("activities", Kind::List, one("/activities")),
+            ("board", Kind::Other, one("/board")),
+            ("a deal", Kind::Record, all("opportunities", &self.deals)),
+            ("an account", Kind::Record, all("accounts", &self.accounts)),
+            (
+                "search",
+                Kind::Search,
+                words.iter().map(|word| format!("/search?q={}", word.replace(' ', "+"))).collect(),
+            ),
+            ("home", Kind::Other, one("/")),
+            ("analysis", Kind::Other, one("/analysis")),
         ]
     }
 
