@@ -57,7 +57,7 @@ pub async fn counts(app: &TestApp) -> (String, i64, i64, i64, i64) {
         .unwrap()
 }
 
-async fn accounts(app: &TestApp) -> i64 {
+pub async fn accounts(app: &TestApp) -> i64 {
     app.value("SELECT COUNT(*) FROM account WHERE deleted_at IS NULL").await.unwrap()
 }
 
