@@ -260,7 +260,9 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
                 false => shows.row(&query.fields, row, true),
             })
             .collect(),
-        sums: query.fields.iter().any(|field| field.key == "amount") && !found.rows.is_empty(),
+        sums: query.fields.iter().any(|field| field.key == "amount")
+            && sees_sum(&viewer, object)
+            && !found.rows.is_empty(),
         query: asks.to_query(),
         words: asks.words.clone(),
         filters: asks.filters.clone(),
@@ -309,6 +311,11 @@ fn shown_view(
     Some(ShownView { id: view.id, version: view.version, name: view.name.clone(), is_changed })
 }
 
+/// What is added up is the worth in the base currency, which is hidden with the amount.
+fn sees_sum(viewer: &Viewer, object: &'static Object) -> bool {
+    viewer.sees(object, "amount_base")
+}
+
 /// The footer with its sum. Where the page says "1,000+", what it says elsewhere comes along, so that it is as exact.
 #[derive(askama::Template)]
 #[template(path = "shell/sums.html")]
@@ -331,7 +338,7 @@ pub async fn sums(object: &'static Object, State(app): State<App>, viewer: Viewe
     let saved = saved_views(&mut session, &viewer, object).await?;
     let Settled { query, .. } = settle(&viewer, object, Asks::parse(&asked.query), &saved)?;
     let mut body = SumsBody { sum: String::new(), exact: None };
-    if viewer.sees(object, "amount") {
+    if sees_sum(&viewer, object) {
         let select = "SELECT COUNT(*), CAST(COALESCE(SUM(t.amount_base), 0) AS BIGINT)";
         let statement = query::aggregate(app.db.engine(), select, &viewer, app.registry, object, &query, today)?;
         let (count, sum): (i64, i64) = session.one(statement).await?;

@@ -1,5 +1,7 @@
 //! What is hidden stays hidden on every surface that shows a deal, and nothing tells of what cannot be seen.
 
+use axum::http::Method;
+use serde_json::json;
 use store::sql;
 use testkit::{Role, TestApp, on_both};
 
@@ -80,6 +82,113 @@ fn fields_hidden_from_a_role_show_on_no_page_and_are_found_by_no_word() {
             assert!(!page.body.contains("class=\"rows\""), "{word} finds what is hidden");
             assert!(!app.get(&lin, &format!("/opportunities?view=none&q={word}")).await.has("Big deal"), "{word}");
         }
+    });
+}
+
+#[test]
+fn an_amount_is_hidden_in_every_currency_and_its_worth_also_alone() {
+    on_both(async |app| {
+        app.execute("INSERT INTO fx_rate (currency, on_day, rate) VALUES ('USD', 0, '7')").await;
+        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        let boss = app.person("Chen Wei").role(Role::Manager).create().await;
+        let token = app.api_token(&boss).await;
+        let fields = [("name", "Big deal"), ("amount", "7654321"), ("currency", "USD"), ("close_date", "2026-12-24")];
+        let deal = app.create("opportunity", &boss, &fields).await;
+        let pages = [
+            "/".to_owned(),
+            "/board".into(),
+            "/analysis?period=all".into(),
+            "/opportunities?view=all".into(),
+            "/opportunities?view=all&cols=name,amount,amount_base".into(),
+            "/opportunities?view=all&cols=name,amount_base".into(),
+            "/opportunities/sums?view=all".into(),
+            "/opportunities.csv?view=all&cols=name,amount,amount_base".into(),
+            format!("/opportunities/{deal}"),
+            format!("/opportunities/{deal}?tab=details"),
+            "/api/opportunities".into(),
+            format!("/api/opportunities/{deal}"),
+            "/api/opportunities/export?format=csv".into(),
+            "/api/board".into(),
+            "/api/analysis?period=all".into(),
+        ];
+        let seen = async |digits: &[&str]| {
+            let mut places = Vec::new();
+            for path in &pages {
+                let answer = match path.starts_with("/api/") {
+                    true => app.api(&token, Method::GET, path, &[], None).await,
+                    false => app.get(&boss, path).await,
+                };
+                assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+                if digits.iter().any(|digits| answer.has(digits)) {
+                    places.push(path.as_str());
+                }
+            }
+            places
+        };
+        let asked = async || {
+            let mut statuses = Vec::new();
+            for asks in ["f=amount_base:min:1", "sort=-amount_base", "f=amount:min:1", "sort=-amount"] {
+                statuses.push(app.get(&boss, &format!("/opportunities?{asks}")).await.status.as_u16());
+                let answer = app.api(&token, Method::GET, &format!("/api/opportunities?{asks}"), &[], None).await;
+                statuses.push(answer.status.as_u16());
+            }
+            statuses
+        };
+        let (amount, worth) = (["7,654,321", "7654321", "7.65M"], ["53,580,247", "53580247", "53.58M", "53.6M"]);
+        assert!(seen(&amount).await.len() >= 7 && seen(&worth).await.len() >= 9, "{:?}", seen(&worth).await);
+        assert_eq!(asked().await, [200; 8]);
+
+        hide(app, "opportunity", &["amount"], "manager").await;
+        assert_eq!((seen(&amount).await, seen(&worth).await), (vec![], vec![]), "only the amount is hidden");
+        assert_eq!(asked().await, [422; 8]);
+
+        app.execute("DELETE FROM hidden_field").await;
+        hide(app, "opportunity", &["amount_base"], "manager").await;
+        assert!(seen(&amount).await.len() >= 7);
+        assert_eq!(seen(&worth).await, Vec::<&str>::new(), "only the worth is hidden");
+        assert_eq!(asked().await, [422, 422, 422, 422, 200, 200, 200, 200]);
+    });
+}
+
+#[test]
+fn who_does_not_see_the_amount_sees_neither_the_lines_nor_an_order_by_it() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let boss = app.person("Boss").role(Role::Partner).create().await;
+        let token = app.api_token(&lin).await;
+        let product = [("name", "Lamp"), ("code", "L1"), ("list_price", "12"), ("currency", "CNY")];
+        let product = app.create("product", &boss, &product).await.to_string();
+        let late = |name, amount, day| [("name", name), ("amount", amount), ("close_date", day)];
+        let small = [&late("Small deal", "", "2026-10-01")[..], &[("product", product.as_str())]].concat();
+        let small = app.create("opportunity", &lin, &small).await;
+        app.create("opportunity", &lin, &late("Large deal", "900", "2026-10-02")).await;
+        let first_at_risk = async || {
+            let home = app.get(&lin, "/").await.body;
+            let risks = &home[home.find("deals at risk").expect("there are deals at risk")..];
+            risks.find("Small deal").expect("the small one") < risks.find("Large deal").expect("the large one")
+        };
+        let lines = format!("/api/opportunities/{small}/items");
+        let items = async || app.api(&token, Method::GET, &lines, &[], None).await.json()["data"].clone();
+        let line = items().await[0]["id"].as_str().expect("a line").to_owned();
+        assert!(!first_at_risk().await);
+
+        hide(app, "opportunity", &["amount"], "seller").await;
+        assert!(first_at_risk().await, "what should be closed first comes first");
+        assert_eq!(items().await, json!([]));
+        let wish = json!({ "product": product, "quantity": "1" });
+        for (method, path, body, status) in [
+            (Method::GET, format!("{lines}/{line}"), None, 404),
+            (Method::POST, lines.clone(), Some(&wish), 403),
+            (Method::DELETE, format!("{lines}/{line}"), None, 403),
+        ] {
+            assert_eq!(app.api(&token, method, &path, &[], body).await.status, status, "{path}");
+        }
+        let form = [("product", product.as_str()), ("quantity", "1")];
+        assert_eq!(app.get(&lin, &format!("/opportunities/{small}/items/new")).await.status, 403);
+        assert_eq!(app.post_form(&lin, &format!("/opportunities/{small}/items"), &form).await.status, 403);
+        let removal = format!("/opportunities/{small}/items/{line}/removal");
+        assert_eq!(app.post_form(&lin, &removal, &[]).await.status, 403);
+        assert_eq!(app.value::<i64>("SELECT COUNT(*) FROM line_item").await, Some(1));
     });
 }
 

@@ -538,7 +538,7 @@ impl<'a> Eyes<'a> {
         let reads = self.reads_kind("opportunity");
         let world = self.world();
         let sees = |field: &str| world.sees(self.person, "opportunity", field);
-        let (sums, weighted) = (sees("amount") && sees("amount_base"), sees("probability"));
+        let (sums, weighted) = (sees("amount_base"), sees("probability"));
         let read = world.read_of(self.person, "opportunity");
         let open: BTreeSet<usize> = read.iter().copied().filter(|deal| world.records[*deal].state == "open").collect();
         let amount = |deals: &BTreeSet<usize>| deals.iter().map(|deal| world.records[*deal].amount).sum::<i64>();
@@ -562,7 +562,7 @@ impl<'a> Eyes<'a> {
         }
         if let Some(page) = self.get("/opportunities/sums?view=none", reads).await {
             let whole = format::money(whole, "CNY");
-            let expected = if sees_amount(self) { told(read.len(), &format!(" · {whole}")) } else { String::new() };
+            let expected = if sums { told(read.len(), &format!(" · {whole}")) } else { String::new() };
             self.expect("/opportunities/sums", page.body, expected);
         }
     }
@@ -621,8 +621,4 @@ impl<'a> Eyes<'a> {
             self.get(&format!("/{}", self.app.object(object).plural), real).await;
         }
     }
-}
-
-fn sees_amount(eyes: &Eyes<'_>) -> bool {
-    eyes.world().sees(eyes.person, "opportunity", "amount")
 }

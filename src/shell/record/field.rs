@@ -149,7 +149,7 @@ pub struct Field {
     pub expression: Option<Expression>,
     /// Kept by other tables: SQL on the row `t` that reads it. Lists, files and answers show it; it is written as an input.
     pub looked_up: Option<LookedUp>,
-    /// Object and field that the expression gives away: hidden with them, and the first one names the choices.
+    /// Object and field that the value gives away: hidden with them, and the first one names the choices.
     pub reads: &'static [(&'static str, &'static str)],
 }
 
@@ -238,6 +238,10 @@ impl Field {
     }
     pub const fn always_shown(mut self) -> Field {
         self.always_shown = true;
+        self
+    }
+    pub const fn reads(mut self, reads: &'static [(&'static str, &'static str)]) -> Field {
+        self.reads = reads;
         self
     }
     /// Not a column of the table: an input that `after_save` understands.

@@ -376,7 +376,7 @@ struct Lines {
     data: Vec<Line>,
 }
 
-/// Prices are left out for somebody to whom the deal's amount is hidden.
+/// A deal has no lines for somebody from whom its amount is hidden: products and quantities tell what it is about.
 #[derive(Serialize, schemars::JsonSchema)]
 struct Line {
     id: Uuid,
@@ -384,12 +384,9 @@ struct Line {
     product: Uuid,
     product_label: Option<String>,
     quantity: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unit_price: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    discount: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    amount: Option<String>,
+    unit_price: String,
+    discount: String,
+    amount: String,
     currency: String,
 }
 
@@ -426,18 +423,16 @@ struct LinePatch {
 }
 
 fn shown_line(viewer: &Viewer, currency: &str, item: Item) -> Line {
-    let prices = viewer.sees(&OPPORTUNITY, "amount");
     let names_products = viewer.scope.level("product", Right::Read) > Level::None;
-    let price = |minor: i64| prices.then(|| format::plain_amount(minor, currency));
     Line {
         id: item.id,
         version: item.version,
         product: item.product_id,
         product_label: names_products.then_some(item.product),
         quantity: Decimal::new(item.quantity, 3).normalize().to_string(),
-        unit_price: price(item.unit_price),
-        discount: prices.then(|| Decimal::new(item.discount, 2).normalize().to_string()),
-        amount: price(item.amount),
+        unit_price: format::plain_amount(item.unit_price, currency),
+        discount: Decimal::new(item.discount, 2).normalize().to_string(),
+        amount: format::plain_amount(item.amount, currency),
         currency: currency.to_owned(),
     }
 }
@@ -445,6 +440,9 @@ fn shown_line(viewer: &Viewer, currency: &str, item: Item) -> Line {
 /// The lines of a deal; 404 when the viewer may not see the deal.
 async fn lines(session: &mut Session, app: &App, viewer: &Viewer, deal: Uuid) -> Result<Vec<Line>> {
     let (row, _) = query::find(session, viewer, app.registry, &OPPORTUNITY, deal).await?;
+    if !viewer.sees(&OPPORTUNITY, "amount") {
+        return Ok(Vec::new());
+    }
     let items = items::of_deal(session, deal).await?;
     Ok(items.into_iter().map(|item| shown_line(viewer, &row.currency, item)).collect())
 }
@@ -483,9 +481,6 @@ async fn add_item(
     let deal = command::load_for_write(&mut tx, &actor, &OPPORTUNITY, id).await?;
     if let Some(answer) = body.post.begin(&mut tx, &actor).await? {
         return Ok(answer);
-    }
-    if !viewer.sees(&OPPORTUNITY, "amount") {
-        return Err(Error::Forbidden);
     }
     let version = seen.within(deal.version)?;
     let ask = read_line(&new, deal.text("currency"))?;

@@ -355,7 +355,7 @@ fn strip(query: &str, key: &str) -> String {
 
 /// Whether the viewer may see totals, and weighted totals.
 pub fn sees_sums(viewer: &Viewer) -> (bool, bool) {
-    let total = ["amount", "amount_base"].iter().all(|key| viewer.sees(&OPPORTUNITY, key));
+    let total = viewer.sees(&OPPORTUNITY, "amount_base");
     (total, total && viewer.sees(&OPPORTUNITY, "probability"))
 }
 

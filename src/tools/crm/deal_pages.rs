@@ -447,6 +447,9 @@ async fn item_form(State(app): State<App>, viewer: Viewer, asked: Asked, Path(de
     let deal = id(&deal)?;
     let mut session = app.db.read().await?;
     let (row, fields) = query::find(&mut session, &viewer, app.registry, &OPPORTUNITY, deal).await?;
+    if !viewer.sees(&OPPORTUNITY, "amount") {
+        return Err(Error::Forbidden);
+    }
     let inputs = item_inputs(&viewer, &BTreeMap::new(), None, &row.currency, &[]);
     // Nobody's typed amount goes unnoticed.
     let amount = fields.iter().position(|field| field.key == "amount").and_then(|at| row.cells[at].int()).unwrap_or(0);

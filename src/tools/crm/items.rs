@@ -6,7 +6,7 @@ use rust_decimal::prelude::ToPrimitive;
 use store::{Cell, Session, Tx, Uuid, new_id, sql};
 
 use crate::shell::error::{Error, FieldError, Result};
-use crate::shell::record::{Actor, Draft, Object, command};
+use crate::shell::record::{Actor, Draft, Loaded, Object, command};
 
 /// A line as shown.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -88,6 +88,12 @@ pub struct Ask {
     pub discount: i64,
 }
 
+/// The deal, if the actor may say what it is made of: who does not see its amount knows of no lines.
+async fn load(tx: &mut Tx, actor: &Actor, deal_object: &'static Object, deal: Uuid) -> Result<Loaded> {
+    let loaded = command::load_for_write(tx, actor, deal_object, deal).await?;
+    if actor.viewer.sees(deal_object, "amount") { Ok(loaded) } else { Err(Error::Forbidden) }
+}
+
 /// Adds a line and sets the deal's amount to the sum of its lines. Returns the deal's new version.
 pub async fn add(
     tx: &mut Tx,
@@ -97,7 +103,7 @@ pub async fn add(
     version: Option<i64>,
     ask: Ask,
 ) -> Result<i64> {
-    let loaded = command::load_for_write(tx, actor, deal_object, deal).await?;
+    let loaded = load(tx, actor, deal_object, deal).await?;
     product_price(tx, ask.product).await?;
     let (unit_price, amount) = priced(tx, actor, loaded.text("currency"), &ask).await?;
     let position: i64 =
@@ -150,10 +156,7 @@ pub async fn change(
     seen: &Item,
     ask: Ask,
 ) -> Result<()> {
-    let loaded = command::load_for_write(tx, actor, deal_object, deal).await?;
-    if !actor.viewer.sees(deal_object, "amount") {
-        return Err(Error::Forbidden);
-    }
+    let loaded = load(tx, actor, deal_object, deal).await?;
     let (unit_price, amount) = priced(tx, actor, loaded.text("currency"), &ask).await?;
     if (ask.quantity, unit_price, ask.discount) == (seen.quantity, seen.unit_price, seen.discount) {
         return Ok(());
@@ -188,7 +191,7 @@ pub async fn remove(
     version: Option<i64>,
     item: Uuid,
 ) -> Result<i64> {
-    command::load_for_write(tx, actor, deal_object, deal).await?;
+    load(tx, actor, deal_object, deal).await?;
     if tx.execute(sql!("DELETE FROM line_item WHERE id = $1 AND opportunity_id = $2", item, deal)).await? == 0 {
         return Err(Error::NotFound);
     }

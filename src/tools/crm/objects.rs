@@ -216,7 +216,8 @@ pub static OPPORTUNITY: Object = Object {
         Field::new("pipeline", Kind::Ref("pipeline")).column("pipeline_id").on_create().always_shown(),
         Field::new("amount", Kind::Money).listed().quick().sorted_by("amount_base"),
         currency().quick(),
-        Field::new("amount_base", Kind::BaseMoney).computed().sorted(),
+        // The same amount again: who may not know the one does not see the other.
+        Field::new("amount_base", Kind::BaseMoney).computed().sorted().reads(&[("opportunity", "amount")]),
         Field::new("probability", Kind::Percent).hinted(),
         Field::new("close_date", Kind::Date).column("close_day").required().listed().sorted(),
         Field::new("next_step", TEXT).listed().quick().found(Found::ByText),

@@ -111,8 +111,11 @@ impl World {
         if right == Right::Read { rule.read } else { rule.write }
     }
 
-    /// A field is hidden from a person when all of their roles hide it.
+    /// A field is hidden from a person when all of their roles hide it. What an amount is worth is hidden with it.
     pub fn sees(&self, person: usize, object: &str, field: &str) -> bool {
+        if field == "amount_base" && !self.sees(person, object, "amount") {
+            return false;
+        }
         let hides = |role: &str| self.hidden.iter().any(|(of, key, by)| *of == object && *key == field && *by == role);
         self.people[person].is_empty() || !self.people[person].iter().all(|role| hides(role))
     }

@@ -83,7 +83,7 @@ pub async fn gather<'a>(app: &App, viewer: &'a Viewer, config: &'a Config, ask: 
     for dimension in Dimension::ALL.into_iter().filter(|dimension| viewer.sees(&OPPORTUNITY, dimension.key())) {
         compared.push((dimension, sql::outcomes(&mut session, &lens, Some(dimension), days).await?));
     }
-    let money = viewer.sees(&OPPORTUNITY, "amount") && viewer.sees(&OPPORTUNITY, "amount_base");
+    let money = viewer.sees(&OPPORTUNITY, "amount_base");
     Ok(Study {
         lens,
         months,

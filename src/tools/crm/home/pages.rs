@@ -187,7 +187,7 @@ impl Look<'_> {
 pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
     let now = app.clock.now();
     let today = viewer.config.today(now);
-    let money = viewer.sees(&OPPORTUNITY, "amount") && viewer.sees(&OPPORTUNITY, "amount_base");
+    let money = viewer.sees(&OPPORTUNITY, "amount_base");
     let weighted = money && viewer.sees(&OPPORTUNITY, "probability");
     let look = Look { app: &app, viewer: &viewer, today, now, money, weighted };
     let reads = |object: &str| viewer.scope.level(object, Right::Read) > Level::None;
@@ -418,7 +418,10 @@ async fn deals(
                     (standing.won_amount, PersonRow { name: crate::shell::page::who(&person.name), cells })
                 })
                 .collect();
-            rows.sort_by_key(|(won, _)| std::cmp::Reverse(*won));
+            // An order tells as much as the amounts.
+            if look.money {
+                rows.sort_by_key(|(won, _)| std::cmp::Reverse(*won));
+            }
             body.team = rows.into_iter().map(|(_, row)| row).collect();
         }
     }

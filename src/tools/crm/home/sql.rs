@@ -76,7 +76,7 @@ pub struct AtRisk {
     pub risks: Vec<Risk>,
 }
 
-/// The largest deals at risk.
+/// The largest deals at risk; for who may not know which are, those that should be closed first.
 pub async fn at_risk(session: &mut Session, lens: &Lens<'_>, limit: i64) -> Result<Vec<AtRisk>> {
     let mut select = Sql::new(
         "SELECT t.id, t.name, t.amount, t.currency, t.close_day, t.stage_id, t.stage_since, t.owner_id,
@@ -90,7 +90,8 @@ pub async fn at_risk(session: &mut Session, lens: &Lens<'_>, limit: i64) -> Resu
         select.push(" THEN 1 ELSE 0 END AS BIGINT)");
     }
     let mut statement = lens.over(session, select, &["at_risk:is:true".into()])?;
-    statement.push(" ORDER BY t.amount_base DESC, t.id LIMIT ").bind(limit);
+    let order = if lens.viewer.sees(&OPPORTUNITY, "amount_base") { "t.amount_base DESC" } else { "t.close_day" };
+    statement.push(&format!(" ORDER BY {order}, t.id LIMIT ")).bind(limit);
     let rows = session.all_kept::<Cells>(statement).await?;
     Ok(rows
         .into_iter()
