@@ -132,4 +132,5 @@ refused-lead-converted = A lead is converted with the Convert button, and a conv
 refused-lead-reason = Say why the lead is not qualified.
 refused-evidence-missing = Asked for before this stage, and not given yet: { $criterion }
 refused-currency-items = The line items have prices in the currency of this deal: remove them first.
+refused-loss-not-lost = Only a lost deal says why it was lost. Move it to a lost stage first.
 refused-lost-reason = Say why the deal was lost.

@@ -132,4 +132,5 @@ refused-lead-converted = 请用“转化”按钮转化线索；已转化的线�
 refused-lead-reason = 请说明线索不合格的原因。
 refused-evidence-missing = 进入该阶段还缺：{ $criterion }
 refused-currency-items = 产品明细按该商机的币种计价，请先移除产品明细。
+refused-loss-not-lost = 只有输单的商机才能填写输单原因和输单说明，请先移到输单阶段。
 refused-lost-reason = 请说明输单原因。

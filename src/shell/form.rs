@@ -266,10 +266,16 @@ pub fn create_fields(viewer: &Viewer, object: &'static Object) -> Vec<&'static F
 }
 
 /// The fields of the form that changes a record.
-pub fn edit_fields(viewer: &Viewer, object: &'static Object) -> Vec<&'static Field> {
+pub fn edit_fields(viewer: &Viewer, object: &'static Object, filled: &Filled) -> Vec<&'static Field> {
+    // A form that comes back does not say what decides; then what it had before counts.
+    let has_sense = |field: &&'static Field| match field.only_while {
+        Some((key, value)) => filled.texts.get(key).map_or(filled.texts.contains_key(field.key), |now| now == value),
+        None => true,
+    };
     viewer
         .projection(object)
         .filter(|field| field.write == super::record::Write::Always && !field.is_virtual() && field.key != "stage")
+        .filter(has_sense)
         .collect()
 }
 

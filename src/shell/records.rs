@@ -204,7 +204,7 @@ fn respond_edit(
 ) -> Result<Response> {
     let title = viewer.locale.text_with("edit-title", &[("name", &filled.text(object.title))]);
     let page = Page::new(viewer, asked, title.clone());
-    let mut inputs = form::inputs(viewer, object, &form::edit_fields(viewer, object), filled, errors, "edit-");
+    let mut inputs = form::inputs(viewer, object, &form::edit_fields(viewer, object, filled), filled, errors, "edit-");
     form::set_currency(&mut inputs, &currency_of(viewer, filled));
     let general = form::general_errors(viewer, object, &inputs, errors);
     let body = FormBody {

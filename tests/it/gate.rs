@@ -288,3 +288,75 @@ fn the_form_of_a_move_keeps_what_was_given_while_something_else_is_missing() {
         assert!(!page.has("Reason: Buyer has accepted"), "{}", page.body);
     });
 }
+
+#[test]
+fn a_deal_says_why_it_was_lost_as_long_as_it_is_lost() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let token = app.api_token(&lin).await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        let [lost, open] =
+            [app.opportunity(&lin, "Gone", account).await, app.opportunity(&lin, "Alive", account).await];
+        let said = async |deal: Uuid| -> [Option<String>; 2] {
+            let mut session = app.db.read().await.expect("the database can be read");
+            let select = "SELECT lost_reason, lost_note FROM opportunity WHERE id = $1";
+            let (reason, note): (Option<String>, Option<String>) =
+                session.one(sql!(select, deal)).await.expect("the deal is there");
+            [reason, note]
+        };
+        let go = async |stage: &str, more: &[(&str, &str)]| {
+            app.clock.advance(60);
+            let stage = app.stage(stage).await.to_string();
+            let wish = [&[("stage", stage.as_str())][..], more].concat();
+            app.post_form(&lin, &format!("/opportunities/{lost}/stage"), &wish).await.status.as_u16()
+        };
+        let price = [Some("price".to_owned()), Some("Too dear".to_owned())];
+        assert_eq!(go("Lost", &[]).await, 422);
+        assert_eq!(go("Lost", &[("lost_reason", "price"), ("lost_note", "Too dear")]).await, 303);
+        assert_eq!(said(lost).await, price);
+
+        // By whichever door: a lost deal keeps a reason, and one that is open gets none.
+        for (deal, value, key) in [(lost, "", "refused-lost-reason"), (open, "price", "refused-loss-not-lost")] {
+            let (before, path) = (said(deal).await, format!("/opportunities/{deal}"));
+            let version: i64 =
+                app.value(sql!("SELECT version FROM opportunity WHERE id = $1", deal)).await.expect("a version");
+            let version = version.to_string();
+            let form = [("version", version.as_str()), ("lost_reason", value)];
+            for path in [path.clone(), format!("{path}/field/lost_reason")] {
+                assert_eq!(app.post_form(&lin, &path, &form).await.status, 422, "{path}");
+            }
+            let ids = deal.to_string();
+            let many = [("action", "edit"), ("field", "lost_reason"), ("value", value), ("ids", ids.as_str())];
+            app.post_form(&lin, "/opportunities/bulk/apply", &many).await;
+            let value = if value.is_empty() { Json::Null } else { json!(value) };
+            let body = json!({ "lost_reason": value });
+            let answer =
+                app.api(&token, Method::PATCH, &format!("/api{path}"), &[("if-match", "*")], Some(&body)).await;
+            let error = &answer.json()["errors"][0];
+            assert_eq!(
+                (answer.status.as_u16(), &error["field"], &error["code"]),
+                (422, &json!("lost_reason"), &json!(key))
+            );
+            assert_eq!(said(deal).await, before, "{path}");
+            assert_eq!(app.get(&lin, &format!("{path}/edit")).await.has("name=\"lost_reason\""), deal == lost);
+            assert_eq!(app.get(&lin, &format!("{path}?tab=details")).await.has("/field/lost_reason"), deal == lost);
+        }
+        // Among many, the one that breaks the rule is left as it is.
+        let ids = format!("{lost},{open}");
+        let many = [("action", "edit"), ("field", "lost_reason"), ("value", "timing"), ("ids", ids.as_str())];
+        app.post_form(&lin, "/opportunities/bulk/apply", &many).await;
+        assert_eq!(said(open).await, [None, None]);
+        let answer = app.try_update("opportunity", &lin, lost, None, &[("lost_reason", "price")]).await;
+        answer.expect("another reason is a reason");
+
+        // Opened again it says so no longer; undone, it does; and a deal that is won was not lost.
+        assert_eq!(go("Proposal", &[("reason", "They called back.")]).await, 303);
+        assert_eq!(said(lost).await, [None, None]);
+        let page = app.get(&lin, &format!("/opportunities/{lost}")).await;
+        assert!(page.has("Too dear"), "the history keeps it: {}", page.body);
+        assert_eq!(go("Lost", &[("undo", "1")]).await, 303);
+        assert_eq!(said(lost).await, price);
+        assert_eq!(go("Won", &[("reason", "They signed.")]).await, 303);
+        assert_eq!(said(lost).await, [None, None]);
+    });
+}

@@ -198,6 +198,7 @@ async fn row(app: &TestApp, object: &Object, field: &Field, id: Uuid) -> (i64, S
 fn of_two_changes_of_a_field_made_on_the_same_version_the_first_stands() {
     on_both(async |app| {
         let company = Company::new(app).await;
+        let lost = app.stage("Lost").await.to_string();
         let mut tried = 0;
         for (name, _) in FIELDS {
             let object = app.object(name);
@@ -209,8 +210,14 @@ fn of_two_changes_of_a_field_made_on_the_same_version_the_first_stands() {
                 for (index, door) in doors(field).into_iter().enumerate() {
                     let Some([first, from_ana, from_ben]) = company.values(object, field, index) else { continue };
                     let what = format!("{name}.{} by {door:?}", field.key);
-                    let more = if first.is_empty() { vec![] } else { vec![(field.key, first.as_str())] };
                     let code = format!("{}-{index}", field.key);
+                    let mut more = vec![];
+                    if field.only_while == Some(("state", "lost")) {
+                        more.extend([("stage", lost.as_str()), ("lost_reason", "price")]);
+                    }
+                    if !first.is_empty() {
+                        more.push((field.key, first.as_str()));
+                    }
                     let id = company.make(app, name, &[&[("code", code.as_str())], &more[..]].concat()).await;
                     let (version, _) = row(app, object, field, id).await;
                     let known = doors(field);

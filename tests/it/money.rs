@@ -191,7 +191,10 @@ async fn make(
     let mut fields = vec![("name", name.as_str()), ("amount", &amount), ("currency", deal.currency)];
     fields.extend([("close_date", close.as_str()), ("created_on", &created), ("probability", &probability)]);
     if let Some(closed) = &closed {
-        fields.extend([("stage", stage.as_str()), ("closed_on", closed), ("lost_reason", "price")]);
+        fields.extend([("stage", stage.as_str()), ("closed_on", closed)]);
+        if deal.state == "lost" {
+            fields.push(("lost_reason", "price"));
+        }
         fields.push(("reason", "Closed long ago."));
     }
     match app.try_create("opportunity", by, &fields).await {

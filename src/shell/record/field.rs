@@ -143,6 +143,8 @@ pub struct Field {
     pub quick: bool,
     /// The "new" form has an input for it that shows only when something else in the form asks for it.
     pub when_asked: bool,
+    /// Says something only while another field has this value: otherwise no form offers it.
+    pub only_while: Option<(&'static str, &'static str)>,
     /// Hidden from nobody: whose a record is, where it stands, what the house counts and orders by.
     pub always_shown: bool,
     /// Only filters and groups by: worked out from other rows, neither shown nor written.
@@ -169,6 +171,7 @@ impl Field {
             several: None,
             quick: false,
             when_asked: false,
+            only_while: None,
             always_shown: false,
             expression: None,
             looked_up: None,
@@ -201,6 +204,10 @@ impl Field {
         self.quick = true;
         self.hinted = true;
         self.when_asked = true;
+        self
+    }
+    pub const fn only_while(mut self, key: &'static str, value: &'static str) -> Field {
+        self.only_while = Some((key, value));
         self
     }
     pub const fn listed(mut self) -> Field {

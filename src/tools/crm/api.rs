@@ -288,7 +288,14 @@ fn read_move(members: &Map<String, Json>) -> Result<Move> {
     if !errors.is_empty() {
         return Err(Error::Malformed(errors));
     }
-    Ok(Move { stage, pipeline, reason, evidence: notes, inputs: inputs_of(&OPPORTUNITY, &fields, false)? })
+    Ok(Move {
+        stage,
+        pipeline,
+        reason,
+        evidence: notes,
+        inputs: inputs_of(&OPPORTUNITY, &fields, false)?,
+        is_undo: false,
+    })
 }
 
 // ---- evidence

@@ -114,7 +114,7 @@ async fn move_given(
     // To undo is to go back to where the deal just came from, and needs no other reason.
     let undone = get(given, "undo") == "1" && came_from(&mut tx, deal).await? == Some(stage);
     let reason = if undone { viewer.locale.text("stage-undo-reason") } else { get(given, "reason").to_owned() };
-    let wish = wish_of(stage, pipeline, reason, given);
+    let wish = Move { is_undo: undone, ..wish_of(stage, pipeline, reason, given) };
     let version = get(given, "version").parse().ok();
     match move_to(&mut tx, &actor, deal, version, wish).await {
         Ok(version) => {
@@ -171,6 +171,7 @@ fn wish_of(stage: Uuid, pipeline: Option<Uuid>, reason: String, given: &[(String
             })
             .cloned()
             .collect(),
+        is_undo: false,
     }
 }
 

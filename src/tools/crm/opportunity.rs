@@ -34,9 +34,11 @@ pub fn prepare<'a>(
         }
         let config = actor.viewer.config.clone();
         let stage = settle_stage(&config, draft, before)?;
-        if before.is_none_or(|deal| deal.id_of("stage") != Some(stage.id)) {
+        let enters = before.is_none_or(|deal| deal.id_of("stage") != Some(stage.id));
+        if enters {
             enter_stage(tx, actor, &config, draft, before, stage).await?;
         }
+        settle_loss(actor, draft, before, stage, enters)?;
         draft.fill(before, "created_on", || Cell::Int(actor.today.0));
         // Emptied: the stage's own probability counts again.
         draft.fill(before, "probability", || Cell::Int(stage.probability));
@@ -107,9 +109,6 @@ async fn enter_stage(
             (None, _) => return Err(Error::Invalid(missing.iter().map(missing_error).collect())),
         }
     }
-    if stage.kind == StageKind::Lost && !told && draft.after(before, "lost_reason").is_null() {
-        return Err(Error::field("lost_reason", "refused-lost-reason"));
-    }
     if draft.get("probability").is_none_or(Cell::is_null) || stage.kind != StageKind::Open {
         draft.set("probability", Cell::Int(stage.probability));
     }
@@ -144,6 +143,31 @@ async fn enter_stage(
     if before.is_some() {
         draft.event_kind = Some("stage");
         draft.reason = reason_of(actor, draft);
+    }
+    Ok(())
+}
+
+/// What is said about a loss.
+pub(super) const LOSS: [&str; 2] = ["lost_reason", "lost_note"];
+
+/// A lost deal says why, as long as it is lost; no other deal does, and one that is opened again no longer. A file tells what has
+/// happened elsewhere: it is not asked.
+fn settle_loss(actor: &Actor, draft: &mut Draft, before: Option<&Loaded>, stage: &Stage, enters: bool) -> Result<()> {
+    let told = actor.import.is_some();
+    if stage.kind == StageKind::Lost {
+        let is_asked = !told && (enters || draft.has("lost_reason"));
+        if is_asked && draft.after(before, "lost_reason").is_null() {
+            return Err(Error::field("lost_reason", "refused-lost-reason"));
+        }
+        return Ok(());
+    }
+    for key in LOSS {
+        if !told && draft.get(key).is_some_and(|said| !said.is_null()) {
+            return Err(Error::field(key, "refused-loss-not-lost"));
+        }
+        if enters && !draft.has(key) && !draft.after(before, key).is_null() {
+            draft.set(key, Cell::Null);
+        }
     }
     Ok(())
 }

@@ -282,14 +282,19 @@ impl Sight<'_> {
                             "description" | "updated_at" | "stage" | "state" | "stage_since" | "amount_base" | "body"
                         ))
             })
-            .filter(|field| all || !matches!(self.cell(field.key), Some(Cell::Null)) || can_edit_in_place(field))
+            .filter(|field| all || !matches!(self.cell(field.key), Some(Cell::Null)) || self.can_edit(field))
             .map(|field| Prop {
                 label: self.viewer.locale.text(&object.label_key(field)),
                 html: self.in_full(field.key),
-                edit: (may_change && can_edit_in_place(field))
+                edit: (may_change && self.can_edit(field))
                     .then(|| format!("/{}/{}/field/{}", object.plural, self.row.id, field.key)),
             })
             .collect()
+    }
+
+    /// By a click on its value.
+    fn can_edit(&self, field: &Field) -> bool {
+        can_edit_in_place(field) && field.only_while.is_none_or(|(key, value)| self.text(key) == value)
     }
 
     /// A value with every digit of an amount.

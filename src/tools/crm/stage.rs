@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use store::event::{self, Recorded};
 use store::{Cell, Tx, Uuid, sql};
 
 use super::evidence::{self, Note};
 use super::objects::OPPORTUNITY;
+use super::opportunity::LOSS;
 use crate::shell::error::{Error, Result};
 use crate::shell::record::command::{self, Source};
-use crate::shell::record::{Actor, Draft};
+use crate::shell::record::{Actor, Draft, value};
 
 /// A wish to move a deal.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +24,8 @@ pub struct Move {
     pub evidence: BTreeMap<Uuid, String>,
     /// Fields the move asked for: lost reason, next step, account, …
     pub inputs: BTreeMap<String, String>,
+    /// It takes back the move that was made last.
+    pub is_undo: bool,
 }
 
 /// The stage that the deal's last move left.
@@ -29,6 +33,18 @@ pub async fn came_from(tx: &mut Tx, deal: Uuid) -> Result<Option<Uuid>> {
     const LAST: &str =
         "SELECT from_stage_id FROM stage_change WHERE opportunity_id = $1 ORDER BY at DESC, id DESC LIMIT 1";
     Ok(tx.value::<Option<Uuid>>(sql!(LAST, deal)).await?.flatten())
+}
+
+/// What the deal's last move took from a deal that had been lost: why, and the note on it.
+async fn loss_before(tx: &mut Tx, deal: Uuid) -> Result<Vec<(&'static str, Cell)>> {
+    let events = event::of_subject(tx, OPPORTUNITY.name, deal, 0, 50).await?;
+    let changes = events.iter().find(|event| event.kind == "stage").map(Recorded::changes).unwrap_or_default();
+    let fields = LOSS.into_iter().filter_map(|key| OPPORTUNITY.field(key));
+    let taken = fields.filter_map(|field| {
+        let change = changes.iter().find(|change| change.field == field.key && !change.old.is_null())?;
+        Some((field.key, value::from_raw_json(field, &change.old)))
+    });
+    Ok(taken.collect())
 }
 
 /// Moves the deal and returns its new version.
@@ -49,6 +65,13 @@ pub async fn move_to(tx: &mut Tx, actor: &Actor, deal: Uuid, version: Option<i64
     draft.set("stage", Cell::Id(wish.stage));
     if let Some(pipeline) = wish.pipeline {
         draft.set("pipeline", Cell::Id(pipeline));
+    }
+    if wish.is_undo {
+        for (key, said) in loss_before(tx, deal).await? {
+            if draft.after(Some(&before), key).is_null() {
+                draft.set(key, said);
+            }
+        }
     }
     draft.reason = wish
         .reason
