@@ -86,6 +86,11 @@ impl Error {
         Error::Invalid(vec![FieldError::new(field, key)])
     }
 
+    /// Something else stands there than the person had before them.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, Error::Refused { status: 412, .. })
+    }
+
     /// One thing about the request that is not as documented.
     pub fn malformed(field: &str, key: &str) -> Error {
         Error::Malformed(vec![FieldError::new(field, key)])

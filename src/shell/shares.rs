@@ -1,4 +1,4 @@
-//! Sharing a record on its page: with one more person, to read or also to change, and taking it back. Plain forms over
+//! Sharing a record on its page: with one more person, to read or also to change, changing how far, and taking it back. Plain forms over
 //! [`share`]; who may share is its rule.
 
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use super::app::App;
 use super::error::{Error, FieldError, Result};
 use super::form::{self, Choice, FormBody, Input};
 use super::page::{Asked, Page, Toast, done};
+use super::record::hung::{self, Expected};
 use super::record::{Object, query, share};
 use super::records::{id, pairs};
 use super::routes::{Policy, Routes};
@@ -28,7 +29,7 @@ pub fn routes(object: &'static Object) -> Routes {
         })
 }
 
-/// GET /{plural}/{id}/shares/new · who may share the record
+/// GET /{plural}/{id}/shares/new?person= · who may share the record; with a person, how far it is shared with that one
 async fn new_form(
     object: &'static Object,
     State(app): State<App>,
@@ -36,7 +37,9 @@ async fn new_form(
     asked: Asked,
     Path(record): Path<String>,
 ) -> Result<Response> {
-    respond(object, &app, &viewer, &asked, id(&record)?, &BTreeMap::new(), &[]).await
+    let mut given: BTreeMap<String, String> = pairs(&asked.query).into_iter().collect();
+    given.retain(|key, _| key == "person");
+    respond(object, &app, &viewer, &asked, StatusCode::OK, id(&record)?, &given, &[]).await
 }
 
 /// So many people stand in the form for browsers without scripts; with them everybody is found by typing.
@@ -70,11 +73,14 @@ pub async fn person_input(
     })
 }
 
+/// The form of a new share, or of one that stands: then it is about that person.
+#[expect(clippy::too_many_arguments, reason = "a form is made of just these parts")]
 async fn respond(
     object: &'static Object,
     app: &App,
     viewer: &Viewer,
     asked: &Asked,
+    status: StatusCode,
     record: Uuid,
     given: &BTreeMap<String, String>,
     errors: &[FieldError],
@@ -85,34 +91,53 @@ async fn respond(
         return Err(Error::Forbidden);
     }
     let text = |key: &str| given.get(key).map_or("", String::as_str);
-    let person = person_input(&mut session, viewer, "share", text("person"), errors).await?;
-    drop(session);
+    let stands = match text("person").parse() {
+        Ok(person) => share::find(&mut session, object, record, person).await?,
+        Err(_) => None,
+    };
     let locale = viewer.locale;
-    let at = fields.iter().position(|field| field.key == object.title);
-    let name = at.and_then(|at| row.cells[at].text()).unwrap_or("—");
-    let title = locale.text_with("share-title", &[("name", name)]);
+    let mut inputs = Vec::new();
+    let (title, mut hidden) = match &stands {
+        Some(share) => (
+            locale.text_with("share-change", &[("name", &share.person_name)]),
+            vec![("person".to_owned(), share.person_id.to_string())],
+        ),
+        None => {
+            inputs.push(person_input(&mut session, viewer, "share", text("person"), errors).await?);
+            let at = fields.iter().position(|field| field.key == object.title);
+            let name = at.and_then(|at| row.cells[at].text()).unwrap_or("—");
+            (locale.text_with("share-title", &[("name", name)]), Vec::new())
+        }
+    };
+    drop(session);
+    let standing = stands.as_ref().map(|share| (share.person_id, share.version));
+    hidden.push(hung::hidden(given.get("version"), standing));
     let page = Page::new(viewer, asked, title.clone());
-    let may_write = text("may_write") == "true";
-    let levels = [("false", "share-read", !may_write), ("true", "share-write", may_write)];
-    let levels = levels.map(|(value, key, chosen)| Choice { value: value.into(), text: locale.text(key), chosen });
-    let level = Input {
+    let may_write = given.get("may_write").map_or(stands.is_some_and(|share| share.may_write), |text| text == "true");
+    let levels = [false, true].map(|level| Choice {
+        value: level.to_string(),
+        text: locale.text(level_key(level)),
+        chosen: level == may_write,
+    });
+    inputs.push(Input {
         required: true,
+        error: errors.iter().find(|error| error.field == "may_write").map(|error| error.text(locale)),
         options: levels.into(),
         ..Input::plain("share", "may_write", locale.text("share-level"), "select")
-    };
+    });
+    let general = errors.iter().filter(|error| !inputs.iter().any(|input| input.key == error.field));
     let body = FormBody {
         page: &page,
         title,
         action: format!("/{}/{record}/shares", object.plural),
         submit: locale.text("record-share"),
         back: format!("/{}/{record}", object.plural),
-        inputs: vec![person, level],
-        hidden: Vec::new(),
-        general: Vec::new(),
+        general: general.map(|error| error.text(locale)).collect(),
+        inputs,
+        hidden,
         note: locale.text(&format!("share-{}-note", object.name)),
         alike: Vec::new(),
     };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     form::respond_form(status, &page, &body)
 }
 
@@ -126,12 +151,15 @@ async fn put(
     body: String,
 ) -> Result<Response> {
     let record = id(&record)?;
-    let given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
+    let mut given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
     let shared: Result<share::Share> = async {
         let person = given.get("person").and_then(|text| text.parse().ok());
         let person = person.ok_or_else(|| Error::field("person", "invalid-required"))?;
         let may_write = given.get("may_write").is_some_and(|text| text == "true");
-        app.at_page(&viewer, async |tx, actor| share::put(tx, actor, object, record, person, may_write).await).await
+        let seen = Expected::in_form(given.get("version").map_or("", String::as_str), person);
+        let put = app
+            .at_page(&viewer, async |tx, actor| share::put(tx, actor, object, record, person, may_write, seen).await);
+        put.await
     }
     .await;
     match shared {
@@ -139,9 +167,27 @@ async fn put(
             let toast = Toast::success(viewer.locale.text_with("share-added", &[("name", &share.person_name)]));
             Ok(done(&asked, &format!("/{}/{record}", object.plural), Some(toast)))
         }
-        Err(Error::Invalid(errors)) => respond(object, &app, &viewer, &asked, record, &given, &errors).await,
+        Err(Error::Invalid(errors)) => {
+            respond(object, &app, &viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, record, &given, &errors).await
+        }
+        Err(error) if error.is_stale() => {
+            given.remove("version");
+            let mut session = app.db.read().await?;
+            let person = given.get("person").and_then(|text| text.parse().ok()).unwrap_or_default();
+            let stands = share::find(&mut session, object, record, person).await?;
+            drop(session);
+            let theirs = stands.map_or("share-not", |share| level_key(share.may_write));
+            let theirs = viewer.locale.text(theirs);
+            let error = FieldError::new("may_write", "invalid-changed-meanwhile").with("theirs", theirs);
+            respond(object, &app, &viewer, &asked, StatusCode::CONFLICT, record, &given, &[error]).await
+        }
         Err(error) => Err(error),
     }
+}
+
+/// How far a share reaches, in words.
+pub fn level_key(may_write: bool) -> &'static str {
+    if may_write { "share-write" } else { "share-read" }
 }
 
 /// POST /{plural}/{id}/shares/{person}/removal · who may share the record
@@ -153,7 +199,8 @@ async fn remove(
     Path((record, person)): Path<(String, String)>,
 ) -> Result<Response> {
     let (record, person) = (id(&record)?, id(&person)?);
-    app.at_page(&viewer, async |tx, actor| share::remove(tx, actor, object, record, person).await).await?;
+    app.at_page(&viewer, async |tx, actor| share::remove(tx, actor, object, record, person, Expected::Any).await)
+        .await?;
     let toast = Toast::success(viewer.locale.text("share-removed"));
     Ok(done(&asked, &format!("/{}/{record}", object.plural), Some(toast)))
 }

@@ -521,7 +521,8 @@ async fn a_record_is_shared_by_whoever_has_it_and_not_passed_on_on(app: &TestApp
     assert_eq!(company.get("seller", &path).await.status, 404);
     let to_seller = format!("{path}/shares/{}", id("seller"));
     assert_eq!(company.call("seller", "PUT", &to_seller, json!({ "may_write": true }), &[]).await.status, 404);
-    assert_eq!(company.call("partner", "PUT", &to_seller, json!({ "may_write": true }), &[]).await.status, 200);
+    let shared = company.call("partner", "PUT", &to_seller, json!({ "may_write": true }), &[]).await;
+    assert_eq!(shared.status, 200);
     assert_eq!(
         company.call("seller", "PATCH", &path, json!({ "city": "Wuxi" }), &[("if-match", "*")]).await.status,
         200
@@ -530,8 +531,9 @@ async fn a_record_is_shared_by_whoever_has_it_and_not_passed_on_on(app: &TestApp
         .call("seller", "PUT", &format!("{path}/shares/{}", id("manager")), json!({ "may_write": false }), &[])
         .await;
     assert_eq!(passed_on.status, 403);
+    let seen = [("if-match", shared.header("etag"))];
     assert_eq!(
-        company.call("partner", "PUT", &to_seller, json!({ "may_write": false }), &[]).await.body["may_write"],
+        company.call("partner", "PUT", &to_seller, json!({ "may_write": false }), &seen).await.body["may_write"],
         false
     );
     assert_eq!(

@@ -21,7 +21,9 @@ fn contacts_decide_on_a_deal_each_in_a_role_of_its_own() {
         assert!(form.has("Wang Fang") && form.has("Zhao Min") && form.has("value=\"champion\""), "{}", form.body);
         let put = async |contact: store::Uuid, role: &str| {
             let contact = contact.to_string();
-            let fields = [("contact", contact.as_str()), ("buying_role", role)];
+            let form = app.get(&lin, &format!("{path}/committee/new?contact={contact}")).await;
+            let version = form.version();
+            let fields = [("contact", contact.as_str()), ("buying_role", role), ("version", &version)];
             app.post_form(&lin, &format!("{path}/committee"), &fields).await
         };
         let answer = put(wang, "champion").await;

@@ -426,6 +426,11 @@ impl<'a> Trial<'a> {
         let criteria = config.pipelines[0].stages.iter().flat_map(|stage| &stage.criteria);
         if let Some(criterion) = criteria.into_iter().find(|criterion| criterion.field.is_none()) {
             ids.insert("criterion", criterion.id.to_string());
+            if path.contains("/evidence/{criterion}") {
+                let given =
+                    "INSERT INTO evidence (opportunity_id, criterion_id, note, at) VALUES ($1, $2, 'So far', 0)";
+                app.execute(sql!(given, id, criterion.id)).await;
+            }
         }
         id
     }

@@ -46,7 +46,9 @@ fn a_record_is_shared_on_its_page_and_the_sharing_ends_there() {
             assert!(!page.has(&format!("{path}/edit")), "{path}");
             assert_eq!(app.get(&wu, &format!("{path}/shares/new")).await.status, 403);
             // To change, too; still not to pass on.
-            let fields = [("person", who.as_str()), ("may_write", "true")];
+            let form = app.get(&lin, &format!("{path}/shares/new?person={who}")).await;
+            assert!(form.has("shared with Wu Di") && form.has("value=\"false\" selected"), "{}", form.body);
+            let fields = [("person", who.as_str()), ("may_write", "true"), ("version", &form.version())];
             assert_eq!(app.post_form(&lin, &format!("{path}/shares"), &fields).await.status, 303);
             let page = app.get(&wu, &path).await;
             assert!(page.has(&format!("{path}/edit")) && !page.has("/shares/new"), "{}", page.body);

@@ -41,7 +41,10 @@ fn a_colleague_works_on_an_account_while_they_are_on_its_team() {
         let events = async || app.value::<i64>("SELECT COUNT(*) FROM event WHERE kind LIKE 'team%'").await;
         app.post_form(&lin, &format!("{path}/team"), &joins).await;
         assert_eq!(events().await, Some(1));
-        app.post_form(&lin, &format!("{path}/team"), &[("person", &who), ("duty", "Service")]).await;
+        let form = app.get(&lin, &format!("{path}/team/new?person={who}")).await;
+        assert!(form.has("Change what Wu Di does") && form.has("value=\"Pre-sales\""), "{}", form.body);
+        let fields = [("person", who.as_str()), ("duty", "Service"), ("version", &form.version())];
+        app.post_form(&lin, &format!("{path}/team"), &fields).await;
         assert_eq!(events().await, Some(2));
         assert!(app.get(&lin, &path).await.has("Service"));
         assert_eq!(app.value::<i64>("SELECT COUNT(*) FROM account_team").await, Some(1));
@@ -87,8 +90,10 @@ fn the_team_in_the_api() {
         assert_eq!(call(&theirs, Method::PUT, &one, Some(json!({}))).await.status, 404);
         let answer = call(&mine, Method::PUT, &one, Some(json!({ "duty": "Service" }))).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
-        let member = json!({ "person": wu.id, "person_label": "Wu Di", "duty": "Service" });
+        let version = answer.json()["version"].clone();
+        let member = json!({ "person": wu.id, "person_label": "Wu Di", "duty": "Service", "version": version });
         assert_eq!(answer.json(), member);
+        assert!(answer.header("etag").is_some_and(|tag| tag.starts_with(&format!("\"{version}-"))));
         assert_eq!(call(&theirs, Method::GET, &all, None).await.json(), json!({ "data": [member] }));
         assert_eq!(call(&theirs, Method::DELETE, &one, None).await.status, 403);
         let answer = call(&mine, Method::PUT, &one, Some(json!({ "duty": "x".repeat(61) }))).await;

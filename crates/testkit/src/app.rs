@@ -334,6 +334,11 @@ impl Answer {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
+    /// What the form on the page holds as its version; empty where it holds none.
+    pub fn version(&self) -> String {
+        let value = self.body.split_once("name=\"version\" value=\"").and_then(|(_, rest)| rest.split_once('"'));
+        value.map_or_else(String::new, |(version, _)| version.to_owned())
+    }
     pub fn has(&self, text: &str) -> bool {
         self.body.contains(text)
     }

@@ -17,6 +17,7 @@ use store::Uuid;
 
 use super::shape;
 use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::record::hung::Expected;
 
 /// The ids in the path, in their order. What is no id names nothing: not found.
 pub struct Ids<const N: usize>(pub [Uuid; N]);
@@ -181,6 +182,31 @@ impl<S: Send + Sync> FromRequestParts<S> for MayMatch {
     type Rejection = Error;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<MayMatch> {
         Ok(MayMatch(Seen::of(&parts.headers)?.unwrap_or(Seen::Any)))
+    }
+}
+
+/// A write to a place in which something may stand already: `If-Match` names the version that it replaces, `If-None-Match: *` says
+/// that nothing stands there. Saying neither is enough where nothing does.
+pub struct Replacing(pub Expected);
+
+impl<S: Send + Sync> FromRequestParts<S> for Replacing {
+    type Rejection = Error;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Replacing> {
+        let nothing = parts.headers.get_all(header::IF_NONE_MATCH).iter().any(|value| value == "*");
+        Ok(Replacing(match Seen::of(&parts.headers)? {
+            Some(seen) => seen.into(),
+            None if nothing => Expected::Nothing,
+            None => Expected::Unsaid,
+        }))
+    }
+}
+
+impl From<Seen> for Expected {
+    fn from(seen: Seen) -> Expected {
+        match seen {
+            Seen::Version(version) => Expected::Version(version),
+            Seen::Any => Expected::Any,
+        }
     }
 }
 

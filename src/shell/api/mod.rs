@@ -20,6 +20,6 @@ mod shares;
 mod views;
 
 pub use answer::{Answer, cut};
-pub use call::{Asking, Body, Ids, IfMatch, MayMatch, Members, Post, given};
+pub use call::{Asking, Body, Ids, IfMatch, MayMatch, Members, Post, Replacing, given};
 pub use operation::{Api, Operation, page_of, schema_of};
 pub use reference::routes;

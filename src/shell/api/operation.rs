@@ -71,6 +71,8 @@ enum Condition {
     May,
     /// `If-Match` must be sent: 428 without.
     Must,
+    /// `If-Match` must be sent where something stands already.
+    Replaces,
 }
 
 impl Operation {
@@ -144,22 +146,33 @@ impl Operation {
     /// Needs `If-Match`; the handler takes [`call::IfMatch`].
     pub fn conditional(mut self) -> Operation {
         self.conditional = Condition::Must;
-        self.with_if_match(true)
+        self.with_if_match(true, "api-parameter-if-match")
     }
 
     /// Takes `If-Match`; the handler takes [`call::MayMatch`].
     pub fn may_be_conditional(mut self) -> Operation {
         self.conditional = Condition::May;
-        self.with_if_match(false)
+        self.with_if_match(false, "api-parameter-if-match")
     }
 
-    fn with_if_match(mut self, required: bool) -> Operation {
+    /// Puts something in a place, or replaces what stands there; the handler takes [`call::Replacing`].
+    pub fn replaces(mut self) -> Operation {
+        self.conditional = Condition::Replaces;
+        let star = json!({ "type": "string", "examples": ["*"] });
+        self.with_if_match(false, "api-parameter-if-match-replaced").header(
+            "If-None-Match",
+            star,
+            "api-parameter-if-none-match-put",
+        )
+    }
+
+    fn with_if_match(mut self, required: bool, text: &'static str) -> Operation {
         self.parameters.push(Parameter {
             name: "If-Match",
             place: "header",
             required,
             schema: json!({ "type": "string", "examples": ["\"1\""] }),
-            text: "api-parameter-if-match",
+            text,
             comma_separated: false,
         });
         self
@@ -276,7 +289,7 @@ impl Operation {
         add(self.method == Method::POST, &[409, 413]);
         add(self.request.is_some(), &[400, 413, 415, 422]);
         add(self.conditional != Condition::No, &[400, 409, 412]);
-        add(self.conditional == Condition::Must, &[428]);
+        add(matches!(self.conditional, Condition::Must | Condition::Replaces), &[428]);
         statuses.sort_unstable();
         statuses.dedup();
         statuses

@@ -7,10 +7,11 @@ use serde_json::json;
 use store::Uuid;
 
 use super::answer::Answer;
-use super::call::{Body, Ids};
+use super::call::{Body, Ids, MayMatch, Replacing};
 use super::operation::{Api, Operation, pascal, schema_of};
 use crate::shell::app::App;
 use crate::shell::error::Result;
+use crate::shell::record::hung::Expected;
 use crate::shell::record::{Object, share};
 use crate::shell::routes::Policy;
 use crate::shell::viewer::Viewer;
@@ -20,6 +21,7 @@ struct Share {
     person: Uuid,
     person_label: String,
     may_write: bool,
+    version: i64,
     shared_by: Option<Uuid>,
     #[schemars(extend("format" = "date-time"))]
     shared_at: String,
@@ -51,18 +53,21 @@ pub fn operations(api: Api, object: &'static Object) -> Api {
     .operation(
         Operation::new(Method::PUT, &one, format!("share{name}"), object.name, "api-share")
             .policy(Policy::Change(object.name))
+            .replaces()
             .takes(schema_of::<Ask>())
-            .gives(200, schema_of::<Share>()),
-        move |State(app): State<App>, viewer: Viewer, Ids([id, person]): Ids<2>, body: Body| async move {
-            put(object, &app, &viewer, id, person, body.read()?).await
+            .gives(200, schema_of::<Share>())
+            .with_header("ETag"),
+        move |State(app): State<App>, viewer: Viewer, Ids(ids): Ids<2>, seen: Replacing, body: Body| async move {
+            put(object, &app, &viewer, ids, seen.0, body.read()?).await
         },
     )
     .operation(
         Operation::new(Method::DELETE, &one, format!("unshare{name}"), object.name, "api-unshare")
             .policy(Policy::Change(object.name))
+            .may_be_conditional()
             .gives_nothing(204),
-        move |State(app): State<App>, viewer: Viewer, Ids([id, person]): Ids<2>| async move {
-            delete(object, &app, &viewer, id, person).await
+        move |State(app): State<App>, viewer: Viewer, Ids(ids): Ids<2>, MayMatch(seen): MayMatch| async move {
+            delete(object, &app, &viewer, ids, seen.into()).await
         },
     )
 }
@@ -72,6 +77,7 @@ fn shown(share: share::Share) -> Share {
         person: share.person_id,
         person_label: share.person_name,
         may_write: share.may_write,
+        version: share.version,
         shared_by: share.created_by,
         shared_at: share.created_at.timestamp().to_string(),
     }
@@ -83,13 +89,27 @@ async fn list(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid) -> 
     Ok(Answer::ok(json!(Shares { data: shares.into_iter().map(shown).collect() })))
 }
 
-async fn put(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid, person: Uuid, ask: Ask) -> Result<Answer> {
-    let put = app.at_api(viewer, async |tx, actor| share::put(tx, actor, object, id, person, ask.may_write).await);
+async fn put(
+    object: &'static Object,
+    app: &App,
+    viewer: &Viewer,
+    [id, person]: [Uuid; 2],
+    seen: Expected,
+    ask: Ask,
+) -> Result<Answer> {
+    let may_write = ask.may_write;
+    let put = app.at_api(viewer, async |tx, actor| share::put(tx, actor, object, id, person, may_write, seen).await);
     let share = put.await?;
-    Ok(Answer::ok(json!(shown(share))))
+    Ok(Answer::of_version(share.version, json!(shown(share))))
 }
 
-async fn delete(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid, person: Uuid) -> Result<Answer> {
-    app.at_api(viewer, async |tx, actor| share::remove(tx, actor, object, id, person).await).await?;
+async fn delete(
+    object: &'static Object,
+    app: &App,
+    viewer: &Viewer,
+    [id, person]: [Uuid; 2],
+    seen: Expected,
+) -> Result<Answer> {
+    app.at_api(viewer, async |tx, actor| share::remove(tx, actor, object, id, person, seen).await).await?;
     Ok(Answer::nothing())
 }

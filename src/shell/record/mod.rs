@@ -8,6 +8,7 @@
 pub mod command;
 mod field;
 pub mod filter;
+pub mod hung;
 pub mod lookup;
 pub mod query;
 pub mod reindex;

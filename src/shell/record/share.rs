@@ -5,6 +5,7 @@ use serde_json::json;
 use store::event::Change;
 use store::{Instant, Session, Sql, Tx, Uuid, sql};
 
+use super::hung::{Expected, first_version};
 use super::{Actor, Loaded, Object, command, query};
 use crate::shell::access::Right;
 use crate::shell::error::{Error, FieldError, Result};
@@ -25,12 +26,13 @@ pub struct Share {
     pub person_id: Uuid,
     pub person_name: String,
     pub may_write: bool,
+    pub version: i64,
     pub created_by: Option<Uuid>,
     pub created_at: Instant,
 }
 
 const OF_RECORD: &str = "
-    SELECT s.person_id, p.name AS person_name, s.may_write, s.created_by, s.created_at
+    SELECT s.person_id, p.name AS person_name, s.may_write, s.version, s.created_by, s.created_at
       FROM record_share s JOIN person p ON p.id = s.person_id
      WHERE s.record_id = $1 AND s.object = $2 ORDER BY p.name_key, p.id";
 
@@ -97,7 +99,7 @@ pub async fn check_colleague(tx: &mut Tx, person: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Shares a record with a person, or changes how far.
+/// Shares a record with a person, or changes how far, if the share is as the actor expects it to be.
 pub async fn put(
     tx: &mut Tx,
     actor: &Actor,
@@ -105,47 +107,47 @@ pub async fn put(
     id: Uuid,
     person: Uuid,
     may_write: bool,
+    expected: Expected,
 ) -> Result<Share> {
     let record = load_to_share(tx, actor, object, id).await?;
     check_colleague(tx, person).await?;
     let before = find(tx, object, id, person).await?;
+    let version = before.as_ref().map(|share| share.version);
     if let Some(before) = before.filter(|share| share.may_write == may_write) {
         return Ok(before);
     }
-    tx.execute(sql!("DELETE FROM record_share WHERE record_id = $1 AND person_id = $2", id, person)).await?;
-    tx.execute(sql!(
-        "INSERT INTO record_share (object, record_id, person_id, may_write, created_by, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
-        object.name,
-        id,
-        person,
-        may_write,
-        actor.viewer.person,
-        actor.now
-    ))
-    .await?;
+    expected.check(version)?;
+    const PUT: &str = "
+        INSERT INTO record_share (object, record_id, person_id, may_write, created_by, created_at, version)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (record_id, person_id) DO UPDATE SET may_write = excluded.may_write, created_by = excluded.created_by,
+               created_at = excluded.created_at, version = excluded.version";
+    let version = version.map_or_else(|| first_version(actor), |version| version + 1);
+    let by = actor.viewer.person;
+    tx.execute(sql!(PUT, object.name, id, person, may_write, by, actor.now, version)).await?;
     let change = Change { field: SHARED_WITH.into(), old: json!(null), new: json!(person) };
     command::note(tx, actor, object, &record, "shared", change).await?;
     find(tx, object, id, person).await?.ok_or(Error::NotFound)
 }
 
-pub async fn remove(tx: &mut Tx, actor: &Actor, object: &'static Object, id: Uuid, person: Uuid) -> Result<()> {
+pub async fn remove(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    id: Uuid,
+    person: Uuid,
+    expected: Expected,
+) -> Result<()> {
     let record = load_to_share(tx, actor, object, id).await?;
-    let gone = tx
-        .execute(sql!(
-            "DELETE FROM record_share WHERE record_id = $1 AND person_id = $2 AND object = $3",
-            id,
-            person,
-            object.name
-        ))
-        .await?;
-    if gone == 0 {
-        return Err(Error::NotFound);
-    }
+    let share = find(tx, object, id, person).await?.ok_or(Error::NotFound)?;
+    expected.check(Some(share.version))?;
+    tx.execute(sql!("DELETE FROM record_share WHERE record_id = $1 AND person_id = $2", id, person)).await?;
     let change = Change { field: SHARED_WITH.into(), old: json!(person), new: json!(null) };
     command::note(tx, actor, object, &record, "unshared", change).await
 }
 
-async fn find(tx: &mut Tx, object: &'static Object, id: Uuid, person: Uuid) -> Result<Option<Share>> {
+/// The share with one person of a record that the caller has shown to be visible.
+pub async fn find(session: &mut Session, object: &'static Object, id: Uuid, person: Uuid) -> Result<Option<Share>> {
     let text = OF_RECORD.replace("ORDER BY p.name_key, p.id", "AND s.person_id = $3");
-    Ok(tx.optional(sql!(text, id, object.name, person)).await?)
+    Ok(session.optional(sql!(text, id, object.name, person)).await?)
 }

@@ -18,7 +18,9 @@ use super::stage::{Move, move_to};
 use crate::shell::access::{Level, Right};
 use crate::shell::api::operation::reference;
 use crate::shell::api::records::{inputs_of, present};
-use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, MayMatch, Operation, Post, given, schema_of, shape};
+use crate::shell::api::{
+    Answer, Api, Body, Ids, IfMatch, MayMatch, Operation, Post, Replacing, given, schema_of, shape,
+};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
@@ -62,9 +64,24 @@ pub fn operations() -> Api {
                 "api-evidence-give",
             )
             .policy(change)
+            .replaces()
             .takes(schema_of::<Note>())
-            .gives(200, schema_of::<Evidence>()),
+            .gives(200, schema_of::<Evidence>())
+            .with_header("ETag"),
             give_evidence,
+        )
+        .operation(
+            Operation::new(
+                Method::DELETE,
+                "/api/opportunities/{id}/evidence/{criterion}",
+                "takeBackOpportunityEvidence",
+                DEAL,
+                "api-evidence-take-back",
+            )
+            .policy(change)
+            .may_be_conditional()
+            .gives_nothing(204),
+            take_back_evidence,
         )
         .operation(
             Operation::get("/api/opportunities/{id}/items", "listOpportunityItems", DEAL, "api-items")
@@ -294,7 +311,7 @@ fn read_move(members: &Map<String, Json>) -> Result<Move> {
         reason,
         evidence: notes,
         inputs: inputs_of(&OPPORTUNITY, &fields, false)?,
-        is_undo: false,
+        ..Move::default()
     })
 }
 
@@ -315,6 +332,7 @@ struct Shown {
     field: Option<String>,
     given: bool,
     note: Option<String>,
+    version: Option<i64>,
     by: Option<String>,
     #[schemars(extend("format" = "date-time"))]
     at: Option<String>,
@@ -330,7 +348,7 @@ struct Note {
 /// GET /api/opportunities/{id}/evidence · who reads the deal
 async fn list_evidence(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>) -> Result<Answer> {
     let mut session = app.db.read().await?;
-    shown_evidence(&mut session, &app, &viewer, id).await
+    Ok(Answer::ok(json!(shown_evidence(&mut session, &app, &viewer, id).await?)))
 }
 
 /// PUT /api/opportunities/{id}/evidence/{criterion} · who may change the deal
@@ -338,19 +356,39 @@ async fn give_evidence(
     State(app): State<App>,
     viewer: Viewer,
     Ids([id, criterion]): Ids<2>,
+    Replacing(expected): Replacing,
     body: Body,
 ) -> Result<Answer> {
     let note: Note = body.read()?;
-    let note = evidence::Note { criterion, text: &note.note, ..evidence::Note::default() };
+    let note = evidence::Note { criterion, text: &note.note, expected, pipeline: None };
     let given = app.at_api(&viewer, async |tx, actor| {
-        evidence::put(tx, actor, &OPPORTUNITY, id, note).await?;
-        shown_evidence(tx, &app, &viewer, id).await
+        let version = evidence::put(tx, actor, &OPPORTUNITY, id, note).await?;
+        let shown = json!(shown_evidence(tx, &app, &viewer, id).await?);
+        // A note of nothing but blanks is none.
+        Ok(match version {
+            Some(version) => Answer::of_version(version, shown),
+            None => Answer::ok(shown),
+        })
     });
     given.await
 }
 
+/// DELETE /api/opportunities/{id}/evidence/{criterion} · who may change the deal
+async fn take_back_evidence(
+    State(app): State<App>,
+    viewer: Viewer,
+    Ids([id, criterion]): Ids<2>,
+    MayMatch(seen): MayMatch,
+) -> Result<Answer> {
+    let taken = app.at_api(&viewer, async |tx, actor| {
+        evidence::take_back(tx, actor, &OPPORTUNITY, id, criterion, seen.into()).await
+    });
+    taken.await?;
+    Ok(Answer::nothing())
+}
+
 /// Every criterion of the deal's pipeline. Whether a hidden field is filled is not told.
-async fn shown_evidence(session: &mut Session, app: &App, viewer: &Viewer, id: Uuid) -> Result<Answer> {
+async fn shown_evidence(session: &mut Session, app: &App, viewer: &Viewer, id: Uuid) -> Result<Evidence> {
     let (row, fields) = query::find(session, viewer, app.registry, &OPPORTUNITY, id).await?;
     let cell = |key: &str| fields.iter().position(|field| field.key == key).map(|at| &row.cells[at]);
     let pipeline = cell("pipeline").and_then(Cell::id).unwrap_or_default();
@@ -369,11 +407,12 @@ async fn shown_evidence(session: &mut Session, app: &App, viewer: &Viewer, id: U
             field: item.field,
             given,
             note: item.note,
+            version: item.version,
             by: item.by,
             at: item.at.map(|at| at.timestamp().to_string()),
         })
     });
-    Ok(Answer::ok(json!(Evidence { data: shown.collect() })))
+    Ok(Evidence { data: shown.collect() })
 }
 
 // ---- line items

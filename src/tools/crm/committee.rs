@@ -8,6 +8,7 @@ use store::{Session, Sql, Tx, Uuid, sql};
 use super::objects::{BUYING_ROLES, CONTACT, OPPORTUNITY};
 use crate::shell::access::Right;
 use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::record::hung::{Expected, first_version};
 use crate::shell::record::{Actor, Loaded, command, query};
 use crate::shell::viewer::Viewer;
 
@@ -26,6 +27,7 @@ pub struct Tied {
     /// The job title of a contact, the state of a deal.
     pub hint: Option<String>,
     pub buying_role: Option<String>,
+    pub version: i64,
 }
 
 /// Whether the viewer may know who belongs to which deal at all.
@@ -44,7 +46,7 @@ pub async fn of_deal(session: &mut Session, viewer: &Viewer, deal: Uuid) -> Resu
     }
     let hint = if viewer.sees(&CONTACT, "job_title") { "c.job_title" } else { "CAST(NULL AS TEXT)" };
     let mut statement = Sql::new(format!(
-        "SELECT c.id, c.name, {hint} AS hint, {} AS buying_role
+        "SELECT c.id, c.name, {hint} AS hint, {} AS buying_role, m.version
            FROM opportunity_contact m JOIN contact c ON c.id = m.contact_id WHERE m.opportunity_id = ",
         role_column(viewer)
     ));
@@ -60,7 +62,7 @@ pub async fn of_contact(session: &mut Session, viewer: &Viewer, contact: Uuid) -
         return Ok(Vec::new());
     }
     let mut statement = Sql::new(format!(
-        "SELECT o.id, o.name, o.stage_kind AS hint, {} AS buying_role
+        "SELECT o.id, o.name, o.stage_kind AS hint, {} AS buying_role, m.version
            FROM opportunity_contact m JOIN opportunity o ON o.id = m.opportunity_id WHERE m.contact_id = ",
         role_column(viewer)
     ));
@@ -76,8 +78,20 @@ async fn load(tx: &mut Tx, actor: &Actor, deal: Uuid) -> Result<Loaded> {
     if is_shown(&actor.viewer) { Ok(deal) } else { Err(Error::Forbidden) }
 }
 
-/// Puts a contact on the committee of a deal, or says anew which role they play.
-pub async fn put(tx: &mut Tx, actor: &Actor, deal: Uuid, contact: Uuid, role: Option<&str>) -> Result<Tied> {
+/// One of the committee of a deal that the caller has shown to be visible, if the viewer sees them.
+pub async fn find(session: &mut Session, viewer: &Viewer, deal: Uuid, contact: Uuid) -> Result<Option<Tied>> {
+    Ok(of_deal(session, viewer, deal).await?.into_iter().find(|tied| tied.id == contact))
+}
+
+/// Puts a contact on the committee of a deal, or says anew which role they play, if that is as the actor expects it to be.
+pub async fn put(
+    tx: &mut Tx,
+    actor: &Actor,
+    deal: Uuid,
+    contact: Uuid,
+    role: Option<&str>,
+    expected: Expected,
+) -> Result<Tied> {
     let loaded = load(tx, actor, deal).await?;
     if !query::allowed(tx, &actor.viewer, &CONTACT, contact, Right::Read).await? {
         return Err(Error::Invalid(vec![FieldError::new("contact", "invalid-reference").with("value", contact)]));
@@ -85,17 +99,22 @@ pub async fn put(tx: &mut Tx, actor: &Actor, deal: Uuid, contact: Uuid, role: Op
     if let Some(role) = role.filter(|role| !BUYING_ROLES.contains(role)) {
         return Err(Error::Invalid(vec![FieldError::new("buying_role", "invalid-choice").with("value", role)]));
     }
-    const ROLES: &str = "SELECT contact_id, buying_role FROM opportunity_contact WHERE opportunity_id = $1";
-    let members: Vec<(Uuid, Option<String>)> = tx.all(sql!(ROLES, deal)).await?;
-    let before = members.iter().find(|(member, _)| *member == contact).map(|(_, role)| role.clone());
+    const ROLES: &str = "SELECT contact_id, buying_role, version FROM opportunity_contact WHERE opportunity_id = $1";
+    let members: Vec<(Uuid, Option<String>, i64)> = tx.all(sql!(ROLES, deal)).await?;
+    let stands = members.iter().find(|(member, ..)| *member == contact);
+    let before = stands.map(|(_, role, _)| role.clone());
     // Who may not see roles leaves the one that stands.
     let role =
         if actor.viewer.sees(&CONTACT, "buying_role") { role.map(str::to_owned) } else { before.clone().flatten() };
+    if before.as_ref() != Some(&role) {
+        expected.check(stands.map(|(.., version)| *version))?;
+    }
     match &before {
         Some(had) if *had == role => {}
         Some(had) => {
-            const UPDATE: &str =
-                "UPDATE opportunity_contact SET buying_role = $3 WHERE opportunity_id = $1 AND contact_id = $2";
+            const UPDATE: &str = "
+                UPDATE opportunity_contact SET buying_role = $3, version = version + 1
+                 WHERE opportunity_id = $1 AND contact_id = $2";
             tx.execute(sql!(UPDATE, deal, contact, role.clone())).await?;
             let changes = [member(json!(contact), json!(contact)), played(json!(had), json!(role))];
             command::note_all(tx, actor, &OPPORTUNITY, &loaded, "committee_role", &changes).await?;
@@ -104,24 +123,21 @@ pub async fn put(tx: &mut Tx, actor: &Actor, deal: Uuid, contact: Uuid, role: Op
             return Err(Error::Invalid(vec![FieldError::new("contact", "invalid-committee-full").with("most", MOST)]));
         }
         None => {
-            const INSERT: &str =
-                "INSERT INTO opportunity_contact (opportunity_id, contact_id, buying_role) VALUES ($1, $2, $3)";
-            tx.execute(sql!(INSERT, deal, contact, role.clone())).await?;
+            const INSERT: &str = "
+                INSERT INTO opportunity_contact (opportunity_id, contact_id, buying_role, version) VALUES ($1, $2, $3, $4)";
+            tx.execute(sql!(INSERT, deal, contact, role.clone(), first_version(actor))).await?;
             let changes = [member(Json::Null, json!(contact)), played(Json::Null, json!(role))];
             command::note_all(tx, actor, &OPPORTUNITY, &loaded, "committee_joined", &changes).await?;
         }
     }
-    let committee = of_deal(tx, &actor.viewer, deal).await?;
-    committee.into_iter().find(|tied| tied.id == contact).ok_or(Error::NotFound)
+    find(tx, &actor.viewer, deal, contact).await?.ok_or(Error::NotFound)
 }
 
 /// Takes a contact off the committee. One whom the actor may not see is not there.
-pub async fn remove(tx: &mut Tx, actor: &Actor, deal: Uuid, contact: Uuid) -> Result<()> {
+pub async fn remove(tx: &mut Tx, actor: &Actor, deal: Uuid, contact: Uuid, expected: Expected) -> Result<()> {
     let loaded = load(tx, actor, deal).await?;
-    let committee = of_deal(tx, &actor.viewer, deal).await?;
-    if !committee.iter().any(|tied| tied.id == contact) {
-        return Err(Error::NotFound);
-    }
+    let tied = find(tx, &actor.viewer, deal, contact).await?.ok_or(Error::NotFound)?;
+    expected.check(Some(tied.version))?;
     const DELETE: &str = "DELETE FROM opportunity_contact WHERE opportunity_id = $1 AND contact_id = $2";
     tx.execute(sql!(DELETE, deal, contact)).await?;
     let changes = [member(json!(contact), Json::Null)];

@@ -9,7 +9,7 @@ use store::Uuid;
 use super::committee::{self, Tied};
 use super::objects::{BUYING_ROLES, OPPORTUNITY};
 use crate::shell::access::Right;
-use crate::shell::api::{Answer, Api, Body, Ids, Operation, schema_of};
+use crate::shell::api::{Answer, Api, Body, Ids, MayMatch, Operation, Replacing, schema_of};
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
 use crate::shell::record::query;
@@ -22,6 +22,7 @@ struct CommitteeMember {
     contact: Uuid,
     contact_label: String,
     buying_role: Option<String>,
+    version: i64,
 }
 
 #[derive(Serialize, schemars::JsonSchema)]
@@ -55,20 +56,24 @@ pub fn operations() -> Api {
         .operation(
             Operation::new(Method::PUT, one, "joinOpportunityCommittee", OF, "api-committee-join")
                 .policy(Policy::Change(OF))
+                .replaces()
                 .takes(schema_of::<Playing>())
-                .gives(200, schema_of::<CommitteeMember>()),
+                .gives(200, schema_of::<CommitteeMember>())
+                .with_header("ETag"),
             put,
         )
         .operation(
             Operation::new(Method::DELETE, one, "leaveOpportunityCommittee", OF, "api-committee-leave")
                 .policy(Policy::Change(OF))
+                .may_be_conditional()
                 .gives_nothing(204),
             delete,
         )
 }
 
 fn shown(tied: Tied) -> CommitteeMember {
-    CommitteeMember { contact: tied.id, contact_label: tied.name, buying_role: tied.buying_role }
+    let Tied { id, name, buying_role, version, .. } = tied;
+    CommitteeMember { contact: id, contact_label: name, buying_role, version }
 }
 
 /// GET /api/opportunities/{id}/committee · who reads the deal; only contacts whom they may see
@@ -82,18 +87,30 @@ async fn list(State(app): State<App>, viewer: Viewer, Ids([deal]): Ids<1>) -> Re
 }
 
 /// PUT /api/opportunities/{id}/committee/{contact} · who may change the deal and sees the contact
-async fn put(State(app): State<App>, viewer: Viewer, Ids([deal, contact]): Ids<2>, body: Body) -> Result<Answer> {
+async fn put(
+    State(app): State<App>,
+    viewer: Viewer,
+    Ids([deal, contact]): Ids<2>,
+    Replacing(seen): Replacing,
+    body: Body,
+) -> Result<Answer> {
     let playing: Playing = body.read()?;
     let role = playing.buying_role.as_deref();
     if role.is_some_and(|role| !BUYING_ROLES.contains(&role)) {
         return Err(Error::malformed("buying_role", "invalid-json-type"));
     }
-    let tied = app.at_api(&viewer, async |tx, actor| committee::put(tx, actor, deal, contact, role).await).await?;
-    Ok(Answer::ok(json!(shown(tied))))
+    let put = app.at_api(&viewer, async |tx, actor| committee::put(tx, actor, deal, contact, role, seen).await);
+    let tied = put.await?;
+    Ok(Answer::of_version(tied.version, json!(shown(tied))))
 }
 
 /// DELETE /api/opportunities/{id}/committee/{contact} · who may change the deal and sees the contact
-async fn delete(State(app): State<App>, viewer: Viewer, Ids([deal, contact]): Ids<2>) -> Result<Answer> {
-    app.at_api(&viewer, async |tx, actor| committee::remove(tx, actor, deal, contact).await).await?;
+async fn delete(
+    State(app): State<App>,
+    viewer: Viewer,
+    Ids([deal, contact]): Ids<2>,
+    MayMatch(seen): MayMatch,
+) -> Result<Answer> {
+    app.at_api(&viewer, async |tx, actor| committee::remove(tx, actor, deal, contact, seen.into()).await).await?;
     Ok(Answer::nothing())
 }

@@ -16,6 +16,7 @@ use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::form::{self, Choice, FormBody, Input};
 use crate::shell::i18n::Locale;
 use crate::shell::page::{Asked, Page, Toast, done};
+use crate::shell::record::hung::{self, Expected};
 use crate::shell::record::query;
 use crate::shell::records::{id, name_of, pairs};
 use crate::shell::routes::{Policy, Routes};
@@ -37,25 +38,15 @@ pub fn role_name(locale: Locale, role: Option<&str>) -> String {
 /// GET /opportunities/{id}/committee/new?contact= · who may change the deal; with a contact, that one's role
 async fn new_form(State(app): State<App>, viewer: Viewer, asked: Asked, Path(deal): Path<String>) -> Result<Response> {
     let mut given: BTreeMap<String, String> = pairs(&asked.query).into_iter().collect();
-    let deal = id(&deal)?;
-    if let Some(contact) = given.get("contact").and_then(|text| text.parse::<Uuid>().ok()) {
-        let mut session = app.db.read().await?;
-        // Whether somebody whom the viewer may not see is on it is not told.
-        if query::allowed(&mut session, &viewer, &OPPORTUNITY, deal, Right::Write).await? {
-            let committee = committee::of_deal(&mut session, &viewer, deal).await?;
-            if let Some(role) = committee.into_iter().find(|tied| tied.id == contact).and_then(|tied| tied.buying_role)
-            {
-                given.insert("buying_role".into(), role);
-            }
-        }
-    }
-    respond(&app, &viewer, &asked, deal, &given, &[]).await
+    given.retain(|key, _| key == "contact");
+    respond(&app, &viewer, &asked, StatusCode::OK, id(&deal)?, &given, &[]).await
 }
 
 async fn respond(
     app: &App,
     viewer: &Viewer,
     asked: &Asked,
+    status: StatusCode,
     deal: Uuid,
     given: &BTreeMap<String, String>,
     errors: &[FieldError],
@@ -70,6 +61,14 @@ async fn respond(
     let locale = viewer.locale;
     let error_of = |key: &str| errors.iter().find(|error| error.field == key).map(|error| error.text(locale));
     let chosen = text("contact").parse().ok();
+    // Whether somebody whom the viewer may not see is on it is not told.
+    let stands = match chosen {
+        Some(contact) => committee::find(&mut session, viewer, deal, contact).await?,
+        None => None,
+    };
+    let hidden = hung::hidden(given.get("version"), stands.as_ref().map(|tied| (tied.id, tied.version)));
+    let chosen_role =
+        given.get("buying_role").cloned().or(stands.and_then(|tied| tied.buying_role)).unwrap_or_default();
     let contact = Input {
         value: text("contact").to_owned(),
         required: true,
@@ -91,7 +90,7 @@ async fn respond(
         let roles = BUYING_ROLES.iter().map(|role| Choice {
             value: (*role).to_owned(),
             text: role_name(locale, Some(role)),
-            chosen: text("buying_role") == *role,
+            chosen: chosen_role == *role,
         });
         inputs.push(Input {
             options: roles.collect(),
@@ -106,12 +105,11 @@ async fn respond(
         submit: locale.text("save"),
         back: format!("/opportunities/{deal}"),
         inputs,
-        hidden: Vec::new(),
+        hidden: vec![hidden],
         general: Vec::new(),
         note: locale.text("committee-note"),
         alike: Vec::new(),
     };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     form::respond_form(status, &page, &body)
 }
 
@@ -139,12 +137,13 @@ async fn put(
     body: String,
 ) -> Result<Response> {
     let deal = id(&deal)?;
-    let given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
+    let mut given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
     let joined: Result<Tied> = async {
         let contact = given.get("contact").and_then(|text| text.parse().ok());
         let contact = contact.ok_or_else(|| Error::field("contact", "invalid-required"))?;
         let role = given.get("buying_role").map(String::as_str).filter(|role| !role.is_empty());
-        app.at_page(&viewer, async |tx, actor| committee::put(tx, actor, deal, contact, role).await).await
+        let seen = Expected::in_form(given.get("version").map_or("", String::as_str), contact);
+        app.at_page(&viewer, async |tx, actor| committee::put(tx, actor, deal, contact, role, seen).await).await
     }
     .await;
     match joined {
@@ -152,7 +151,19 @@ async fn put(
             let toast = Toast::success(viewer.locale.text_with("committee-saved", &[("name", &tied.name)]));
             Ok(done(&asked, &format!("/opportunities/{deal}"), Some(toast)))
         }
-        Err(Error::Invalid(errors)) => respond(&app, &viewer, &asked, deal, &given, &errors).await,
+        Err(Error::Invalid(errors)) => {
+            respond(&app, &viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, deal, &given, &errors).await
+        }
+        Err(error) if error.is_stale() => {
+            given.remove("version");
+            let mut session = app.db.read().await?;
+            let contact = given.get("contact").and_then(|text| text.parse().ok()).unwrap_or_default();
+            let theirs = committee::find(&mut session, &viewer, deal, contact).await?.and_then(|tied| tied.buying_role);
+            drop(session);
+            let theirs = theirs.map_or_else(|| "—".into(), |role| role_name(viewer.locale, Some(&role)));
+            let error = FieldError::new("buying_role", "invalid-changed-meanwhile").with("theirs", theirs);
+            respond(&app, &viewer, &asked, StatusCode::CONFLICT, deal, &given, &[error]).await
+        }
         Err(error) => Err(error),
     }
 }
@@ -165,7 +176,7 @@ async fn remove(
     Path((deal, contact)): Path<(String, String)>,
 ) -> Result<Response> {
     let (deal, contact) = (id(&deal)?, id(&contact)?);
-    app.at_page(&viewer, async |tx, actor| committee::remove(tx, actor, deal, contact).await).await?;
+    app.at_page(&viewer, async |tx, actor| committee::remove(tx, actor, deal, contact, Expected::Any).await).await?;
     let toast = Toast::success(viewer.locale.text("committee-removed"));
     Ok(done(&asked, &format!("/opportunities/{deal}"), Some(toast)))
 }

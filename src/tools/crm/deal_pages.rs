@@ -19,6 +19,7 @@ use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::form::{self, Filled, FormBody, Input};
 use crate::shell::format;
 use crate::shell::page::{Asked, Page, Toast, done, render, respond, respond_with, toast_event, trigger};
+use crate::shell::record::hung::Expected;
 use crate::shell::record::{command, query};
 use crate::shell::records::{get, id, pairs, version_in};
 use crate::shell::routes::{Policy, Routes};
@@ -40,9 +41,12 @@ pub fn routes() -> Routes {
 }
 
 struct Missing {
+    id: Uuid,
     key: String,
     name: String,
     value: String,
+    /// The version of the note that it would replace.
+    replaced: Option<i64>,
     error: Option<String>,
 }
 
@@ -147,6 +151,17 @@ async fn move_given(
             drop(tx);
             ask_for_missing(app, viewer, asked, deal, &target, pipeline, given, &errors).await
         }
+        // A colleague has given another note: both are there to choose from.
+        Err(Error::Conflict(collision)) if collision.fields.iter().all(|(key, ..)| key.starts_with("evidence.")) => {
+            drop(tx);
+            let error = |(key, .., theirs): &(String, String, String, String)| {
+                FieldError::new(key, "invalid-changed-meanwhile").with("theirs", theirs)
+            };
+            let errors: Vec<FieldError> = collision.fields.iter().map(error).collect();
+            let mut response = ask_for_missing(app, viewer, asked, deal, &target, pipeline, given, &errors).await?;
+            *response.status_mut() = StatusCode::CONFLICT;
+            Ok(response)
+        }
         Err(error) => Err(error),
     }
 }
@@ -155,10 +170,13 @@ async fn move_given(
 const RESERVED: [&str; 6] = ["stage", "pipeline", "version", "reason", "undo", "asked"];
 
 fn wish_of(stage: Uuid, pipeline: Option<Uuid>, reason: String, given: &[(String, String)]) -> Move {
+    let replaced =
+        |(key, value): &(String, String)| Some((key.strip_prefix("replaced.")?.parse().ok()?, value.parse().ok()?));
     Move {
         stage,
         pipeline,
         reason: Some(reason),
+        replaced: given.iter().filter_map(replaced).collect(),
         evidence: given
             .iter()
             .filter_map(|(key, value)| Some((key.strip_prefix("evidence.")?.parse().ok()?, value.clone())))
@@ -167,7 +185,8 @@ fn wish_of(stage: Uuid, pipeline: Option<Uuid>, reason: String, given: &[(String
         inputs: given
             .iter()
             .filter(|(key, value)| {
-                !RESERVED.contains(&key.as_str()) && !key.starts_with("evidence.") && !value.is_empty()
+                let is_note = key.starts_with("evidence.") || key.starts_with("replaced.");
+                !RESERVED.contains(&key.as_str()) && !is_note && !value.is_empty()
             })
             .cloned()
             .collect(),
@@ -250,16 +269,22 @@ async fn ask_for_missing(
     let error_of = |key: &str| errors.iter().find(|error| error.field == key);
     // What was given before stays in the form, or it would be lost as soon as something else is missing.
     let mut missing = Vec::new();
+    let notes = evidence::notes(&mut session, deal).await?;
     for criterion in viewer.config.pipelines.iter().flat_map(|one| &one.stages).flat_map(|stage| &stage.criteria) {
         let key = format!("evidence.{}", criterion.id);
         let error = error_of(&key);
         if error.is_some() || is_given(&key) {
             let value = get(given, &key).to_owned();
+            let is_told = has_submitted && error.is_some_and(|error| error.key == "invalid-changed-meanwhile");
             let error = error.filter(|_| has_submitted).map(|error| match error.key.as_str() {
                 "refused-evidence-missing" => viewer.locale.text("stage-form-still-missing"),
                 _ => error.text(viewer.locale),
             });
-            missing.push(Missing { key, name: criterion.name.clone(), value, error });
+            let replaced = match notes.iter().find(|(of, ..)| *of == criterion.id) {
+                Some((.., version)) if is_told => Some(*version),
+                _ => get(given, &format!("replaced.{}", criterion.id)).parse().ok(),
+            };
+            missing.push(Missing { id: criterion.id, key, name: criterion.name.clone(), value, replaced, error });
         }
     }
     let is_asked = |key: &str| error_of(key).is_some() || has_submitted && is_given(key) && !RESERVED.contains(&key);
@@ -313,8 +338,8 @@ struct EvidenceForm<'a> {
     id: Uuid,
     item: evidence::Item,
     note: String,
-    /// The note that stands, to notice that somebody else wrote another one meanwhile.
-    seen: String,
+    /// Of the note that stands, to notice that somebody else wrote another one meanwhile.
+    version: String,
     error: Option<String>,
 }
 
@@ -335,6 +360,10 @@ async fn evidence_item(app: &App, viewer: &Viewer, deal: Uuid, criterion: Uuid) 
         .ok_or(Error::NotFound)
 }
 
+fn version_of(item: &evidence::Item) -> String {
+    item.version.map_or_else(String::new, |version| version.to_string())
+}
+
 /// GET /opportunities/{id}/evidence/{criterion}
 async fn evidence_form(
     State(app): State<App>,
@@ -345,8 +374,8 @@ async fn evidence_form(
     let (deal, criterion) = (id(&deal)?, id(&criterion)?);
     let item = evidence_item(&app, &viewer, deal, criterion).await?;
     let page = Page::new(&viewer, &asked, item.name.clone());
-    let seen = item.note.clone().unwrap_or_default();
-    respond(&page, &EvidenceForm { page: &page, id: deal, item, note: seen.clone(), seen, error: None })
+    let (note, version) = (item.note.clone().unwrap_or_default(), version_of(&item));
+    respond(&page, &EvidenceForm { page: &page, id: deal, item, note, version, error: None })
 }
 
 /// POST /opportunities/{id}/evidence/{criterion}
@@ -359,20 +388,20 @@ async fn save_evidence(
 ) -> Result<Response> {
     let (deal, criterion) = (id(&deal)?, id(&criterion)?);
     let given = pairs(&body);
-    let seen = given.iter().find(|(key, _)| key == "seen").map(|(_, seen)| seen.as_str());
-    let note = Note { criterion, text: get(&given, "note"), seen, pipeline: None };
+    let expected = Expected::version(get(&given, "version"));
+    let note = Note { criterion, text: get(&given, "note"), expected, pipeline: None };
     match app.at_page(&viewer, async |tx, actor| evidence::put(tx, actor, &OPPORTUNITY, deal, note).await).await {
-        Ok(()) => {
+        Ok(_) => {
             let toast = Toast::success(viewer.locale.text("saved"));
             Ok(done(&asked, &format!("/opportunities/{deal}"), Some(toast)))
         }
-        Err(Error::Conflict(_)) => {
+        Err(error) if error.is_stale() => {
             let item = evidence_item(&app, &viewer, deal, criterion).await?;
             let page = Page::new(&viewer, &asked, item.name.clone());
-            let seen = item.note.clone().unwrap_or_default();
-            let error = FieldError::new("note", "invalid-changed-meanwhile").with("theirs", &seen).text(viewer.locale);
+            let (theirs, version) = (item.note.clone().unwrap_or_else(|| "—".into()), version_of(&item));
+            let error = FieldError::new("note", "invalid-changed-meanwhile").with("theirs", theirs).text(viewer.locale);
             let note = get(&given, "note").to_owned();
-            let form = EvidenceForm { page: &page, id: deal, item, note, seen, error: Some(error) };
+            let form = EvidenceForm { page: &page, id: deal, item, note, version, error: Some(error) };
             respond_with(StatusCode::CONFLICT, &page, render(&form)?)
         }
         Err(error) => Err(error),

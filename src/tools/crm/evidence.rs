@@ -5,7 +5,8 @@ use store::event::{self, Change, Event};
 use store::{Instant, Session, Tx, Uuid, new_id, sql};
 
 use crate::shell::config::{Config, Criterion, Stage};
-use crate::shell::error::{Collision, Error, FieldError, Result};
+use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::record::hung::{Expected, first_version};
 use crate::shell::record::{Actor, Object, command};
 
 /// A note may be so long.
@@ -20,12 +21,14 @@ pub struct Item {
     /// The field that shows it; `None`: a note does.
     pub field: Option<String>,
     pub note: Option<String>,
+    /// Of the note.
+    pub version: Option<i64>,
     pub by: Option<String>,
     pub at: Option<Instant>,
 }
 
 const GIVEN: &str = "
-    SELECT e.criterion_id, e.note, p.name, e.at FROM evidence e LEFT JOIN person p ON p.id = e.by_id
+    SELECT e.criterion_id, e.note, p.name, e.at, e.version FROM evidence e LEFT JOIN person p ON p.id = e.by_id
      WHERE e.opportunity_id = $1";
 
 /// The criteria of a stage and what the deal has for each. The caller has shown that the deal is visible.
@@ -55,8 +58,8 @@ pub async fn of_all<'c>(session: &mut Session, config: &'c Config, deal: Uuid) -
     Ok(stages.flat_map(of).map(|(stage, criterion)| (stage, item_of(criterion, &given))).collect())
 }
 
-/// Criterion, note, who, when.
-type Given = (Uuid, String, Option<String>, Instant);
+/// Criterion, note, who, when, version.
+type Given = (Uuid, String, Option<String>, Instant, i64);
 
 fn item_of(criterion: &Criterion, given: &[Given]) -> Item {
     let note = given.iter().find(|(id, ..)| *id == criterion.id);
@@ -66,14 +69,20 @@ fn item_of(criterion: &Criterion, given: &[Given]) -> Item {
         required: criterion.required,
         field: criterion.field.clone(),
         note: note.map(|(_, note, ..)| note.clone()),
-        by: note.and_then(|(_, _, by, _)| by.clone()),
-        at: note.map(|(.., at)| *at),
+        version: note.map(|(.., version)| *version),
+        by: note.and_then(|(_, _, by, ..)| by.clone()),
+        at: note.map(|(.., at, _)| *at),
     }
 }
 
 /// Browsers send line ends of their own.
-fn plain(note: &str) -> String {
+pub fn plain(note: &str) -> String {
     note.replace("\r\n", "\n").trim().to_owned()
+}
+
+/// The notes that a deal has: criterion, note, version.
+pub async fn notes(session: &mut Session, deal: Uuid) -> Result<Vec<(Uuid, String, i64)>> {
+    Ok(session.all(sql!("SELECT criterion_id, note, version FROM evidence WHERE opportunity_id = $1", deal)).await?)
 }
 
 /// What somebody gives for a criterion.
@@ -82,22 +91,20 @@ pub struct Note<'a> {
     pub criterion: Uuid,
     /// Empty text takes it back.
     pub text: &'a str,
-    /// The note that the person had before them, if they had.
-    pub seen: Option<&'a str>,
+    pub expected: Expected,
     /// The pipeline that the deal is about to enter, if it is not the one it is in.
     pub pipeline: Option<Uuid>,
 }
 
-/// Keeps what was given for a criterion of the deal's pipeline; an earlier note stays in the history.
-///
-/// Errors: [`Error::Conflict`] when somebody else wrote another note since.
+/// Keeps what was given for a criterion of the deal's pipeline, if what was given before is as the actor expects it to be; an earlier
+/// note stays in the history. Returns the note's version.
 pub async fn put(
     tx: &mut Tx,
     actor: &Actor,
     deal_object: &'static Object,
     deal: Uuid,
-    Note { criterion, text, seen, pipeline }: Note<'_>,
-) -> Result<()> {
+    Note { criterion, text, expected, pipeline }: Note<'_>,
+) -> Result<Option<i64>> {
     let loaded = command::load_for_write(tx, actor, deal_object, deal).await?;
     let config = &actor.viewer.config;
     let pipeline = pipeline.or(loaded.id_of("pipeline")).and_then(|pipeline| config.pipeline(pipeline));
@@ -108,40 +115,30 @@ pub async fn put(
         .flat_map(|stage| &stage.criteria)
         .find(|known| known.id == criterion && known.field.is_none())
         .ok_or_else(|| Error::field(&field, "invalid-criterion"))?;
-    let note = text.trim();
+    let note = plain(text);
     if note.chars().count() > NOTE {
         return Err(Error::Invalid(vec![FieldError::new(&field, "invalid-too-long").with("max", NOTE)]));
     }
     if note.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
         return Err(Error::field(&field, "invalid-text"));
     }
-    let before: Option<String> = tx
-        .value(sql!("SELECT note FROM evidence WHERE opportunity_id = $1 AND criterion_id = $2", deal, criterion))
-        .await?;
-    let stands = before.as_deref().unwrap_or("");
-    if stands == note {
-        return Ok(());
+    let stands = notes(tx, deal).await?.into_iter().find(|(of, ..)| *of == criterion);
+    let version = stands.as_ref().map(|(.., version)| *version);
+    let before = stands.map(|(_, note, _)| note);
+    if before.as_deref().unwrap_or("") == note {
+        return Ok(version);
     }
-    if let Some(seen) = seen.filter(|seen| plain(seen) != plain(stands)) {
-        let fields = vec![(field, seen.to_owned(), note.to_owned(), stands.to_owned())];
-        return Err(Error::Conflict(Box::new(Collision {
-            object: deal_object.name,
-            id: deal,
-            version: loaded.version,
-            fields,
-        })));
-    }
-    tx.execute(sql!("DELETE FROM evidence WHERE opportunity_id = $1 AND criterion_id = $2", deal, criterion)).await?;
-    if !note.is_empty() {
-        tx.execute(sql!(
-            "INSERT INTO evidence (opportunity_id, criterion_id, note, by_id, at) VALUES ($1, $2, $3, $4, $5)",
-            deal,
-            criterion,
-            note,
-            actor.viewer.person,
-            actor.now
-        ))
-        .await?;
+    expected.check(version)?;
+    let version = version.map_or_else(|| first_version(actor), |version| version + 1);
+    if note.is_empty() {
+        tx.execute(sql!("DELETE FROM evidence WHERE opportunity_id = $1 AND criterion_id = $2", deal, criterion))
+            .await?;
+    } else {
+        const PUT: &str = "
+            INSERT INTO evidence (opportunity_id, criterion_id, note, by_id, at, version) VALUES ($1, $2, $3, $4, $5, $6)
+            ON CONFLICT (opportunity_id, criterion_id)
+            DO UPDATE SET note = excluded.note, by_id = excluded.by_id, at = excluded.at, version = excluded.version";
+        tx.execute(sql!(PUT, deal, criterion, &note, actor.viewer.person, actor.now, version)).await?;
     }
     let new = if note.is_empty() { json!(null) } else { json!(note) };
     event::record(
@@ -161,5 +158,26 @@ pub async fn put(
         },
     )
     .await?;
-    Ok(())
+    Ok((!note.is_empty()).then_some(version))
+}
+
+/// Takes back what was given for a criterion. A note that the page offers no way to change, because it was given in another pipeline,
+/// is not there to be taken back.
+pub async fn take_back(
+    tx: &mut Tx,
+    actor: &Actor,
+    deal_object: &'static Object,
+    deal: Uuid,
+    criterion: Uuid,
+    expected: Expected,
+) -> Result<()> {
+    command::load_for_write(tx, actor, deal_object, deal).await?;
+    if !notes(tx, deal).await?.iter().any(|(of, ..)| *of == criterion) {
+        return Err(Error::NotFound);
+    }
+    let nothing = Note { criterion, expected, ..Note::default() };
+    match put(tx, actor, deal_object, deal, nothing).await {
+        Err(Error::Invalid(_)) => Err(Error::NotFound),
+        other => other.map(drop),
+    }
 }

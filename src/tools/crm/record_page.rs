@@ -16,6 +16,7 @@ use crate::shell::format;
 use crate::shell::page::{Asked, Html, Page, render, respond_with, who};
 use crate::shell::record::{Object, query, share};
 use crate::shell::records::{get, id, pairs};
+use crate::shell::shares::level_key;
 use crate::shell::shows::{Shows, square};
 use crate::shell::viewer::Viewer;
 
@@ -243,7 +244,7 @@ async fn respond_record(
             .map(|share| ShareView {
                 person: share.person_id,
                 name: share.person_name,
-                level: locale.text(if share.may_write { "share-write" } else { "share-read" }),
+                level: locale.text(level_key(share.may_write)),
             })
             .collect(),
         team,

@@ -8,9 +8,10 @@ use store::{Cell, Tx, Uuid, sql};
 use super::evidence::{self, Note};
 use super::objects::OPPORTUNITY;
 use super::opportunity::LOSS;
-use crate::shell::error::{Error, Result};
+use crate::shell::error::{Collision, Error, Result};
 use crate::shell::record::command::{self, Source};
-use crate::shell::record::{Actor, Draft, value};
+use crate::shell::record::hung::Expected;
+use crate::shell::record::{Actor, Draft, Loaded, value};
 
 /// A wish to move a deal.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +23,8 @@ pub struct Move {
     pub reason: Option<String>,
     /// criterion → note
     pub evidence: BTreeMap<Uuid, String>,
+    /// criterion → version of the note that this one replaces; without it there was none before.
+    pub replaced: BTreeMap<Uuid, i64>,
     /// Fields the move asked for: lost reason, next step, account, …
     pub inputs: BTreeMap<String, String>,
     /// It takes back the move that was made last.
@@ -47,14 +50,35 @@ async fn loss_before(tx: &mut Tx, deal: Uuid) -> Result<Vec<(&'static str, Cell)
     Ok(taken.collect())
 }
 
+/// A move writes over no note that was not before the person.
+async fn check_notes(tx: &mut Tx, deal: &Loaded, wish: &Move) -> Result<()> {
+    if wish.evidence.is_empty() {
+        return Ok(());
+    }
+    let mut fields = Vec::new();
+    for (criterion, stands, version) in evidence::notes(tx, deal.id).await? {
+        let Some(mine) = wish.evidence.get(&criterion).filter(|mine| evidence::plain(mine) != stands) else { continue };
+        if wish.replaced.get(&criterion) != Some(&version) {
+            fields.push((format!("evidence.{criterion}"), String::new(), mine.clone(), stands));
+        }
+    }
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let (object, id, version) = (OPPORTUNITY.name, deal.id, deal.version);
+    Err(Error::Conflict(Box::new(Collision { object, id, version, fields })))
+}
+
 /// Moves the deal and returns its new version.
 ///
-/// Errors: [`Error::Invalid`] with one entry per missing criterion (`evidence.{id}` or the field that shows it) or a missing
+/// Errors: [`Error::Conflict`] naming `evidence.{id}` where a colleague has given another note; [`Error::Invalid`] with one entry per
+/// missing criterion (`evidence.{id}` or the field that shows it) or a missing
 /// lost reason; the deal stays where it is.
 pub async fn move_to(tx: &mut Tx, actor: &Actor, deal: Uuid, version: Option<i64>, wish: Move) -> Result<i64> {
     let before = command::load_for_write(tx, actor, &OPPORTUNITY, deal).await?;
+    check_notes(tx, &before, &wish).await?;
     for (criterion, text) in &wish.evidence {
-        let note = Note { criterion: *criterion, text, seen: None, pipeline: wish.pipeline };
+        let note = Note { criterion: *criterion, text, expected: Expected::Any, pipeline: wish.pipeline };
         evidence::put(tx, actor, &OPPORTUNITY, deal, note).await?;
     }
     let mut draft: Draft =

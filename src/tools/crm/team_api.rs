@@ -7,7 +7,7 @@ use serde_json::json;
 use store::Uuid;
 
 use super::team;
-use crate::shell::api::{Answer, Api, Body, Ids, Operation, schema_of, shape};
+use crate::shell::api::{Answer, Api, Body, Ids, MayMatch, Operation, Replacing, schema_of, shape};
 use crate::shell::app::App;
 use crate::shell::error::Result;
 use crate::shell::routes::Policy;
@@ -18,6 +18,7 @@ struct TeamMember {
     person: Uuid,
     person_label: String,
     duty: Option<String>,
+    version: i64,
 }
 
 #[derive(Serialize, schemars::JsonSchema)]
@@ -46,20 +47,24 @@ pub fn operations() -> Api {
         .operation(
             Operation::new(Method::PUT, one, "joinAccountTeam", OF, "api-team-join")
                 .policy(Policy::Change(OF))
+                .replaces()
                 .takes(schema_of::<Joining>())
-                .gives(200, schema_of::<TeamMember>()),
+                .gives(200, schema_of::<TeamMember>())
+                .with_header("ETag"),
             put,
         )
         .operation(
             Operation::new(Method::DELETE, one, "leaveAccountTeam", OF, "api-team-leave")
                 .policy(Policy::Change(OF))
+                .may_be_conditional()
                 .gives_nothing(204),
             delete,
         )
 }
 
 fn shown(member: team::Member) -> TeamMember {
-    TeamMember { person: member.person_id, person_label: member.person_name, duty: member.duty }
+    let team::Member { person_id, person_name, duty, version } = member;
+    TeamMember { person: person_id, person_label: person_name, duty, version }
 }
 
 /// GET /api/accounts/{id}/team · who reads the account
@@ -70,15 +75,27 @@ async fn list(State(app): State<App>, viewer: Viewer, Ids([account]): Ids<1>) ->
 }
 
 /// PUT /api/accounts/{id}/team/{person} · who may share the account
-async fn put(State(app): State<App>, viewer: Viewer, Ids([account, person]): Ids<2>, body: Body) -> Result<Answer> {
+async fn put(
+    State(app): State<App>,
+    viewer: Viewer,
+    Ids([account, person]): Ids<2>,
+    Replacing(seen): Replacing,
+    body: Body,
+) -> Result<Answer> {
     let joining: Joining = body.read()?;
     let duty = joining.duty.as_deref();
-    let member = app.at_api(&viewer, async |tx, actor| team::put(tx, actor, account, person, duty).await).await?;
-    Ok(Answer::ok(json!(shown(member))))
+    let put = app.at_api(&viewer, async |tx, actor| team::put(tx, actor, account, person, duty, seen).await);
+    let member = put.await?;
+    Ok(Answer::of_version(member.version, json!(shown(member))))
 }
 
 /// DELETE /api/accounts/{id}/team/{person} · who may share the account
-async fn delete(State(app): State<App>, viewer: Viewer, Ids([account, person]): Ids<2>) -> Result<Answer> {
-    app.at_api(&viewer, async |tx, actor| team::remove(tx, actor, account, person).await).await?;
+async fn delete(
+    State(app): State<App>,
+    viewer: Viewer,
+    Ids([account, person]): Ids<2>,
+    MayMatch(seen): MayMatch,
+) -> Result<Answer> {
+    app.at_api(&viewer, async |tx, actor| team::remove(tx, actor, account, person, seen.into()).await).await?;
     Ok(Answer::nothing())
 }

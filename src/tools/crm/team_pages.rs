@@ -1,4 +1,4 @@
-//! The team of an account on its page: adding a colleague, and taking one off. Plain forms over [`team`].
+//! The team of an account on its page: adding a colleague, saying anew what one does, and taking one off. Plain forms over [`team`].
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::form::{self, FormBody, Input};
 use crate::shell::page::{Asked, Page, Toast, done};
+use crate::shell::record::hung::{self, Expected};
 use crate::shell::record::share;
 use crate::shell::records::{id, name_of, pairs};
 use crate::shell::routes::{Policy, Routes};
@@ -28,20 +29,24 @@ pub fn routes() -> Routes {
     )
 }
 
-/// GET /accounts/{id}/team/new · who may share the account
+/// GET /accounts/{id}/team/new?person= · who may share the account; with a person, what that one does
 async fn new_form(
     State(app): State<App>,
     viewer: Viewer,
     asked: Asked,
     Path(account): Path<String>,
 ) -> Result<Response> {
-    respond(&app, &viewer, &asked, id(&account)?, &BTreeMap::new(), &[]).await
+    let mut given: BTreeMap<String, String> = pairs(&asked.query).into_iter().collect();
+    given.retain(|key, _| key == "person");
+    respond(&app, &viewer, &asked, StatusCode::OK, id(&account)?, &given, &[]).await
 }
 
+/// The form of a new member, or of one who is on the team: then it is about that one.
 async fn respond(
     app: &App,
     viewer: &Viewer,
     asked: &Asked,
+    status: StatusCode,
     account: Uuid,
     given: &BTreeMap<String, String>,
     errors: &[FieldError],
@@ -52,30 +57,46 @@ async fn respond(
         return Err(Error::Forbidden);
     }
     let text = |key: &str| given.get(key).map_or("", String::as_str);
-    let person = person_input(&mut session, viewer, "team", text("person"), errors).await?;
-    drop(session);
+    let stands = match text("person").parse() {
+        Ok(person) => team::find(&mut session, account, person).await?,
+        Err(_) => None,
+    };
     let locale = viewer.locale;
-    let title = locale.text_with("team-title", &[("name", &name)]);
+    let mut inputs = Vec::new();
+    let (title, mut hidden) = match &stands {
+        Some(member) => (
+            locale.text_with("team-change", &[("name", &member.person_name)]),
+            vec![("person".to_owned(), member.person_id.to_string())],
+        ),
+        None => {
+            inputs.push(person_input(&mut session, viewer, "team", text("person"), errors).await?);
+            (locale.text_with("team-title", &[("name", &name)]), Vec::new())
+        }
+    };
+    drop(session);
+    let standing = stands.as_ref().map(|member| (member.person_id, member.version));
+    hidden.push(hung::hidden(given.get("version"), standing));
     let page = Page::new(viewer, asked, title.clone());
-    let duty = Input {
-        value: text("duty").to_owned(),
+    let submit = locale.text(if stands.is_some() { "save" } else { "team-add" });
+    inputs.push(Input {
+        value: given.get("duty").cloned().or(stands.and_then(|member| member.duty)).unwrap_or_default(),
         hint: locale.text("team-duty-hint"),
         error: errors.iter().find(|error| error.field == "duty").map(|error| error.text(locale)),
         ..Input::plain("team", "duty", locale.text("team-duty"), "text")
-    };
+    });
+    let general = errors.iter().filter(|error| !inputs.iter().any(|input| input.key == error.field));
     let body = FormBody {
         page: &page,
         title,
         action: format!("/accounts/{account}/team"),
-        submit: locale.text("team-add"),
+        submit,
         back: format!("/accounts/{account}"),
-        inputs: vec![person, duty],
-        hidden: Vec::new(),
-        general: Vec::new(),
+        general: general.map(|error| error.text(locale)).collect(),
+        inputs,
+        hidden,
         note: locale.text("team-note"),
         alike: Vec::new(),
     };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     form::respond_form(status, &page, &body)
 }
 
@@ -88,12 +109,13 @@ async fn put(
     body: String,
 ) -> Result<Response> {
     let account = id(&account)?;
-    let given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
+    let mut given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
     let joined: Result<team::Member> = async {
         let person = given.get("person").and_then(|text| text.parse().ok());
         let person = person.ok_or_else(|| Error::field("person", "invalid-required"))?;
         let duty = given.get("duty").map(String::as_str);
-        app.at_page(&viewer, async |tx, actor| team::put(tx, actor, account, person, duty).await).await
+        let seen = Expected::in_form(given.get("version").map_or("", String::as_str), person);
+        app.at_page(&viewer, async |tx, actor| team::put(tx, actor, account, person, duty, seen).await).await
     }
     .await;
     match joined {
@@ -101,7 +123,19 @@ async fn put(
             let toast = Toast::success(viewer.locale.text_with("team-added", &[("name", &member.person_name)]));
             Ok(done(&asked, &format!("/accounts/{account}"), Some(toast)))
         }
-        Err(Error::Invalid(errors)) => respond(&app, &viewer, &asked, account, &given, &errors).await,
+        Err(Error::Invalid(errors)) => {
+            respond(&app, &viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, account, &given, &errors).await
+        }
+        Err(error) if error.is_stale() => {
+            given.remove("version");
+            let mut session = app.db.read().await?;
+            let person = given.get("person").and_then(|text| text.parse().ok()).unwrap_or_default();
+            let theirs = team::find(&mut session, account, person).await?.and_then(|member| member.duty);
+            drop(session);
+            let theirs = theirs.unwrap_or_else(|| "—".into());
+            let error = FieldError::new("duty", "invalid-changed-meanwhile").with("theirs", theirs);
+            respond(&app, &viewer, &asked, StatusCode::CONFLICT, account, &given, &[error]).await
+        }
         Err(error) => Err(error),
     }
 }
@@ -114,6 +148,6 @@ async fn remove(
     Path((account, person)): Path<(String, String)>,
 ) -> Result<Response> {
     let (account, person) = (id(&account)?, id(&person)?);
-    app.at_page(&viewer, async |tx, actor| team::remove(tx, actor, account, person).await).await?;
+    app.at_page(&viewer, async |tx, actor| team::remove(tx, actor, account, person, Expected::Any).await).await?;
     Ok(done(&asked, &format!("/accounts/{account}"), Some(Toast::success(viewer.locale.text("team-removed")))))
 }
