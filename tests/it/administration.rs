@@ -524,3 +524,19 @@ fn only_who_reads_the_terminal_founds_the_house() {
         app.db.close().await;
     });
 }
+
+#[test]
+fn the_settings_say_where_a_level_is_not_about_who_looks_after_a_record() {
+    on_both(async |app| {
+        let admin = &app.administrator;
+        let matrix = app.get(admin, "/settings/access").await;
+        let usual = "Own: what one looks after, or what was shared.";
+        for (object, said) in
+            [("contact", "A contact goes with its account."), ("activity", "Own and Team read alike:")]
+        {
+            let page = app.get(admin, &format!("/settings/access/{object}")).await;
+            assert!(page.has(said) && !page.has(usual) && matrix.has(said), "{object}: {}", page.body);
+        }
+        assert!(matrix.has(usual) && app.get(admin, "/settings/access/account").await.has(usual));
+    });
+}

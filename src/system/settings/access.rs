@@ -89,6 +89,8 @@ struct MatrixBody<'a> {
     tabs: Html,
     roles: Vec<String>,
     rows: Vec<RowView>,
+    /// Kind of record, and what the levels mean for it.
+    exceptions: Vec<(String, String)>,
 }
 
 /// GET /settings/access: the whole matrix to look at; a row opens the form of its kind of record.
@@ -122,7 +124,21 @@ async fn matrix(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<
         })
         .collect();
     let roles = Role::ALL.into_iter().map(|role| locale.text(&format!("role-{}", role.key()))).collect();
-    respond(&page, &MatrixBody { tabs: tabs(&page, HERE)?, roles, rows, page: &page })
+    let exceptions = app.registry.objects.iter().filter_map(|object| {
+        let exception = exception(object)?;
+        Some((object_title(locale, object), locale.text(exception)))
+    });
+    let exceptions = exceptions.collect();
+    respond(&page, &MatrixBody { tabs: tabs(&page, HERE)?, roles, rows, exceptions, page: &page })
+}
+
+/// What the levels mean where it is not just who looks after a record (decision 0007).
+fn exception(object: &Object) -> Option<&'static str> {
+    match object.name {
+        "contact" => Some("settings-access-levels-contact"),
+        "activity" => Some("settings-access-levels-activity"),
+        _ => None,
+    }
 }
 
 fn object_title(locale: Locale, object: &Object) -> String {
@@ -172,6 +188,7 @@ struct FieldRow {
 struct ObjectBody<'a> {
     page: &'a Page,
     title: String,
+    levels: String,
     action: String,
     version: String,
     errors: Vec<String>,
@@ -247,6 +264,7 @@ async fn form(
         Page::new(viewer, asked, format!("{} · {}", locale.text("settings-access"), object_title(locale, object)));
     let body = ObjectBody {
         title: object_title(locale, object),
+        levels: locale.text(exception(object).unwrap_or("settings-access-levels")),
         action: format!("{HERE}/{}", object.name),
         version: typed.or("version", version),
         errors: typed.errors.iter().map(|error| error.text(locale)).collect(),
