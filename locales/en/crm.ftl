@@ -515,6 +515,7 @@ board-more = More cards
 board-hint = Drag a card, open its menu, or focus it and press Alt + ← / →.
 card-task-late = Task overdue
 card-task = Task { $date }
+card-planned = Planned { $date }
 card-no-next = No next step
 task-done = Mark as done
 task-reopen = Open again

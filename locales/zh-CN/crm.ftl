@@ -515,6 +515,7 @@ board-more = 更多卡片
 board-hint = 可拖动卡片、用卡片菜单，或选中后按 Alt + ← / →。
 card-task-late = 任务逾期
 card-task = 任务 { $date }
+card-planned = 已安排 { $date }
 card-no-next = 无下一步
 task-done = 标记完成
 task-reopen = 恢复为待办

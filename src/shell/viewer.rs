@@ -37,6 +37,8 @@ pub struct Person {
     pub registry: &'static Registry,
     /// Came with an API token that may only read.
     pub read_only: bool,
+    /// The moment of the request: what comes after it still lies ahead.
+    pub now: Instant,
     /// Hash of the session or token, the key of the person's sign-in.
     pub session: String,
 }
@@ -161,6 +163,7 @@ impl PersonRow {
             config,
             registry: app.registry,
             read_only,
+            now: app.clock.now(),
             session,
         })))
     }

@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::response::Response;
 use store::{Cells, Day, Sql, Uuid};
 
-use super::objects::{OPPORTUNITY, TASK};
-use super::standing::Weighted;
+use super::objects::OPPORTUNITY;
+use super::standing::{self, Weighted};
 use crate::shell::access::Right;
 use crate::shell::app::App;
 use crate::shell::config::{Config, Pipeline, StageKind};
@@ -40,7 +40,7 @@ struct CardView {
     owner: String,
     owner_initials: String,
     colour: u32,
-    /// `task`, `late`, `step`, `none`, `hidden`
+    /// `task`, `late`, `planned`, `step`, `none`, `hidden`
     next: &'static str,
     next_text: String,
 }
@@ -409,8 +409,7 @@ async fn cards(
         statement.push(&format!(") x) s{index}"));
     }
     let mut whole = Sql::new(format!(
-        "SELECT t.id, t.version, t.stage_id, t.name, {}, {}, t.currency, {}, {}, {}, {},
-                (SELECT MIN(k.due_day) FROM task k WHERE k.opportunity_id = t.id AND k.status = 'open' AND k.deleted_at IS NULL AND ",
+        "SELECT t.id, t.version, t.stage_id, t.name, {}, {}, t.currency, {}, {}, {}, {}, ",
         shown("account", "a.name"),
         shown("amount", "t.amount"),
         shown("close_date", "t.close_day"),
@@ -418,13 +417,10 @@ async fn cards(
         shown("owner", "p.name"),
         shown("next_step", "t.next_step"),
     ));
-    if !viewer.sees(&TASK, "opportunity") {
-        whole.push("FALSE AND ");
-    }
-    (TASK.visible)(&mut whole, &viewer.scope, Right::Read, "k");
-    whole.push(
-        ") FROM opportunity t JOIN person p ON p.id = t.owner_id LEFT JOIN account a ON a.id = t.account_id AND ",
-    );
+    standing::push_next_task(&mut whole, viewer);
+    standing::push_next_activity(whole.push(", "), viewer);
+    whole
+        .push(" FROM opportunity t JOIN person p ON p.id = t.owner_id LEFT JOIN account a ON a.id = t.account_id AND ");
     (super::objects::ACCOUNT.visible)(&mut whole, &viewer.scope, Right::Read, "a");
     whole.push(" WHERE t.id IN (");
     whole.append(statement);
@@ -440,12 +436,16 @@ async fn cards(
                 cells[8].int().map(|since| (today.0 - store::Instant(since).day_in(&viewer.config.zone).0).max(0));
             let expected = viewer.config.stage(stage).and_then(|stage| stage.expected_days);
             let due = cells[11].int();
-            let (next, next_text) = match due {
-                Some(due) if due < today.0 => ("late", locale.text("card-task-late")),
-                Some(due) => ("task", locale.text_with("card-task", &[("date", &format::date(locale, Day(due)))])),
-                None if !text(10).is_empty() => ("step", text(10)),
-                None if viewer.sees(&OPPORTUNITY, "next_step") => ("none", locale.text("card-no-next")),
-                None => ("hidden", String::new()),
+            let planned = cells[12].int().map(|at| store::Instant(at).day_in(&viewer.config.zone).0);
+            let on = |key: &str, day: i64| locale.text_with(key, &[("date", &format::date(locale, Day(day)))]);
+            // Of a task and an appointment the earlier one is the next.
+            let (next, next_text) = match (due, planned) {
+                (Some(due), _) if due < today.0 => ("late", locale.text("card-task-late")),
+                (Some(due), planned) if planned.is_none_or(|planned| due <= planned) => ("task", on("card-task", due)),
+                (_, Some(planned)) => ("planned", on("card-planned", planned)),
+                _ if !text(10).is_empty() => ("step", text(10)),
+                _ if viewer.sees(&OPPORTUNITY, "next_step") => ("none", locale.text("card-no-next")),
+                _ => ("hidden", String::new()),
             };
             let owner = text(9);
             let card = CardView {

@@ -3,12 +3,12 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use store::{Cell, Uuid, sql};
+use store::{Cell, Cells, Session, Sql, Uuid};
 
 use super::objects::ACTIVITY;
 use super::sight::{EvidenceView, Fact, FileView, Prop, Related, Sight, StageStep, TaskView, TiedView};
 use super::timeline::{self, Timeline};
-use super::{committee, convert_page, files, items, team};
+use super::{committee, convert_page, files, items, standing, team};
 use crate::shell::access::{Level, Right};
 use crate::shell::app::App;
 use crate::shell::error::Result;
@@ -172,12 +172,7 @@ async fn respond_record(
         "contact" => committee::of_contact(&mut session, viewer, record).await?,
         _ => Vec::new(),
     };
-    let editor: Option<String> = session
-        .value(sql!(
-            format!("SELECT p.name FROM {} t JOIN person p ON p.id = t.updated_by WHERE t.id = $1", object.table),
-            record
-        ))
-        .await?;
+    let (editor, nothing_next) = last_and_next(&mut session, viewer, object, record).await?;
     drop(session);
 
     let name = sight.text(object.title);
@@ -230,7 +225,7 @@ async fn respond_record(
         is_done: object.name == "task" && sight.text("status") == "done",
         became: if object.name == "lead" { sight.became() } else { Vec::new() },
         facts: sight.facts(),
-        notice: sight.notice(closed),
+        notice: sight.notice(closed, nothing_next),
         timeline,
         props: sight.props(may_change, tab == "details"),
         tasks,
@@ -261,6 +256,28 @@ async fn respond_record(
         items: lines.iter().map(|line| item_view(line, &row.currency, names_products)).collect(),
     };
     respond_with(status, &page, render(&body)?)
+}
+
+/// Who changed the record last, and of a deal whether nothing is to happen next.
+async fn last_and_next(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    record: Uuid,
+) -> Result<(Option<String>, bool)> {
+    let mut statement = Sql::new("SELECT p.name, CAST(CASE WHEN ");
+    if object.name == "opportunity" {
+        standing::push_nothing_next(&mut statement, viewer);
+    } else {
+        statement.push("FALSE");
+    }
+    statement.push(&format!(
+        " THEN 1 ELSE 0 END AS BIGINT) FROM {} t LEFT JOIN person p ON p.id = t.updated_by WHERE t.id = ",
+        object.table
+    ));
+    statement.bind(record);
+    let Cells(cells) = session.one(statement).await?;
+    Ok((cells[0].text().map(str::to_owned), cells[1] == Cell::Int(1)))
 }
 
 /// That the deal's amount was typed, and by how much its lines come to something else.

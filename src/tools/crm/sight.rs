@@ -241,8 +241,8 @@ impl Sight<'_> {
         (self.today.0 - store::Instant(since).day_in(&self.viewer.config.zone).0).max(0)
     }
 
-    /// What most needs doing about this record, in one sentence.
-    pub fn notice(&self, closed: bool) -> Option<String> {
+    /// What most needs doing about this record, in one sentence. `nothing_next`: as [`super::standing::push_nothing_next`] says it.
+    pub fn notice(&self, closed: bool, nothing_next: bool) -> Option<String> {
         let locale = self.viewer.locale;
         if self.shows.object.name != "opportunity" || closed {
             return None;
@@ -263,10 +263,7 @@ impl Sight<'_> {
                 &[("days", &self.days_in_stage().to_string()), ("expected", &expected.to_string())],
             ));
         }
-        if self.at("next_step").is_some() && self.text("next_step").is_empty() {
-            return Some(locale.text("notice-no-next-step"));
-        }
-        None
+        nothing_next.then(|| locale.text("notice-no-next-step"))
     }
 
     /// The right panel: every field that is not shown above; on the details tab all of them.

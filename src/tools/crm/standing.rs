@@ -3,7 +3,7 @@
 
 use store::{Day, Instant, Sql};
 
-use super::objects::ACTIVITY;
+use super::objects::{ACTIVITY, OPPORTUNITY, TASK};
 use super::visibility;
 use crate::shell::access::{Level, Right};
 use crate::shell::viewer::Viewer;
@@ -78,6 +78,54 @@ impl std::iter::Sum for Weighted {
     }
 }
 
+/// Whether the viewer may know what was said and planned on a deal that they see: who sees the deal sees its activities.
+fn reads_activities(viewer: &Viewer) -> bool {
+    viewer.scope.level("activity", Right::Read) > Level::None && viewer.sees(&ACTIVITY, "opportunity")
+}
+
+/// What is planned lies ahead from this moment on. It goes by five minutes: figures are kept for as long as their question is
+/// the same (decision 0011).
+fn ahead(now: Instant) -> i64 {
+    const STEP: i64 = 300_000_000;
+    (now.0 / STEP + 1) * STEP
+}
+
+/// Appends the day on which the next open task of the deal `t` is due, of those that the viewer may see.
+pub fn push_next_task(statement: &mut Sql, viewer: &Viewer) {
+    statement.push(
+        "(SELECT MIN(k.due_day) FROM task k WHERE k.opportunity_id = t.id AND k.status = 'open' AND k.deleted_at IS NULL AND ",
+    );
+    if !viewer.sees(&TASK, "opportunity") {
+        statement.push("FALSE AND ");
+    }
+    visibility::task(statement, &viewer.scope, Right::Read, "k");
+    statement.push(")");
+}
+
+/// Appends when the next call, meeting or visit that is planned with the deal `t` begins.
+pub fn push_next_activity(statement: &mut Sql, viewer: &Viewer) {
+    statement.push(&format!(
+        "(SELECT MIN(ka.happened_at) FROM activity ka
+           WHERE ka.opportunity_id = t.id AND ka.deleted_at IS NULL AND ka.happened_at >= {}",
+        ahead(viewer.now)
+    ));
+    statement.push(if reads_activities(viewer) { ")" } else { " AND FALSE)" });
+}
+
+/// Appends "nothing is to happen next with the deal `t`": no step is written down, no task is due, nothing is planned. Cards, record
+/// pages and lists of deals at risk say it of the same deals; of the step only to who may read it.
+pub fn push_nothing_next(statement: &mut Sql, viewer: &Viewer) {
+    if !viewer.sees(&OPPORTUNITY, "next_step") {
+        statement.push("FALSE");
+        return;
+    }
+    statement.push("((t.next_step IS NULL OR t.next_step = '') AND ");
+    push_next_task(statement, viewer);
+    statement.push(" IS NULL AND ");
+    push_next_activity(statement, viewer);
+    statement.push(" IS NULL)");
+}
+
 pub const RISK_READS: &[(&str, &str)] =
     &[("opportunity", "close_date"), ("opportunity", "next_step"), ("opportunity", "stage")];
 
@@ -86,6 +134,7 @@ pub const RISK_READS: &[(&str, &str)] =
 pub enum Risk {
     /// The expected close date has passed.
     Overdue,
+    /// No step written down, no task, nothing planned.
     NoNextStep,
     /// Much longer in its stage than the stage expects.
     Stuck,
@@ -110,7 +159,10 @@ impl Risk {
         let start = |day: Day| Instant::start_of(day, &viewer.config.zone).0;
         match self {
             Risk::Overdue => statement.push(&format!("t.close_day < {}", today.0)),
-            Risk::NoNextStep => statement.push("(t.next_step IS NULL OR t.next_step = '')"),
+            Risk::NoNextStep => {
+                push_nothing_next(statement, viewer);
+                statement
+            }
             Risk::Stuck => statement.push(&format!(
                 "EXISTS (SELECT rs.id FROM stage rs WHERE rs.id = t.stage_id AND rs.expected_days IS NOT NULL
                     AND t.stage_since + rs.expected_days * {} < {})",
@@ -118,12 +170,7 @@ impl Risk {
                 start(today)
             )),
             // Who may not read activities is not told that there are none.
-            Risk::Quiet
-                if viewer.scope.level("activity", Right::Read) == Level::None
-                    || !viewer.sees(&ACTIVITY, "opportunity") =>
-            {
-                statement.push("FALSE")
-            }
+            Risk::Quiet if !reads_activities(viewer) => statement.push("FALSE"),
             Risk::Quiet => statement.push(&format!(
                 "(t.created_day <= {} AND NOT EXISTS (SELECT rv.id FROM activity rv
                     WHERE rv.opportunity_id = t.id AND rv.deleted_at IS NULL AND rv.happened_at >= {}))",
@@ -134,7 +181,7 @@ impl Risk {
     }
 }
 
-/// An open deal whose close date has passed, or with two other signs of [`Risk`]: one alone (no next step written down, a month
+/// An open deal whose close date has passed, or with two other signs of [`Risk`]: one alone (no next step, a month
 /// without an entry) is true of every other deal and would bury those that need somebody.
 pub fn at_risk(statement: &mut Sql, viewer: &Viewer, today: Day) {
     statement.push("t.stage_kind = 'open' AND (");
