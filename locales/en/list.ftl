@@ -78,6 +78,7 @@ person-team = my team
 filter-field = Field
 filter-operator = Condition
 filter-value = Value
+filter-value-in = Value in { $currency }
 filter-values = Values
 filter-span = Period
 filter-apply = Apply filter

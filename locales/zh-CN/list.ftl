@@ -78,6 +78,7 @@ person-team = 我的团队
 filter-field = 字段
 filter-operator = 条件
 filter-value = 值
+filter-value-in = 值（{ $currency }）
 filter-values = 值
 filter-span = 期间
 filter-apply = 应用筛选

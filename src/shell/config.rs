@@ -168,6 +168,13 @@ impl Config {
         self.rates.get(currency)?.range(..=day.0).next_back().map(|(day, rate)| (Day(*day), *rate))
     }
 
+    /// What one minor unit of a currency is worth in minor units of the base currency.
+    pub fn minor_rate(&self, currency: &str, day: Day) -> Option<Decimal> {
+        let (_, rate) = self.rate(currency, day)?;
+        let (from, to) = (10u64.pow(decimals(currency)), 10u64.pow(decimals(&self.base_currency)));
+        rate.checked_mul(Decimal::from(to))?.checked_div(Decimal::from(from))
+    }
+
     pub fn currencies(&self) -> Vec<String> {
         let mut known: Vec<String> = self.rates.keys().cloned().collect();
         known.push(self.base_currency.clone());

@@ -120,6 +120,9 @@ pub fn percent(value: f64) -> String {
     format!("{}%", short(value * 100.0))
 }
 
+/// In minor units. A thousand trillion is beyond any deal and still far from overflowing a sum over millions of rows.
+pub const LARGEST_AMOUNT: i64 = 100_000_000_000_000_000;
+
 /// Reads an amount as people type it: `1,234.5`, `$12.3k`, `¥128.5万`, `3亿`. Returns minor units.
 ///
 /// Errors: `None` when it is not a number, has more decimals than the currency, or does not fit.
@@ -148,8 +151,7 @@ pub fn parse_amount(text: &str, currency: &str) -> Option<i64> {
     if minor.fract() != Decimal::ZERO {
         return None;
     }
-    // A thousand trillion is beyond any deal and still far from overflowing a sum over millions of rows.
-    minor.to_i64().filter(|minor| minor.abs() <= 100_000_000_000_000_000)
+    minor.to_i64().filter(|minor| minor.abs() <= LARGEST_AMOUNT)
 }
 
 /// `640 B`, `12.3 KB`, `4.0 MB`: the same in both languages.

@@ -57,7 +57,10 @@ fn filter_parts<'a>(
     let mut input = form::input(viewer, object, field, &Filled::default(), &[], "filter-");
     input.required = false;
     input.hint = String::new();
-    input.label = locale.text("filter-value");
+    input.label = match field.is_amount() {
+        true => locale.text_with("filter-value-in", &[("currency", &viewer.config.base_currency)]),
+        false => locale.text("filter-value"),
+    };
     input.wide = true;
     if input.kind == "datetime-local" {
         input.kind = "date";

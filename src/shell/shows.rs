@@ -108,6 +108,8 @@ impl<'a> Shows<'a> {
                 let file = text.parse().ok().and_then(|id| self.files.get(&id));
                 file.cloned().unwrap_or_else(|| locale.text("list-chosen-record"))
             }
+            // Amounts in several currencies are compared in one.
+            _ if filter.field.is_amount() => format!("{text} {}", config.base_currency),
             _ => text.to_owned(),
         }
     }

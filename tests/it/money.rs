@@ -457,3 +457,97 @@ fn the_rate_of_a_day_is_the_last_that_has_begun() {
         }
     });
 }
+
+// -- what amounts are compared by ---------------------------------------------------------------------------------------
+
+#[test]
+fn amounts_in_several_currencies_are_filtered_and_sorted_by_what_they_are_worth() {
+    on_both(async |app| {
+        let pia = app.person("Pia Partner").role(Role::Partner).role(Role::Marketing).create().await;
+        let token = app.api_token(&pia).await;
+        let today = app.config(0).await.expect("settings").today(app.clock.now());
+        for (currency, rate, from) in
+            [("USD", "7.1", -9), ("USD", "1", -400), ("USD", "20", 3), ("EUR", "7.8", 0), ("JPY", "0.0478", -1)]
+        {
+            let from = today.plus(from);
+            app.execute(sql!("INSERT INTO fx_rate (currency, on_day, rate) VALUES ($1, $2, $3)", currency, from, rate))
+                .await;
+        }
+        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        // Worth 5,736.00, 7,020.00, 7,050.00 and 7,100.00 in the base currency.
+        let amounts = [("JPY", "120000"), ("EUR", "900"), ("CNY", "7050"), ("USD", "1000")];
+        for (object, field) in [
+            ("account", "annual_revenue"),
+            ("lead", "estimated_amount"),
+            ("product", "list_price"),
+            ("opportunity", "amount"),
+        ] {
+            let is_deal = object == "opportunity";
+            for (currency, amount) in amounts.into_iter().chain((!is_deal).then_some(("KWD", "9000"))) {
+                let mut fields = vec![("name", currency), (field, amount), ("currency", currency)];
+                if object == "product" {
+                    fields.push(("code", currency));
+                }
+                if is_deal {
+                    fields.push(("close_date", "2026-12-24"));
+                }
+                app.create(object, &pia, &fields).await;
+            }
+            let list = app.object(object).plural;
+            let found = async |conditions: &str| {
+                let (mut names, mut after) = (Vec::new(), String::new());
+                loop {
+                    let path = format!("/api/{list}?limit=2&fields=name{conditions}{after}");
+                    let page = app.api(&token, Method::GET, &path, &[], None).await;
+                    assert_eq!(page.status, 200, "{path}: {}", page.body);
+                    let page = page.json();
+                    let rows = page["data"].as_array().expect("records");
+                    names.extend(rows.iter().map(|row| row["name"].as_str().expect("a name").to_owned()));
+                    match page["next"].as_str() {
+                        Some(next) => after = format!("&after={next}"),
+                        None => return names.join(" "),
+                    }
+                }
+            };
+            // What has no rate has no known worth: it stands with what is empty.
+            let (low, high) = if is_deal { ("", "") } else { ("KWD ", " KWD") };
+            assert_eq!(found(&format!("&sort={field}")).await, format!("{low}JPY EUR CNY USD"), "{object}");
+            assert_eq!(found(&format!("&sort=-{field}")).await, format!("USD CNY EUR JPY{high}"), "{object}");
+            for (filter, expected) in [
+                ("min:7020", "CNY EUR USD"),
+                ("min:7020.01", "CNY USD"),
+                ("max:7050", "CNY EUR JPY"),
+                ("is:5736", "JPY"),
+                ("is:7020|7100", "EUR USD"),
+                ("is:900", ""),
+                ("empty:", ""),
+            ] {
+                assert_eq!(found(&format!("&sort=name&f={field}:{filter}")).await, expected, "{object} {filter}");
+            }
+            assert_eq!(found(&format!("&f={field}:filled:")).await.len(), if is_deal { 15 } else { 19 }, "{object}");
+            // The list says in which currency it compares; so does the form of the filter.
+            let page = app.get(&pia, &format!("/{list}?view=none&f={field}:min:7020")).await;
+            assert!(page.has("at least 7020 CNY") && page.has(">EUR<") && !page.has(">JPY<"), "{}", page.body);
+            let form = app.get(&pia, &format!("/{list}/filter?field={field}")).await;
+            assert!(form.has("Value in CNY"), "{}", form.body);
+        }
+    });
+}
+
+#[test]
+fn an_amount_that_is_worth_more_than_fits_is_found_and_sorted_all_the_same() {
+    on_both(async |app| {
+        let pia = app.person("Pia Partner").role(Role::Partner).create().await;
+        let today = app.config(0).await.expect("settings").today(app.clock.now());
+        let rate = sql!("INSERT INTO fx_rate (currency, on_day, rate) VALUES ('KWD', $1, '999999999')", today);
+        app.execute(rate).await;
+        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        for (name, amount) in [("Small", "1"), ("Enormous", "99999999999999")] {
+            let fields = [("name", name), ("annual_revenue", amount), ("currency", "KWD")];
+            app.create("account", &pia, &fields).await;
+        }
+        let page = app.get(&pia, "/accounts?view=none&sort=-annual_revenue&f=annual_revenue:min:7000").await;
+        let at = |name: &str| page.body.find(name).unwrap_or_else(|| panic!("{name}: {}", page.body));
+        assert!(at("Enormous") < at("Small"), "{}", page.body);
+    });
+}

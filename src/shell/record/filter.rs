@@ -2,6 +2,7 @@
 
 use store::{Day, Instant, Sql};
 
+use super::compared::filtered_by;
 use super::field::{Field, Kind, Object};
 use super::value::{Reading, parse};
 use super::{Registry, argument};
@@ -152,7 +153,9 @@ impl Filter {
                 statement.args = expression.args;
                 format!("{})", expression.text)
             }
-            None => format!("t.{}", self.field.column),
+            // Whether there is an amount does not depend on what it is worth.
+            None if matches!(self.op, Op::Empty | Op::Filled) => format!("t.{}", self.field.column),
+            None => filtered_by(self.field, &viewer.config, today),
         };
         match self.op {
             Op::Empty => {

@@ -6,6 +6,7 @@
 //! know only projected fields. Every write authorises, checks the version, writes and records its event in one transaction.
 
 pub mod command;
+mod compared;
 mod field;
 pub mod filter;
 pub mod hung;

@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use store::search;
 use store::{Cell, Cells, Day, Newest, Session, Sql, Uuid};
 
+use super::compared::ordered_by;
 use super::field::{Field, Found, Kind, Object, plain_target};
 use super::filter::Filter;
 use super::value::raw_json;
@@ -37,6 +38,11 @@ impl ListQuery {
     /// The order as the address bar says it.
     pub fn sort_text(&self) -> String {
         format!("{}{}", if self.descending { "-" } else { "" }, self.sort.key)
+    }
+
+    /// What the list is sorted by, as SQL on the row `t`.
+    fn order(&self, viewer: &Viewer, today: Day) -> String {
+        ordered_by(self.sort, &viewer.config, today)
     }
 
     /// The fields as the address bar says them.
@@ -161,12 +167,13 @@ pub async fn list(
         counted = Some(seen);
     }
     // The page is found first, and only its rows are joined with what their references are called.
+    let order = query.order(viewer, today);
     let mut page = Sql::new(format!("SELECT t.id FROM {} t", object.table));
     push_where(&mut page, session.engine(), viewer, registry, object, query, today, in_order)?;
-    push_order(&mut page, query);
+    push_order(&mut page, query, &order);
     page.push(" LIMIT ").bind(query.limit + 1);
-    let mut statement = select(viewer, registry, object, &query.fields, Some(query.sort), Some(page));
-    push_order(&mut statement, query);
+    let mut statement = select(viewer, registry, object, &query.fields, Some(&order), Some(page));
+    push_order(&mut statement, query, &order);
     let rows = session.all::<Cells>(statement).await?;
     let more = rows.len() as i64 > query.limit;
     let mut page = Page { rows: Vec::with_capacity(rows.len()), next: None, counted };
@@ -217,7 +224,7 @@ pub fn everything(
     if !only.is_empty() {
         statement.push(" AND t.id IN (").bind_list(only.iter().copied()).push(")");
     }
-    push_order(&mut statement, query);
+    push_order(&mut statement, query, &query.order(viewer, today));
     Ok(statement)
 }
 
@@ -378,7 +385,7 @@ fn select(
     registry: &Registry,
     object: &'static Object,
     fields: &[&'static Field],
-    sort: Option<&'static Field>,
+    order: Option<&str>,
     page: Option<Sql>,
 ) -> Sql {
     let mut statement = Sql::new("SELECT t.id, t.version, ");
@@ -396,8 +403,8 @@ fn select(
             }
         }
     }
-    if let Some(sort) = sort {
-        statement.push(", t.").push(sort.sort_column.unwrap_or(sort.column));
+    if let Some(order) = order {
+        statement.push(", ").push(order);
     }
     statement.push(" FROM ");
     match page {
@@ -480,7 +487,7 @@ fn push_where(
     }
     if let Some(cursor) = &query.after {
         statement.push(" AND ");
-        push_after(statement, query, cursor);
+        push_after(statement, query, &query.order(viewer, today), cursor);
     }
     Ok(())
 }
@@ -571,8 +578,7 @@ pub fn select_named(viewer: &Viewer, object: &'static Object) -> Sql {
 }
 
 /// Rows after the cursor. Empty values count as the smallest, on both engines and in both directions.
-fn push_after(statement: &mut Sql, query: &ListQuery, cursor: &Cursor) {
-    let column = format!("t.{}", query.sort.sort_column.unwrap_or(query.sort.column));
+fn push_after(statement: &mut Sql, query: &ListQuery, column: &str, cursor: &Cursor) {
     let value = match &cursor.value {
         Cell::Int(value) => store::Arg::Int(Some(*value)),
         other => store::Arg::Text(other.text().map(str::to_owned)),
@@ -598,14 +604,15 @@ fn push_after(statement: &mut Sql, query: &ListQuery, cursor: &Cursor) {
 }
 
 fn always_filled(sort: &Field) -> bool {
-    sort.required || sort.write == super::Write::Never || sort.sort_column == Some("name_key")
+    // An amount in a currency without a rate is worth nothing known.
+    let is_kept = sort.kind != Kind::Money || sort.sort_column.is_some_and(|kept| kept != sort.column);
+    (sort.required && is_kept) || sort.write == super::Write::Never || sort.sort_column == Some("name_key")
 }
 
-fn push_order(statement: &mut Sql, query: &ListQuery) {
-    let column = query.sort.sort_column.unwrap_or(query.sort.column);
+fn push_order(statement: &mut Sql, query: &ListQuery, column: &str) {
     statement.push(&if query.descending {
-        format!(" ORDER BY t.{column} DESC NULLS LAST, t.id DESC")
+        format!(" ORDER BY {column} DESC NULLS LAST, t.id DESC")
     } else {
-        format!(" ORDER BY t.{column} ASC NULLS FIRST, t.id ASC")
+        format!(" ORDER BY {column} ASC NULLS FIRST, t.id ASC")
     });
 }

@@ -7,6 +7,7 @@ use store::{Cell, Session, Tx, Uuid, new_id, sql};
 
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::{Actor, Draft, Loaded, Object, command};
+use crate::shell::format::LARGEST_AMOUNT;
 
 /// A line as shown.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -23,9 +24,6 @@ pub struct Item {
     pub amount: i64,
 }
 
-/// Minor units; the same bound as for typed amounts.
-const LARGEST: i64 = 100_000_000_000_000_000;
-
 /// quantity × unit price × (1 − discount), rounded half away from zero to the minor unit.
 ///
 /// Errors: `None` when it does not fit into an amount.
@@ -34,7 +32,7 @@ pub fn line_amount(quantity: i64, unit_price: i64, discount: i64) -> Option<i64>
     let net = gross.checked_mul(Decimal::from(10_000 - discount))? / Decimal::from(10_000_000);
     net.round_dp_with_strategy(0, rust_decimal::RoundingStrategy::MidpointAwayFromZero)
         .to_i64()
-        .filter(|amount| amount.abs() <= LARGEST)
+        .filter(|amount| amount.abs() <= LARGEST_AMOUNT)
 }
 
 const OF_DEAL: &str = "
@@ -219,7 +217,7 @@ async fn settle(
     // Added up here: the engines' own SUM fails beyond 64 bits instead of saying so.
     let amounts: Vec<(i64,)> = tx.all(sql!("SELECT amount FROM line_item WHERE opportunity_id = $1", deal)).await?;
     let sum: i128 = amounts.iter().map(|(amount,)| i128::from(*amount)).sum();
-    let sum = i64::try_from(sum).ok().filter(|sum| sum.abs() <= LARGEST);
+    let sum = i64::try_from(sum).ok().filter(|sum| sum.abs() <= LARGEST_AMOUNT);
     let sum = sum.ok_or_else(|| Error::field("quantity", "invalid-amount-range"))?;
     let mut draft = Draft::default();
     draft.event_kind = Some("items");
