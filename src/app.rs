@@ -38,6 +38,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "0013_timeline", text: include_str!("../migrations/0013_timeline.sql") },
     Migration { name: "0014_import_rows", text: include_str!("../migrations/0014_import_rows.sql") },
     Migration { name: "0016_hung_versions", text: include_str!("../migrations/0016_hung_versions.sql") },
+    Migration { name: "0018_contacts_bring_along", text: include_str!("../migrations/0018_contacts_bring_along.sql") },
 ];
 
 /// The JSON API: what every kind of record has, then what is particular, a line per slice.

@@ -396,3 +396,23 @@ fn what_comes_of_a_lead_begins_at_the_front_of_its_pipeline() {
         assert_eq!(place, (pipeline, "Prospecting".into()));
     });
 }
+
+#[test]
+fn a_contact_who_gets_an_account_by_a_conversion_brings_along_what_was_said() {
+    on_both(async |app| {
+        let World { lin, lead, .. } = world(app).await;
+        let contact = app.create("contact", &lin, &[("name", "Zhao Min")]).await.to_string();
+        let call = [("kind", "call"), ("subject", "Call at the fair"), ("contact", contact.as_str())];
+        let call = app.create("activity", &lin, &call).await;
+        let answer = submit(app, &lin, lead, &with(&[("contact", &contact)])).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        let accounts: Option<i64> = app
+            .value(sql!(
+                "SELECT COUNT(*) FROM activity a JOIN lead l ON l.converted_account_id = a.account_id
+                  WHERE a.id = $1 OR a.lead_id = l.id",
+                call
+            ))
+            .await;
+        assert_eq!(accounts, Some(2), "the call with the contact and that with the lead");
+    });
+}

@@ -137,6 +137,70 @@ fn a_deal_brings_its_history_along_to_its_account() {
 }
 
 #[test]
+fn a_contact_brings_along_what_was_said_to_the_account_that_the_contact_gets() {
+    on_both(async |app| {
+        let boss = app.person("Chen Wei").role(Role::Manager).create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).manager(&boss).create().await;
+        let wu = app.person("Wu Di").role(Role::Seller).manager(&boss).create().await;
+        let (first, second) = (app.account(&lin, "Harbour").await, app.account(&lin, "Lighthouse").await);
+        let contact = app.create("contact", &lin, &[("name", "Wang Fang")]).await;
+        let deal = app
+            .create("opportunity", &lin, &[("name", "Forty seats"), ("amount", "100"), ("close_date", "2026-12-24")])
+            .await;
+        let (on_contact, on_deal, elsewhere) = (contact.to_string(), deal.to_string(), second.to_string());
+        let with = ("contact", on_contact.as_str());
+        let call = app.create("activity", &boss, &[("kind", "call"), ("subject", "Early call"), with]).await;
+        let task = app.create("task", &lin, &[("subject", "Send the offer"), with]).await;
+        // These hang on something else: the deal, which has no account, and another account.
+        let of_deal = [("kind", "call"), ("subject", "About seats"), with, ("opportunity", &on_deal)];
+        let of_deal = app.create("activity", &lin, &of_deal).await;
+        let of_other = [("kind", "call"), ("subject", "About light"), with, ("account", &elsewhere)];
+        let of_other = app.create("activity", &lin, &of_other).await;
+        // Until then, who sees the contact sees what was said with the contact, and nobody else does.
+        for (person, sees) in [(&lin, true), (&boss, true), (&wu, false)] {
+            let listed = app.get(person, "/activities?view=none").await.has("Early call");
+            let opened = app.get(person, &format!("/activities/{call}")).await.status == 200;
+            assert_eq!((listed, opened), (sees, sees), "{}", person.name);
+            assert_eq!(app.search(person, "activity", "early").await, i64::from(sees), "{}", person.name);
+        }
+        let (on_timeline, _) = whole(app, &lin, &format!("/contacts/{contact}")).await;
+        assert_eq!(on(&on_timeline, "Early call"), 1);
+
+        let account_of = async |table: &str, id: Uuid| {
+            app.value::<Option<Uuid>>(sql!(format!("SELECT account_id FROM {table} WHERE id = $1"), id)).await.flatten()
+        };
+        let accounts = async || {
+            let found = [account_of("activity", call).await, account_of("task", task).await];
+            (found, account_of("activity", of_deal).await, account_of("activity", of_other).await)
+        };
+        assert_eq!(accounts().await, ([None; 2], None, Some(second)));
+        app.clock.advance(60);
+        for account in [first, second] {
+            let account = account.to_string();
+            app.try_update("contact", &lin, contact, None, &[("account", &account)]).await.expect("it is theirs");
+            // Another account later is another matter: what was said with the first one stays there.
+            assert_eq!(accounts().await, ([Some(first); 2], None, Some(second)));
+        }
+        let (timeline, _) = whole(app, &lin, &format!("/accounts/{first}")).await;
+        assert_eq!(["Early call", ">Send the offer<", "About seats"].map(|text| on(&timeline, text)), [1, 1, 0]);
+        let told = "SELECT COUNT(*) FROM event WHERE kind = 'followed' AND subject_type IN ('activity', 'task')";
+        assert_eq!(app.value::<i64>(told).await, Some(2), "each has its event");
+        assert_eq!(app.value::<i64>(sql!("SELECT version FROM task WHERE id = $1", task)).await, Some(2));
+
+        // A database from before is put right when it is upgraded.
+        for table in ["activity", "task"] {
+            app.execute(format!("UPDATE {table} SET account_id = NULL").as_str()).await;
+        }
+        let upgrade = trivet::app::MIGRATIONS.iter().find(|one| one.name == "0018_contacts_bring_along");
+        let statements = upgrade.expect("the migration").text.split(';').filter(|text| text.contains("UPDATE "));
+        for statement in statements {
+            app.execute(statement).await;
+        }
+        assert_eq!(accounts().await, ([Some(second); 2], None, Some(second)));
+    });
+}
+
+#[test]
 fn tasks_stand_on_the_timelines_of_what_they_belong_to_for_those_who_see_them() {
     on_both(async |app| {
         let lin = seller(app).await;

@@ -1,5 +1,5 @@
 //! What happened (calls, meetings, visits, mails, notes) and what is to be done (tasks). Both hang on a deal, a lead, a contact
-//! or an account; what hangs on a deal also appears on the account's timeline.
+//! or an account; what hangs on a deal or a contact also appears on the account's timeline.
 
 use futures_util::future::BoxFuture;
 use serde_json::json;
@@ -8,7 +8,7 @@ use store::{Arg, Cell, Sql, Tx, Uuid, new_id, sql};
 
 use super::account::fill_owner;
 use crate::shell::error::{Error, Result};
-use crate::shell::record::{Actor, Draft, FOLLOWED, Loaded};
+use crate::shell::record::{Actor, Draft, FOLLOWED, Loaded, Saved};
 
 /// Fills the account in from the deal or contact, so that one account timeline shows everything.
 async fn fill_account(tx: &mut Tx, actor: &Actor, draft: &mut Draft, before: Option<&Loaded>) -> Result<()> {
@@ -38,9 +38,30 @@ async fn account_of(tx: &mut Tx, actor: &Actor, select: &str, id: Uuid) -> Resul
 
 /// What hangs on a deal follows it to another account, with an event each.
 pub async fn follow_deal(tx: &mut Tx, actor: &Actor, deal: Uuid, gets: Option<Uuid>) -> Result<()> {
+    follow(tx, actor, "opportunity_id = ", deal, gets).await
+}
+
+/// What hangs on a contact and nowhere else goes along to the account that the contact gets.
+async fn follow_contact(tx: &mut Tx, actor: &Actor, contact: Uuid, gets: Uuid) -> Result<()> {
+    follow(tx, actor, "account_id IS NULL AND opportunity_id IS NULL AND contact_id = ", contact, Some(gets)).await
+}
+
+/// A contact who so far was nobody's brings along what was said and is to be done.
+pub fn after_contact<'a>(tx: &'a mut Tx, actor: &'a Actor, saved: Saved<'a>) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let Saved::Changed(draft, before) = saved else { return Ok(()) };
+        match (before.id_of("account"), draft.get("account").and_then(Cell::id)) {
+            (None, Some(account)) => follow_contact(tx, actor, before.id, account).await,
+            _ => Ok(()),
+        }
+    })
+}
+
+/// Gives the activities and tasks of which this holds another account.
+async fn follow(tx: &mut Tx, actor: &Actor, which: &str, of: Uuid, gets: Option<Uuid>) -> Result<()> {
     for kind in ["activity", "task"] {
-        let mut statement = Sql::new(format!("SELECT id, version, account_id FROM {kind} WHERE opportunity_id = "));
-        statement.bind(deal).push(" ORDER BY id /*for update*/");
+        let mut statement = Sql::new(format!("SELECT id, version, account_id FROM {kind} WHERE {which}"));
+        statement.bind(of).push(" ORDER BY id /*for update*/");
         let hanging: Vec<(Uuid, i64, Option<Uuid>)> = tx.all(statement).await?;
         let moved: Vec<_> = hanging.into_iter().filter(|(_, _, had)| *had != gets).collect();
         for batch in store::batches(&moved) {

@@ -139,7 +139,7 @@ pub static CONTACT: Object = Object {
     ],
     visible: visibility::contact,
     prepare: account::prepare_contact,
-    after_save: nothing_after,
+    after_save: activity::after_contact,
     searched: true,
     alike: &[&["email"], &["name", "account"]],
     is_ticked: false,

@@ -4,7 +4,7 @@
 //!   (who works a deal must know the customer);
 //! - opportunity, lead: owner by level, or shared;
 //! - contact: as its account; without an account as its owner;
-//! - activity: its owner is me, or I see the lead it began with, or what it hangs on (deal, else account). What was said
+//! - activity: its owner is me, or I see the lead it began with, or what it hangs on (deal, else account, else contact). What was said
 //!   with a lead is thereby also seen by those who see what the lead became, and lost to nobody who saw it before;
 //! - task: owner by level, or I made it;
 //! - product, person: everybody with a right on the kind.
@@ -45,11 +45,18 @@ pub fn contact(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
             scope.push_leads_to(statement, &format!("{alias}.account_id"), "account ca", "ca.id", |statement| {
                 account(statement, scope, right, "ca");
             });
-            statement.push(&format!(" OR ({alias}.account_id IS NULL AND "));
-            scope.push_owner(statement, level, &format!("{alias}.owner_id"));
-            statement.push("))");
+            statement.push(" OR ");
+            contact_of_no_account(statement, scope, right, alias);
+            statement.push(")");
         }
     }
+}
+
+/// A contact who belongs to no account yet.
+fn contact_of_no_account(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
+    statement.push(&format!("({alias}.account_id IS NULL AND "));
+    scope.push_owner(statement, scope.level("contact", right), &format!("{alias}.owner_id"));
+    statement.push(")");
 }
 
 fn owned_or_shared(statement: &mut Sql, scope: &Scope, right: Right, object: &str, alias: &str) {
@@ -102,6 +109,13 @@ pub fn activity(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
             scope.push_leads_to(statement, &format!("{alias}.account_id"), "account aa", "aa.id", |statement| {
                 statement.push("aa.deleted_at IS NULL AND ");
                 account(statement, scope, Right::Read, "aa");
+            });
+            // A contact with an account has given it to what hangs on the contact: only the others are asked. Asked for both at
+            // once, SQLite does not go through everything that has no deal, and looks the contacts up instead.
+            statement.push(&format!(") OR (COALESCE({alias}.opportunity_id, {alias}.account_id) IS NULL AND "));
+            scope.push_leads_to(statement, &format!("{alias}.contact_id"), "contact ac", "ac.id", |statement| {
+                statement.push("ac.deleted_at IS NULL AND ");
+                contact_of_no_account(statement, scope, Right::Read, "ac");
             });
             statement.push("))");
         }

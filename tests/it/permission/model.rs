@@ -195,11 +195,14 @@ impl World {
         self.of("opportunity").any(|deal| self.links(deal, "account") == Some(account) && self.reads(person, deal))
     }
 
-    /// The lead that an activity began with, or the deal that it hangs on, else the account.
+    /// The lead that an activity began with, or the deal that it hangs on, else the account, else the contact.
     fn sees_the_matter_of(&self, person: usize, activity: &Record) -> bool {
         let sees = |field: &str| activity.links.get(field).is_some_and(|on| self.reads(person, *on));
-        let has_deal = activity.links.contains_key("opportunity");
-        sees("lead") || sees("opportunity") || (!has_deal && sees("account"))
+        let has = |field: &str| activity.links.contains_key(field);
+        sees("lead")
+            || sees("opportunity")
+            || (!has("opportunity") && sees("account"))
+            || (!has("opportunity") && !has("account") && sees("contact"))
     }
 
     // -- what a surface shows ------------------------------------------------------------------------------------------
