@@ -39,6 +39,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "0014_import_rows", text: include_str!("../migrations/0014_import_rows.sql") },
     Migration { name: "0016_hung_versions", text: include_str!("../migrations/0016_hung_versions.sql") },
     Migration { name: "0018_contacts_bring_along", text: include_str!("../migrations/0018_contacts_bring_along.sql") },
+    Migration { name: "0020_price_list_of_deals", text: include_str!("../migrations/0020_price_list_of_deals.sql") },
 ];
 
 /// The JSON API: what every kind of record has, then what is particular, a line per slice.
@@ -50,6 +51,7 @@ pub fn api() -> Api {
         .merge(tools::crm::team_api::operations())
         .merge(tools::crm::committee_api::operations())
         .merge(tools::crm::overview_api::operations())
+        .merge(tools::crm::price_api::operations())
         .merge(tools::crm::analysis::api::operations())
         .merge(tools::crm::timeline_api::operations())
         .merge(system::settings::api::operations(&tools::crm::REGISTRY))

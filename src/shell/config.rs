@@ -26,6 +26,25 @@ pub struct Config {
     /// currency → (from day → units of base currency for one unit)
     rates: HashMap<String, BTreeMap<i64, Decimal>>,
     pub pipelines: Vec<Pipeline>,
+    /// By currency, the newest first; also those that were removed, which deals may still name.
+    pub price_lists: Vec<PriceList>,
+}
+
+/// What products cost in a currency, from a day to a day.
+#[derive(Debug, Clone)]
+pub struct PriceList {
+    pub id: Uuid,
+    pub name: String,
+    pub currency: String,
+    pub from: Option<Day>,
+    pub to: Option<Day>,
+    pub is_removed: bool,
+}
+
+impl PriceList {
+    pub fn is_in_force(&self, day: Day) -> bool {
+        !self.is_removed && self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| to >= day)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -145,6 +164,7 @@ impl Config {
             rules: load_rules(session).await?,
             rates: load_rates(session).await?,
             pipelines: load_pipelines(session).await?,
+            price_lists: load_price_lists(session).await?,
         }))
     }
 
@@ -189,6 +209,20 @@ impl Config {
 
     pub fn pipeline(&self, id: Uuid) -> Option<&Pipeline> {
         self.pipelines.iter().find(|pipeline| pipeline.id == id)
+    }
+
+    pub fn price_list(&self, id: Uuid) -> Option<&PriceList> {
+        self.price_lists.iter().find(|list| list.id == id)
+    }
+
+    /// What a stage, pipeline or price list is called, by the target of a reference.
+    pub fn name_of(&self, target: &str, id: Uuid) -> Option<&str> {
+        match target {
+            "stage" => self.stage(id).map(|stage| stage.name.as_str()),
+            "pipeline" => self.pipeline(id).map(|pipeline| pipeline.name.as_str()),
+            "price_list" => self.price_list(id).map(|list| list.name.as_str()),
+            _ => None,
+        }
     }
 }
 
@@ -236,6 +270,22 @@ async fn load_rates(session: &mut Session) -> Result<HashMap<String, BTreeMap<i6
         }
     }
     Ok(rates)
+}
+
+async fn load_price_lists(session: &mut Session) -> Result<Vec<PriceList>> {
+    type Row = (Uuid, String, String, Option<Day>, Option<Day>, Option<i64>);
+    const LISTS: &str = "SELECT id, name, currency, from_day, to_day, deleted_at FROM price_list
+                          ORDER BY currency, from_day DESC NULLS LAST, id";
+    let rows: Vec<Row> = session.all(LISTS).await?;
+    let list = |(id, name, currency, from, to, removed): Row| PriceList {
+        id,
+        name,
+        currency,
+        from,
+        to,
+        is_removed: removed.is_some(),
+    };
+    Ok(rows.into_iter().map(list).collect())
 }
 
 #[derive(sqlx::FromRow)]

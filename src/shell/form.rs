@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use store::Uuid;
 
-use super::config::Pipeline;
+use super::config::{Pipeline, PriceList};
 use super::error::{FieldError, Result};
 use super::page::{Page, render, respond_with};
 use super::record::query::Row;
@@ -221,6 +221,16 @@ pub fn input(
                 })
                 .collect();
         }
+        Kind::Ref("price_list") => {
+            input.kind = "select";
+            let (today, chosen) = (config.today(viewer.now), text.parse().ok());
+            let currency = filled.text("currency");
+            let offered = |list: &&PriceList| {
+                Some(list.id) == chosen
+                    || (list.is_in_force(today) && (currency.is_empty() || list.currency == currency))
+            };
+            input.options = list_choices(config.price_lists.iter().filter(offered), chosen);
+        }
         Kind::Ref(target) => {
             input.kind = "picker";
             input.picker = format!("/pick/{target}");
@@ -232,6 +242,16 @@ pub fn input(
         _ => {}
     }
     input
+}
+
+/// Price lists to choose from, each with its currency: lists of several currencies are called alike.
+pub fn list_choices<'a>(lists: impl Iterator<Item = &'a PriceList>, chosen: Option<Uuid>) -> Vec<Choice> {
+    let choice = |list: &PriceList| Choice {
+        value: list.id.to_string(),
+        text: format!("{} · {}", list.name, list.currency),
+        chosen: Some(list.id) == chosen,
+    };
+    lists.map(choice).collect()
 }
 
 /// The stages of every pipeline to choose from; a stage implies its pipeline.
@@ -262,7 +282,10 @@ pub fn set_stage_groups(input: &mut Input, pipelines: &[Pipeline], chosen: Optio
 
 /// The fields of the form that makes a record: what is asked for first; the rest is filled in later.
 pub fn create_fields(viewer: &Viewer, object: &'static Object) -> Vec<&'static Field> {
-    viewer.projection(object).filter(|field| field.quick && field.write != super::record::Write::Never).collect()
+    let is_asked = |field: &&'static Field| {
+        field.quick && field.write != super::record::Write::Never && has_choices(viewer, field)
+    };
+    viewer.projection(object).filter(is_asked).collect()
 }
 
 /// The fields of the form that changes a record.
@@ -276,7 +299,13 @@ pub fn edit_fields(viewer: &Viewer, object: &'static Object, filled: &Filled) ->
         .projection(object)
         .filter(|field| field.write == super::record::Write::Always && !field.is_virtual() && field.key != "stage")
         .filter(has_sense)
+        .filter(|field| has_choices(viewer, field))
         .collect()
+}
+
+/// Who keeps no price lists is not asked for one.
+pub fn has_choices(viewer: &Viewer, field: &Field) -> bool {
+    field.kind != Kind::Ref("price_list") || viewer.config.price_lists.iter().any(|list| !list.is_removed)
 }
 
 #[derive(askama::Template)]

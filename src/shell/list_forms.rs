@@ -10,7 +10,7 @@ use super::form::{self, Filled, Input};
 use super::list::{self, Asks};
 use super::page::{Asked, Page, done, fragment, respond};
 use super::record::filter::{Op, SPANS};
-use super::record::{Field, Kind, Object};
+use super::record::{Field, Kind, Object, is_setting};
 use super::records::{get, pairs};
 use super::shows::op_name;
 use super::viewer::Viewer;
@@ -68,6 +68,10 @@ fn filter_parts<'a>(
     if matches!(input.kind, "amount" | "area" | "email" | "tel" | "url") {
         input.kind = "text";
     }
+    if field.kind == Kind::Ref("price_list") {
+        // Deals also go by lists that have run out.
+        input.options = form::list_choices(viewer.config.price_lists.iter().filter(|list| !list.is_removed), None);
+    }
     if field.kind == Kind::Ref("person") {
         input.options = ["me", "team"]
             .into_iter()
@@ -87,7 +91,7 @@ fn filter_parts<'a>(
         } else {
             Vec::new()
         },
-        many: matches!(field.kind, Kind::Choice(_) | Kind::Ref("stage" | "pipeline")),
+        many: matches!(field.kind, Kind::Choice(_)) || matches!(field.kind, Kind::Ref(target) if is_setting(target)),
         is_date,
         input: Some(input),
     };

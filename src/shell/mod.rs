@@ -18,6 +18,7 @@ pub mod limit;
 pub mod list;
 pub mod list_forms;
 pub mod page;
+pub mod prices;
 pub mod record;
 pub mod records;
 pub mod routes;

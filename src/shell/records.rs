@@ -20,8 +20,9 @@ use super::format;
 use super::list;
 use super::list_forms::{add_filter, columns_form, filter_form, filter_input, set_columns};
 use super::page::{Asked, Html, Page, Toast, done, escape, render, respond_with, toast_event, trigger};
+use super::prices;
 use super::record::command::{self, Source};
-use super::record::{Draft, Field, Kind, Object, Write, query};
+use super::record::{Draft, Field, Kind, Object, Write, is_setting, query};
 use super::routes::{Policy, Routes};
 use super::shows::{Shows, can_edit_in_place};
 use super::view_pages;
@@ -129,7 +130,7 @@ pub async fn fill_labels(app: &App, viewer: &Viewer, object: &'static Object, fi
             continue;
         };
         // Settings are named by the form itself.
-        if matches!(target, "stage" | "pipeline") {
+        if is_setting(target) {
             continue;
         }
         let session = match &mut session {
@@ -159,6 +160,9 @@ pub async fn name_of(
 ) -> Result<Option<String>> {
     if target == "person" {
         return Ok(session.value(sql!("SELECT name FROM person WHERE id = $1", id)).await?);
+    }
+    if is_setting(target) {
+        return Ok(viewer.config.name_of(target, id).map(str::to_owned));
     }
     let Some(target) = app.registry.get(target) else { return Ok(None) };
     let mut statement =
@@ -476,7 +480,8 @@ async fn set_deleted(
 /// So many are offered to choose from.
 const PICKED: usize = 20;
 
-/// GET /pick/{object}?q=&account=: found by name, pinyin or initials; those of the account before the others.
+/// GET /pick/{object}?q=&account=: found by name, pinyin or initials; those of the account before the others. Products with their price
+/// in a `currency` and perhaps of a `price_list`.
 async fn pick(object: &'static Object, State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
     let asks = pairs(&asked.query);
     let words = get(&asks, "q").chars().take(100).filter(|c| *c != '\0').collect::<String>();
@@ -484,12 +489,18 @@ async fn pick(object: &'static Object, State(app): State<App>, viewer: Viewer, a
     // Those of the account that the form is about come first.
     let account = viewer.projection(object).find(|field| field.key == "account");
     let near = account.and_then(|field| Some((field.column, get(&asks, "account").parse::<Uuid>().ok()?)));
+    let currency = Some(get(&asks, "currency")).filter(|code| object.name == "product" && format::is_currency(code));
+    let list = get(&asks, "price_list").parse().ok();
+    let today = viewer.config.today(viewer.now);
     let parts: &[&str] = if near.is_some() { &["=", "IS DISTINCT FROM"] } else { &[""] };
     let mut session = app.db.read().await?;
     let mut rows: Vec<Cells> = Vec::new();
     for part in parts {
         // First which, then what is shown of them.
         let mut statement = query::select_named(&viewer, object);
+        if let Some(currency) = currency {
+            prices::push_price(statement.push(", "), currency, list, today);
+        }
         statement.push(&format!(
             " FROM {table} t WHERE t.id IN (SELECT t.id FROM {table} t WHERE t.deleted_at IS NULL AND ",
             table = object.table
@@ -520,8 +531,11 @@ async fn pick(object: &'static Object, State(app): State<App>, viewer: Viewer, a
         .map(|Cells(cells)| {
             let text = cells[1].text().unwrap_or("—");
             // A product whose code is its name is not named twice.
-            let hint = cells.get(2).and_then(|cell| cell.text()).filter(|hint| *hint != text);
-            json!({ "value": cells[0].id(), "text": text, "hint": hint })
+            let hint = cells.get(2).and_then(|cell| cell.text()).filter(|hint| *hint != text).map(str::to_owned);
+            let price = cells.get(3).and_then(store::Cell::int).zip(currency);
+            let price = price.map(|(minor, currency)| format::money(minor, currency));
+            let hint: Vec<String> = hint.into_iter().chain(price).collect();
+            json!({ "value": cells[0].id(), "text": text, "hint": (!hint.is_empty()).then(|| hint.join(" · ")) })
         })
         .collect();
     Ok(axum::Json(answer).into_response())

@@ -12,7 +12,7 @@ use super::i18n::Locale;
 use super::page::{Html, avatar_colour, dash, escape, icon, initials, who};
 use super::record::filter::{Filter, Op};
 use super::record::query::Row;
-use super::record::{Field, Kind, Object, Registry, Write, value};
+use super::record::{Field, Kind, Object, Registry, Write, is_setting, value};
 use super::viewer::Viewer;
 
 pub struct CellView {
@@ -94,14 +94,9 @@ impl<'a> Shows<'a> {
             (Op::Within, _) => locale.text(&format!("span-{text}")),
             (_, Kind::Choice(_)) => locale.text(&self.object.choice_key(filter.field, text)),
             (_, Kind::Ref("person")) if matches!(text, "me" | "team") => locale.text(&format!("person-{text}")),
-            (_, Kind::Ref("stage")) => {
-                text.parse().ok().and_then(|id| config.stage(id)).map_or_else(|| "—".into(), |stage| stage.name.clone())
+            (_, Kind::Ref(target)) if is_setting(target) => {
+                text.parse().ok().and_then(|id| config.name_of(target, id)).unwrap_or("—").to_owned()
             }
-            (_, Kind::Ref("pipeline")) => text
-                .parse()
-                .ok()
-                .and_then(|id| config.pipeline(id))
-                .map_or_else(|| "—".into(), |pipeline| pipeline.name.clone()),
             (_, Kind::Bool) => locale.text(if text == "true" { "yes" } else { "no" }),
             (_, Kind::Date) => Day::parse(text).map_or_else(|| text.to_owned(), |day| format::date(locale, day)),
             (_, Kind::Ref(_)) => {

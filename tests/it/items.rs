@@ -137,3 +137,145 @@ fn programs_change_a_line_with_its_version() {
         assert_eq!(company.get("seller", deal.header("location")).await.body["amount"], "1000.00");
     });
 }
+
+/// A price list with what these products cost in it, in minor units.
+async fn price_list(app: &TestApp, name: &str, currency: &str, days: [Option<i64>; 2], prices: &[(Uuid, i64)]) -> Uuid {
+    let today = app.config(0).await.expect("settings").today(app.clock.now());
+    let [from, to] = days.map(|day| day.map(|day| today.plus(day)));
+    let id = store::new_id(&app.clock);
+    app.execute(sql!(
+        "INSERT INTO price_list (id, version, name, currency, from_day, to_day) VALUES ($1, 1, $2, $3, $4, $5)",
+        id,
+        name,
+        currency,
+        from,
+        to
+    ))
+    .await;
+    for (product, amount) in prices {
+        app.execute(sql!(
+            "INSERT INTO price (price_list_id, product_id, amount) VALUES ($1, $2, $3)",
+            id,
+            *product,
+            *amount
+        ))
+        .await;
+    }
+    app.execute("UPDATE organization SET config_version = config_version + 1").await;
+    id
+}
+
+#[test]
+fn a_deal_goes_by_its_price_list_else_by_the_newest_in_force_else_by_the_product() {
+    on_both(async |app| {
+        let chief = app.person("Chief").role(Role::Partner).create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let today = app.config(0).await.expect("settings").today(app.clock.now());
+        app.execute(sql!("INSERT INTO fx_rate (currency, on_day, rate) VALUES ('USD', $1, '7')", today)).await;
+        let mut products = Vec::new();
+        for (name, price) in [("Lamp", "900"), ("Shade", "90"), ("Bulb", "9")] {
+            let fields = [("name", name), ("code", name), ("list_price", price), ("currency", "CNY")];
+            products.push(app.create("product", &chief, &fields).await);
+        }
+        let [lamp, shade, bulb] = products[..] else { panic!("three products") };
+        assert!(!app.get(&lin, "/opportunities/new").await.has("name=\"price_list\""), "there is none to choose");
+        let partner = price_list(app, "Partner", "CNY", [Some(-20), None], &[(lamp, 70_000)]).await;
+        let retail = price_list(app, "Retail", "CNY", [Some(-10), None], &[(lamp, 85_000), (shade, 8_000)]).await;
+        let over = price_list(app, "Over", "CNY", [None, Some(-1)], &[(lamp, 1)]).await;
+        let dollars = price_list(app, "Partner", "USD", [None, None], &[(lamp, 12_000)]).await;
+
+        // The form offers what is in force.
+        let form = app.get(&lin, "/opportunities/new").await;
+        for (list, offered) in [(partner, true), (retail, true), (dollars, true), (over, false)] {
+            assert_eq!(form.has(&format!("value=\"{list}\"")), offered, "{}", form.body);
+        }
+        let deal = async |more: &[(&str, &str)]| {
+            let fields = [&[("name", "Lamps"), ("close_date", "2026-12-24")][..], more].concat();
+            app.try_create("opportunity", &lin, &fields).await
+        };
+        let (lamp_text, partner_text) = (lamp.to_string(), partner.to_string());
+        let (over_text, dollar_text) = (over.to_string(), dollars.to_string());
+        let over_a_lamp = ("product", lamp_text.as_str());
+        let by_partner = ("price_list", partner_text.as_str());
+        for (fields, expected) in [
+            (&[over_a_lamp][..], 85_000),
+            (&[over_a_lamp, by_partner][..], 70_000),
+            (&[over_a_lamp, ("currency", "USD")][..], 12_000),
+            (&[over_a_lamp, by_partner, ("amount", "5")][..], 500),
+        ] {
+            let id = deal(fields).await.expect("a deal");
+            assert_eq!(amount(app, id).await, Some(expected), "{fields:?}");
+        }
+        for (list, key) in [(&dollar_text, "refused-price-list-currency"), (&over_text, "refused-price-list-days")] {
+            let refused = deal(&[("price_list", list)]).await.expect_err("not for this deal");
+            assert!(format!("{refused:?}").contains(key), "{refused:?}");
+        }
+
+        // Lines: by the deal's list, else by the newest, else by the product.
+        let id = deal(&[by_partner]).await.expect("a deal");
+        for (product, sum) in [(lamp, 70_000), (shade, 78_000), (bulb, 78_900)] {
+            let product = product.to_string();
+            let line = [("product", product.as_str()), ("quantity", "1")];
+            let answer = app.post_form(&lin, &format!("/opportunities/{id}/items"), &line).await;
+            assert_eq!((answer.status.as_u16(), amount(app, id).await), (303, Some(sum)), "{}", answer.body);
+        }
+        // Products are offered with what they cost there.
+        let form = app.get(&lin, &format!("/opportunities/{id}/items/new")).await;
+        let at = form.body.find("/pick/product?").expect("a picker");
+        let pick = form.body[at..].split('"').next().expect("its address").replace("&amp;", "&").replace("&#38;", "&");
+        let hints = async |path: &str| {
+            let rows: Vec<Json> = serde_json::from_str(&app.get(&lin, path).await.body).expect("rows");
+            rows.iter().map(|row| row["hint"].as_str().unwrap_or("-").to_owned()).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(hints(&pick).await, "¥9, ¥700, ¥80");
+        assert_eq!(hints("/pick/product?currency=CNY").await, "¥9, ¥850, ¥80");
+        assert_eq!(hints("/pick/product?currency=USD&q=lamp").await, "$120");
+        assert_eq!(hints("/pick/product?q=lamp&currency=nothing").await, "-");
+
+        // Another currency leaves the list behind; one that has run out since stays.
+        let id = deal(&[by_partner, ("amount", "100")]).await.expect("a deal");
+        let list_of = async |id: Uuid| {
+            app.value::<Option<Uuid>>(sql!("SELECT price_list_id FROM opportunity WHERE id = $1", id)).await.flatten()
+        };
+        app.execute(sql!("UPDATE price_list SET to_day = $2 WHERE id = $1", partner, today.plus(-1))).await;
+        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.try_update("opportunity", &lin, id, None, &[by_partner, ("next_step", "Call")]).await.expect("it stands");
+        assert_eq!(list_of(id).await, Some(partner));
+        let form = app.get(&lin, &format!("/opportunities/{id}/edit")).await;
+        assert!(form.has(&format!("value=\"{partner}\" selected")), "{}", form.body);
+        let list =
+            app.get(&lin, &format!("/opportunities?view=none&f=price_list:is:{partner}&cols=name,price_list")).await;
+        assert!(list.has(&format!("/opportunities/{id}")) && list.has("Partner"), "{}", list.body);
+        app.try_update("opportunity", &lin, id, None, &[("currency", "USD")]).await.expect("it is theirs");
+        assert_eq!(list_of(id).await, None);
+
+        // Whoever reads products reads what they cost by list.
+        let page = app.get(&chief, &format!("/products/{lamp}?tab=related")).await;
+        assert!(page.has("Prices by list") && page.has("¥850") && page.has("$120"), "{}", page.body);
+        let company = Company::new(app).await;
+        let told = company.get("seller", &format!("/api/products/{lamp}/prices")).await;
+        let told: Vec<&Json> = told.body["data"].as_array().expect("prices").iter().map(|row| &row["price"]).collect();
+        assert_eq!(told, ["850.00", "700.00", "0.01", "120.00"]);
+    });
+}
+
+#[test]
+fn a_file_names_the_price_list_of_a_deal_in_its_currency() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let today = app.config(0).await.expect("settings").today(app.clock.now());
+        app.execute(sql!("INSERT INTO fx_rate (currency, on_day, rate) VALUES ('USD', $1, '7')", today)).await;
+        let yuan = price_list(app, "Partner", "CNY", [None, None], &[]).await;
+        let dollars = price_list(app, "Partner", "USD", [None, None], &[]).await;
+        let file = "name,close_date,currency,price_list\nOne,2026-12-24,USD,partner\nTwo,2026-12-24,CNY,Partner\n\
+                    Three,2026-12-24,,Partner\nFour,2026-12-24,USD,Retail\nFive,2026-12-24,USD,\n";
+        let import = crate::import::uploaded(app, &lin, "opportunity", file).await;
+        crate::import::run(app, &lin, &import).await;
+        let refused = crate::import::refusals(app, &lin, &import).await;
+        assert!(refused.contains("Four") && refused.contains("Partner") && !refused.contains("Three"), "{refused}");
+        for (name, list) in [("One", Some(dollars)), ("Two", Some(yuan)), ("Three", Some(yuan)), ("Five", None)] {
+            let found = sql!("SELECT price_list_id FROM opportunity WHERE name = $1", name);
+            assert_eq!(app.value::<Option<Uuid>>(found).await, Some(list), "{name}");
+        }
+    });
+}

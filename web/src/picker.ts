@@ -8,11 +8,19 @@ import { showToast, type Toast } from './toast'
 interface Row { value: string, text: string, hint?: string }
 TomSelect.define('clear_button', clearButton)
 
+// Another choice of the same form.
+function beside(select: HTMLSelectElement, key: string): HTMLSelectElement | undefined {
+  const other = select.form?.querySelector<HTMLSelectElement>(`select[name=${key}]`)
+  return other && other !== select ? other : undefined
+}
+
 // The account that the rest of the form is about.
 function accountOf(select: HTMLSelectElement): string | undefined {
-  const account = select.form?.querySelector<HTMLSelectElement>('select[name=account]')
-  return account && account !== select && account.value ? account.value : undefined
+  return beside(select, 'account')?.value || undefined
 }
+
+// Products are offered with what they cost here.
+const PRICED = ['currency', 'price_list']
 
 function upgrade(select: HTMLSelectElement) {
   if ('tomselect' in select) return
@@ -60,6 +68,10 @@ function upgrade(select: HTMLSelectElement) {
         url.searchParams.set('q', query)
         const account = accountOf(select)
         if (account) url.searchParams.set('account', account)
+        for (const key of PRICED) {
+          const chosen = beside(select, key)?.value
+          if (chosen) url.searchParams.set(key, chosen)
+        }
         const answer = await fetch(url, { headers: { Accept: 'application/json' }, signal: pending.signal })
         const rows = answer.ok ? (await answer.json() as Row[]).slice(0, 20) : []
         found = new Set(rows.map(row => String(row.value)))
@@ -84,9 +96,8 @@ function upgrade(select: HTMLSelectElement) {
       option_create: (row: { input: string }, escape: (text: string) => string) => `<div class="create">${escape(createLabel.replace('%s', row.input.trim()))}</div>`,
     },
   })
-  // The people of another account: looked up anew when the field is next entered.
-  const account = select.form?.querySelector<HTMLSelectElement>('select[name=account]')
-  if (account && account !== select) account.addEventListener('change', () => {
+  // The people of another account, other prices: looked up anew when the field is next entered.
+  for (const key of ['account', ...PRICED]) beside(select, key)?.addEventListener('change', () => {
     control.clearOptions(option => control.items.includes(String((option as unknown as Row).value)))
     control.wrapper.classList.remove('preloaded')
   })

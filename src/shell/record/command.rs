@@ -477,6 +477,7 @@ async fn check_references(
                 .is_some_and(|state| state != "disabled"),
             "stage" => actor.viewer.config.stage(*id).is_some(),
             "pipeline" => actor.viewer.config.pipeline(*id).is_some(),
+            "price_list" => actor.viewer.config.price_list(*id).is_some_and(|list| !list.is_removed),
             other => match actor.registry.get(other) {
                 Some(target) => query::allowed(tx, &actor.viewer, target, *id, Right::Read).await?,
                 None => false,

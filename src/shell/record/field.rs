@@ -342,6 +342,12 @@ pub fn plain_target(name: &str) -> Option<Target> {
         "import" => Some(Target { table: "import", title_column: "name" }),
         "stage" => Some(Target { table: "stage", title_column: "name" }),
         "pipeline" => Some(Target { table: "pipeline", title_column: "name" }),
+        "price_list" => Some(Target { table: "price_list", title_column: "name" }),
         _ => None,
     }
+}
+
+/// Settings that records refer to: they are at hand, and known without asking the database.
+pub fn is_setting(target: &str) -> bool {
+    matches!(target, "stage" | "pipeline" | "price_list")
 }

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use store::search::sort_key;
 use store::{Arg, Cell, Cells, Session, Sql, Uuid};
 
-use super::field::{Field, Kind};
+use super::field::{Field, Kind, is_setting};
 use super::{Actor, Object};
 use crate::shell::access::Right;
-use crate::shell::config::{Pipeline, Stage, StageKind};
+use crate::shell::config::{Pipeline, PriceList, Stage, StageKind};
 use crate::shell::error::{Error, FieldError, Result};
 
 /// A name to look for, perhaps only among the records of one account, or the stages of one pipeline.
@@ -26,7 +26,7 @@ pub enum Behind {
 
 /// Finds the id behind the text of a reference.
 ///
-/// Errors: `invalid-reference` when nothing visible fits, for stages and pipelines `invalid-not-among` with those there are;
+/// Errors: `invalid-reference` when nothing visible fits, for settings `invalid-not-among` with those there are;
 /// `invalid-ambiguous` when several fit.
 pub async fn resolve(
     session: &mut Session,
@@ -34,12 +34,13 @@ pub async fn resolve(
     field: &Field,
     text: &str,
     within: Option<Uuid>,
+    currency: &str,
 ) -> Result<Uuid> {
     let Kind::Ref(target) = field.kind else { return Err(Error::Internal(format!("{} is no reference", field.key))) };
     if let Ok(id) = text.parse() {
         return Ok(id);
     }
-    let behind = match of_settings(actor, target, text, within) {
+    let behind = match of_settings(actor, target, text, within, currency) {
         Some(behind) => behind,
         None => {
             let name = (text.to_owned(), within);
@@ -49,7 +50,7 @@ pub async fn resolve(
     let refused = |key| FieldError::new(field.key, key).with("value", text);
     match behind {
         Behind::One(id) => Ok(id),
-        Behind::Nothing => Err(Error::Invalid(vec![match names_of_settings(actor, target, within) {
+        Behind::Nothing => Err(Error::Invalid(vec![match names_of_settings(actor, target, within, currency) {
             Some(known) => refused("invalid-not-among").with("known", known),
             None => refused("invalid-reference"),
         }])),
@@ -69,8 +70,8 @@ pub fn enumerated(names: impl IntoIterator<Item = String>) -> String {
     names.join(", ")
 }
 
-/// The stages there are, of one pipeline or of all of them; the pipelines.
-fn names_of_settings(actor: &Actor, target: &str, within: Option<Uuid>) -> Option<String> {
+/// The stages there are, of one pipeline or of all of them; the pipelines; the price lists of a currency.
+fn names_of_settings(actor: &Actor, target: &str, within: Option<Uuid>, currency: &str) -> Option<String> {
     let pipelines = &actor.viewer.config.pipelines;
     let mut names: Vec<String> = Vec::new();
     match target {
@@ -83,15 +84,22 @@ fn names_of_settings(actor: &Actor, target: &str, within: Option<Uuid>) -> Optio
             }
         }
         "pipeline" => names.extend(pipelines.iter().map(|pipeline| pipeline.name.clone())),
+        "price_list" => names.extend(lists_in(actor, currency).map(|list| list.name.clone())),
         _ => return None,
     }
     Some(enumerated(names))
 }
 
+/// The price lists in force in a currency, the newest first.
+fn lists_in<'a>(actor: &'a Actor, currency: &str) -> impl Iterator<Item = &'a PriceList> {
+    let lists = actor.viewer.config.price_lists.iter();
+    lists.filter(move |list| list.currency == currency && list.is_in_force(actor.today))
+}
+
 /// Stages and pipelines are settings, which are at hand. Stages of several pipelines may have the same name: the one of the
 /// pipeline that is named counts, else that of the first pipeline which has it. One that only another pipeline has is found all
 /// the same; that it does not fit is said where the deal is written.
-fn of_settings(actor: &Actor, target: &str, text: &str, within: Option<Uuid>) -> Option<Behind> {
+fn of_settings(actor: &Actor, target: &str, text: &str, within: Option<Uuid>, currency: &str) -> Option<Behind> {
     let pipelines = &actor.viewer.config.pipelines;
     let key = sort_key(text);
     let id = match target {
@@ -104,6 +112,8 @@ fn of_settings(actor: &Actor, target: &str, text: &str, within: Option<Uuid>) ->
             fitting.or_else(|| called.first().copied()).or_else(end).map(|stage| stage.id)
         }
         "pipeline" => pipelines.iter().find(|pipeline| sort_key(&pipeline.name) == key).map(|pipeline| pipeline.id),
+        // Lists of several currencies, and of one year after the other, may be called the same.
+        "price_list" => lists_in(actor, currency).find(|list| sort_key(&list.name) == key).map(|list| list.id),
         _ => return None,
     };
     Some(id.map_or(Behind::Nothing, Behind::One))
@@ -136,7 +146,7 @@ pub async fn resolve_all(
     names: &[&Name],
 ) -> Result<HashMap<Name, Uuid>> {
     let mut ids = HashMap::with_capacity(names.len());
-    if matches!(target, "stage" | "pipeline") {
+    if is_setting(target) {
         return Ok(ids);
     }
     for batch in store::batches(names) {

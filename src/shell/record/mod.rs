@@ -22,8 +22,8 @@ use std::collections::{BTreeMap, HashMap};
 use store::{Arg, Cell, Clock, Day, Instant, Uuid};
 
 pub use field::{
-    Expression, Field, Found, Kind, Object, Saved, Several, Target, Write, nothing_after, nothing_to_prepare,
-    plain_target,
+    Expression, Field, Found, Kind, Object, Saved, Several, Target, Write, is_setting, nothing_after,
+    nothing_to_prepare, plain_target,
 };
 
 use crate::shell::error::{Error, Result};

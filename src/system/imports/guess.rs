@@ -231,6 +231,7 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("status", &["leadstatus", "state", "状态"]),
     ("description", &["notes", "note", "comments", "comment", "remark", "remarks", "desc", "备注", "描述", "说明"]),
     ("body", &["notes", "note", "description", "content", "text", "内容", "备注", "跟进内容"]),
+    ("price_list", &["pricebook", "pricelist", "价目表", "价格手册"]),
     ("next_step", &["nextaction", "nextactivity", "下一步"]),
     ("code", &["sku", "productcode", "itemcode", "product", "产品编码", "产品编号", "编码"]),
     ("family", &["series", "productfamily", "category", "产品系列", "系列", "分类"]),

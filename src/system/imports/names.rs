@@ -91,6 +91,9 @@ impl Names {
         before: Option<&Loaded>,
     ) -> Result<Vec<FieldError>> {
         let mut errors = Vec::new();
+        let stands = before.map_or("", |before| before.text("currency"));
+        let currency = texts.get("currency").map_or(stands, |text| text.trim()).to_uppercase();
+        let currency = if currency.is_empty() { actor.viewer.config.base_currency.clone() } else { currency };
         for (field, target) in references(object) {
             let Some(text) = texts.get(field.key).cloned() else { continue };
             let within = within_of(target).and_then(|whole| match texts.get(whole) {
@@ -102,9 +105,12 @@ impl Names {
             let name = (text, within);
             let id = match self.find(target, &name) {
                 Some(id) => id,
-                None => match lookup::resolve(session, actor, field, &name.0, within).await {
+                None => match lookup::resolve(session, actor, field, &name.0, within, &currency).await {
                     Ok(id) => {
-                        self.keep(target, name, id);
+                        // What a price list is called depends on the currency of the row.
+                        if target != "price_list" {
+                            self.keep(target, name, id);
+                        }
                         id
                     }
                     Err(Error::Invalid(more)) => {

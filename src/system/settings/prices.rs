@@ -1,5 +1,4 @@
-//! Price lists: what products cost in a currency, from a day to a day. A line item takes the price of the newest list in its
-//! deal's currency that is in force; without one, the product's list price.
+//! Price lists: what products cost in a currency, from a day to a day. Which price counts: [`crate::shell::prices`].
 
 use std::collections::HashSet;
 

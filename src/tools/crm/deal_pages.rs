@@ -20,7 +20,7 @@ use crate::shell::form::{self, Filled, FormBody, Input};
 use crate::shell::format;
 use crate::shell::page::{Asked, Page, Toast, done, render, respond, respond_with, toast_event, trigger};
 use crate::shell::record::hung::Expected;
-use crate::shell::record::{command, query};
+use crate::shell::record::{Field, command, query};
 use crate::shell::records::{get, id, pairs, version_in};
 use crate::shell::routes::{Policy, Routes};
 use crate::shell::viewer::Viewer;
@@ -408,11 +408,18 @@ async fn save_evidence(
     }
 }
 
+/// The price list that a deal goes by, as far as the viewer may know it.
+fn list_of(fields: &[&'static Field], row: &query::Row) -> Option<Uuid> {
+    fields.iter().position(|field| field.key == "price_list").and_then(|at| row.cells[at].id())
+}
+
+/// `list`: the price list whose prices stand beside the products.
 fn item_inputs(
     viewer: &Viewer,
     given: &BTreeMap<String, String>,
     product: Option<String>,
     currency: &str,
+    list: Option<Uuid>,
     errors: &[FieldError],
 ) -> Vec<Input> {
     let locale = viewer.locale;
@@ -430,7 +437,10 @@ fn item_inputs(
         ..Input::default()
     };
     let mut chosen = input("product", "product", "picker", text("product"), true);
-    chosen.picker = "/pick/product".into();
+    chosen.picker = format!("/pick/product?currency={currency}");
+    if let Some(list) = list {
+        chosen.picker.push_str(&format!("&price_list={list}"));
+    }
     chosen.wide = true;
     if let Some(name) = product {
         chosen.options = vec![form::Choice { value: text("product"), text: name, chosen: true }];
@@ -480,7 +490,7 @@ async fn item_form(State(app): State<App>, viewer: Viewer, asked: Asked, Path(de
     if !viewer.sees(&OPPORTUNITY, "amount") {
         return Err(Error::Forbidden);
     }
-    let inputs = item_inputs(&viewer, &BTreeMap::new(), None, &row.currency, &[]);
+    let inputs = item_inputs(&viewer, &BTreeMap::new(), None, &row.currency, list_of(&fields, &row), &[]);
     // Nobody's typed amount goes unnoticed.
     let amount = fields.iter().position(|field| field.key == "amount").and_then(|at| row.cells[at].int()).unwrap_or(0);
     let sum: i64 = items::of_deal(&mut session, deal).await?.iter().map(|line| line.amount).sum();
@@ -543,12 +553,12 @@ async fn add_item(
     let deal = id(&deal)?;
     let given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
     let version = given.get("version").and_then(|text| text.parse().ok());
-    let currency = {
+    let (row, fields) = {
         let mut session = app.db.read().await?;
-        query::find(&mut session, &viewer, app.registry, &OPPORTUNITY, deal).await?.0.currency
+        query::find(&mut session, &viewer, app.registry, &OPPORTUNITY, deal).await?
     };
     let outcome: Result<i64> = async {
-        let ask = read_ask(&given, &currency)?;
+        let ask = read_ask(&given, &row.currency)?;
         app.at_page(&viewer, async |tx, actor| items::add(tx, actor, &OPPORTUNITY, deal, version, ask).await).await
     }
     .await;
@@ -566,7 +576,7 @@ async fn add_item(
                 }
                 None => None,
             };
-            let inputs = item_inputs(&viewer, &given, product, &currency, &errors);
+            let inputs = item_inputs(&viewer, &given, product, &row.currency, list_of(&fields, &row), &errors);
             respond_item(&viewer, &asked, deal, version.unwrap_or(0), inputs, None, StatusCode::UNPROCESSABLE_ENTITY)
         }
         Err(error) => Err(error),
@@ -600,7 +610,7 @@ fn respond_edit_item(
         viewer.locale.text("items-edit")
     };
     let page = Page::new(viewer, asked, title.clone());
-    let mut inputs = item_inputs(viewer, given, None, &deal.currency, errors);
+    let mut inputs = item_inputs(viewer, given, None, &deal.currency, None, errors);
     inputs.retain(|input| input.key != "product");
     let of_line = |error: &&FieldError| !inputs.iter().any(|input| input.key == error.field);
     let general = errors.iter().filter(of_line).map(|error| error.text(viewer.locale)).collect();

@@ -6,8 +6,9 @@ use rust_decimal::prelude::ToPrimitive;
 use store::{Cell, Session, Tx, Uuid, new_id, sql};
 
 use crate::shell::error::{Error, FieldError, Result};
-use crate::shell::record::{Actor, Draft, Loaded, Object, command};
 use crate::shell::format::LARGEST_AMOUNT;
+use crate::shell::prices;
+use crate::shell::record::{Actor, Draft, Loaded, Object, command};
 
 /// A line as shown.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -77,7 +78,7 @@ async fn insert(
     Ok(())
 }
 
-/// What somebody asks for in a line. Quantity in thousandths, discount in hundredths of a percent; without a price the list price counts.
+/// What somebody asks for in a line. Quantity in thousandths, discount in hundredths of a percent; without a price that of the deal's price list counts.
 #[derive(Debug, Clone)]
 pub struct Ask {
     pub product: Uuid,
@@ -102,41 +103,36 @@ pub async fn add(
     ask: Ask,
 ) -> Result<i64> {
     let loaded = load(tx, actor, deal_object, deal).await?;
-    product_price(tx, ask.product).await?;
-    let (unit_price, amount) = priced(tx, actor, loaded.text("currency"), &ask).await?;
+    let (unit_price, amount) = priced(tx, actor, &loaded, &ask, true).await?;
     let position: i64 =
         tx.value(sql!("SELECT COUNT(*) FROM line_item WHERE opportunity_id = $1", deal)).await?.unwrap_or(0);
     insert(tx, actor, deal, ask.product, ask.quantity, unit_price, ask.discount, amount, position).await?;
     settle(tx, actor, deal_object, deal, version).await
 }
 
-/// The unit price that counts, and what the line comes to.
-async fn priced(tx: &mut Tx, actor: &Actor, currency: &str, ask: &Ask) -> Result<(i64, i64)> {
+/// The unit price that counts, and what the line comes to. The product of a new line must be there; that of a line that stands may
+/// lie in the trash, as long as nobody asks for its price.
+async fn priced(tx: &mut Tx, actor: &Actor, deal: &Loaded, ask: &Ask, is_new: bool) -> Result<(i64, i64)> {
     if ask.quantity <= 0 {
         return Err(Error::field("quantity", "invalid-quantity"));
     }
     if !(0..=10_000).contains(&ask.discount) {
         return Err(Error::Invalid(vec![FieldError::new("discount", "invalid-range").with("min", 0).with("max", 100)]));
     }
+    let found = match is_new || ask.unit_price.is_none() {
+        true => {
+            let (currency, list) = (deal.text("currency"), deal.id_of("price_list"));
+            Some(prices::price_of(tx, ask.product, currency, list, actor.today).await?)
+        }
+        false => None,
+    };
     let unit_price = match ask.unit_price {
         Some(price) => price,
-        None => {
-            let (list_price, price_currency) = product_price(tx, ask.product).await?;
-            price_in(tx, actor, ask.product, currency)
-                .await?
-                .or((price_currency == currency).then_some(list_price))
-                .ok_or_else(|| Error::field("unit_price", "invalid-no-price"))?
-        }
+        None => found.flatten().ok_or_else(|| Error::field("unit_price", "invalid-no-price"))?,
     };
     let amount = line_amount(ask.quantity, unit_price, ask.discount)
         .ok_or_else(|| Error::field("quantity", "invalid-amount-range"))?;
     Ok((unit_price, amount))
-}
-
-/// A product's own price with its currency.
-async fn product_price(tx: &mut Tx, product: Uuid) -> Result<(i64, String)> {
-    let price = sql!("SELECT list_price, currency FROM product WHERE id = $1 AND deleted_at IS NULL", product);
-    tx.optional(price).await?.ok_or_else(|| Error::field("product", "invalid-reference"))
 }
 
 /// One line of a deal that the caller has shown to be visible.
@@ -155,7 +151,7 @@ pub async fn change(
     ask: Ask,
 ) -> Result<()> {
     let loaded = load(tx, actor, deal_object, deal).await?;
-    let (unit_price, amount) = priced(tx, actor, loaded.text("currency"), &ask).await?;
+    let (unit_price, amount) = priced(tx, actor, &loaded, &ask, false).await?;
     if (ask.quantity, unit_price, ask.discount) == (seen.quantity, seen.unit_price, seen.discount) {
         return Ok(());
     }
@@ -194,16 +190,6 @@ pub async fn remove(
         return Err(Error::NotFound);
     }
     settle(tx, actor, deal_object, deal, version).await
-}
-
-/// The price of a product in a price list of that currency that is in force today.
-async fn price_in(tx: &mut Tx, actor: &Actor, product: Uuid, currency: &str) -> Result<Option<i64>> {
-    const PRICE: &str = "
-        SELECT p.amount FROM price p JOIN price_list l ON l.id = p.price_list_id
-         WHERE p.product_id = $1 AND l.currency = $2 AND l.deleted_at IS NULL
-           AND (l.from_day IS NULL OR l.from_day <= $3) AND (l.to_day IS NULL OR l.to_day >= $3)
-         ORDER BY l.from_day DESC NULLS LAST, l.id DESC LIMIT 1";
-    Ok(tx.value(sql!(PRICE, product, currency, actor.today)).await?)
 }
 
 /// The deal's amount becomes the sum of its lines.

@@ -27,6 +27,7 @@ mod lifecycle;
 pub mod objects;
 mod opportunity;
 pub mod overview_api;
+pub mod price_api;
 mod record_page;
 mod search;
 mod sight;

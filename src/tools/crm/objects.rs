@@ -218,6 +218,7 @@ pub static OPPORTUNITY: Object = Object {
         currency().quick(),
         // The same amount again: who may not know the one does not see the other.
         Field::new("amount_base", Kind::BaseMoney).computed().sorted().reads(&[("opportunity", "amount")]),
+        Field::new("price_list", Kind::Ref("price_list")).column("price_list_id").quick().hinted(),
         Field::new("probability", Kind::Percent).hinted(),
         Field::new("close_date", Kind::Date).column("close_day").required().listed().sorted(),
         Field::new("next_step", TEXT).listed().quick().found(Found::ByText),

@@ -12,6 +12,7 @@ use super::account::{fill_currency, fill_owner};
 use super::{activity, lifecycle};
 use crate::shell::config::{Config, Criterion, Pipeline, Stage, StageKind};
 use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::prices;
 use crate::shell::record::{Actor, Draft, Loaded, Saved, told};
 
 pub fn prepare<'a>(
@@ -29,10 +30,11 @@ pub fn prepare<'a>(
                 None => reason,
             });
         }
-        if before.is_none() {
-            fill_amount(tx, draft).await?;
-        }
         let config = actor.viewer.config.clone();
+        settle_price_list(actor, &config, draft, before)?;
+        if before.is_none() {
+            fill_amount(tx, actor, draft).await?;
+        }
         let stage = settle_stage(&config, draft, before)?;
         let enters = before.is_none_or(|deal| deal.id_of("stage") != Some(stage.id));
         if enters {
@@ -192,13 +194,33 @@ fn told_entry(actor: &Actor, draft: &Draft, created: Option<i64>) -> Instant {
     }
 }
 
-/// A new deal over a product begins with its list price, unless somebody says otherwise.
-async fn fill_amount(tx: &mut Tx, draft: &mut Draft) -> Result<()> {
+/// A deal goes by a price list of its currency, which is in force when it is chosen; in another currency it goes by none.
+fn settle_price_list(actor: &Actor, config: &Config, draft: &mut Draft, before: Option<&Loaded>) -> Result<()> {
+    let Some(list) = draft.after(before, "price_list").id().and_then(|id| config.price_list(id)) else {
+        return Ok(());
+    };
+    let fits = draft.after(before, "currency").text() == Some(&list.currency);
+    match draft.has("price_list") {
+        true if !fits => {
+            let error = FieldError::new("price_list", "refused-price-list-currency");
+            Err(Error::Invalid(vec![error.with("currency", &list.currency)]))
+        }
+        true if !list.is_in_force(actor.today) => Err(Error::field("price_list", "refused-price-list-days")),
+        false if !fits => {
+            draft.set("price_list", Cell::Null);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A new deal over a product begins with its price, unless somebody says otherwise.
+async fn fill_amount(tx: &mut Tx, actor: &Actor, draft: &mut Draft) -> Result<()> {
     let product = draft.get("product").and_then(Cell::id).filter(|_| draft.after(None, "amount").is_null());
     if let Some(product) = product {
         let currency = draft.after(None, "currency").text().unwrap_or("").to_owned();
-        let price: Option<i64> =
-            tx.value(sql!("SELECT list_price FROM product WHERE id = $1 AND currency = $2", product, currency)).await?;
+        let list = draft.after(None, "price_list").id();
+        let price = prices::price_of(tx, product, &currency, list, actor.today).await?;
         draft.set("amount", price.map_or(Cell::Null, Cell::Int));
     }
     Ok(())

@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use store::{Cell, Cells, Session, Sql, Uuid};
+use store::{Cell, Cells, Day, Session, Sql, Uuid};
 
 use super::objects::ACTIVITY;
 use super::sight::{EvidenceView, Fact, FileView, Prop, Related, Sight, StageStep, TaskView, TiedView};
@@ -13,7 +13,9 @@ use crate::shell::access::{Level, Right};
 use crate::shell::app::App;
 use crate::shell::error::Result;
 use crate::shell::format;
+use crate::shell::i18n::Locale;
 use crate::shell::page::{Asked, Html, Page, render, respond_with, who};
+use crate::shell::prices::{self, Listed};
 use crate::shell::record::{Object, query, share};
 use crate::shell::records::{get, id, pairs};
 use crate::shell::shares::level_key;
@@ -24,6 +26,14 @@ struct ShareView {
     person: Uuid,
     name: String,
     level: String,
+}
+
+struct PriceView {
+    list: String,
+    /// From when to when; empty: always.
+    span: String,
+    is_now: bool,
+    price: String,
 }
 
 struct ItemView {
@@ -88,6 +98,8 @@ struct RecordBody<'a> {
     evidence: Vec<EvidenceView>,
     /// What was written down for the others, and for all of them once the deal is closed.
     proven: Vec<EvidenceView>,
+    /// What a product costs by list.
+    prices: Vec<PriceView>,
     items: Vec<ItemView>,
     /// Prices are amounts: without the right to see the amount there are no line items.
     shows_items: bool,
@@ -154,6 +166,9 @@ async fn respond_record(
         Timeline { entries: Vec::new(), older: None }
     };
     let related = if tab == "related" { sight.related(&mut session).await? } else { Vec::new() };
+    let is_product = object.name == "product";
+    let listed =
+        if is_product && tab == "related" { prices::of_product(&mut session, record).await? } else { Vec::new() };
     let attachments = if tab == "files" { files::of_visible(&mut session, object, record).await? } else { Vec::new() };
     let tasks = sight.tasks(&mut session).await?;
     let is_deal = object.name == "opportunity";
@@ -253,6 +268,7 @@ async fn respond_record(
         shows_items: is_deal && viewer.sees(object, "amount"),
         items_differ: items_differ(viewer, &row.currency, sight.cell("amount").and_then(Cell::int), &lines),
         items_total: format::money(lines.iter().map(|line| line.amount).sum(), &row.currency),
+        prices: listed.iter().map(|listed| price_view(locale, today, listed)).collect(),
         items: lines.iter().map(|line| item_view(line, &row.currency, names_products)).collect(),
     };
     respond_with(status, &page, render(&body)?)
@@ -287,6 +303,17 @@ fn items_differ(viewer: &Viewer, currency: &str, amount: Option<i64>, lines: &[i
     let args = [("amount", format::money(amount, currency)), ("by", format::money(by, currency))];
     let args = args.each_ref().map(|(name, value)| (*name, value.as_str()));
     (!lines.is_empty() && by != 0).then(|| viewer.locale.text_with(key, &args))
+}
+
+fn price_view(locale: Locale, today: Day, listed: &Listed) -> PriceView {
+    let day = |day: Option<Day>| day.map_or_else(|| "…".into(), |day| format::date(locale, day));
+    let is_always = listed.from_day.is_none() && listed.to_day.is_none();
+    PriceView {
+        list: listed.name.clone(),
+        span: if is_always { String::new() } else { format!("{} – {}", day(listed.from_day), day(listed.to_day)) },
+        is_now: listed.from_day.is_none_or(|from| from <= today) && listed.to_day.is_none_or(|to| to >= today),
+        price: format::money(listed.price, &listed.currency),
+    }
 }
 
 fn item_view(line: &items::Item, currency: &str, names_products: bool) -> ItemView {

@@ -9,6 +9,7 @@ use crate::shell::access::{Level, Right};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::Result;
+use crate::shell::form::has_choices;
 use crate::shell::format;
 use crate::shell::page::{Html, escape, who};
 use crate::shell::record::filter::{Filter, Op};
@@ -279,7 +280,10 @@ impl Sight<'_> {
                             "description" | "updated_at" | "stage" | "state" | "stage_since" | "amount_base" | "body"
                         ))
             })
-            .filter(|field| all || !matches!(self.cell(field.key), Some(Cell::Null)) || self.can_edit(field))
+            .filter(|field| {
+                let is_empty = matches!(self.cell(field.key), Some(Cell::Null));
+                all || !is_empty || (self.can_edit(field) && has_choices(self.viewer, field))
+            })
             .map(|field| Prop {
                 label: self.viewer.locale.text(&object.label_key(field)),
                 html: self.in_full(field.key),

@@ -16,7 +16,7 @@ use crate::shell::error::Result;
 use crate::shell::format;
 use crate::shell::i18n::Locale;
 use crate::shell::page::{Html, escape, icon};
-use crate::shell::record::{FOLLOWED, Kind, Object, share, told, value};
+use crate::shell::record::{FOLLOWED, Kind, Object, is_setting, share, told, value};
 use crate::shell::viewer::Viewer;
 
 /// How many entries a page of the timeline shows.
@@ -326,7 +326,7 @@ pub(super) async fn names_in(session: &mut Session, viewer: &Viewer, rows: &[Raw
         for change in &changes {
             let field = subject.and_then(|subject| viewer.projection(subject).find(|field| field.key == change.field));
             let target = match field.map(|field| field.kind) {
-                Some(Kind::Ref(target)) if !told_by_config(target) => target,
+                Some(Kind::Ref(target)) if !is_setting(target) => target,
                 _ if !names_somebody(kind) || named(change).is_none() => continue,
                 _ if kind.starts_with("committee") => CONTACT.name,
                 _ => PERSON.name,
@@ -357,11 +357,6 @@ pub(super) async fn names_in(session: &mut Session, viewer: &Viewer, rows: &[Raw
     }
     let names: Vec<(Uuid, String)> = session.all(statement).await?;
     Ok(names.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
-}
-
-/// Stages and pipelines are known without asking.
-fn told_by_config(target: &str) -> bool {
-    matches!(target, "stage" | "pipeline")
 }
 
 /// The import that an event says it was told by.
@@ -508,11 +503,8 @@ fn change_line(
         let currency = if field.kind == Kind::BaseMoney { &config.base_currency } else { currency };
         let cell = value::from_raw_json(field, json);
         match (field.kind, &cell) {
-            (Kind::Ref("stage"), store::Cell::Id(id)) => {
-                escape(config.stage(*id).map_or("—", |stage| stage.name.as_str()))
-            }
-            (Kind::Ref("pipeline"), store::Cell::Id(id)) => {
-                escape(config.pipeline(*id).map_or("—", |pipeline| pipeline.name.as_str()))
+            (Kind::Ref(target), store::Cell::Id(id)) if is_setting(target) => {
+                escape(config.name_of(target, *id).unwrap_or("—"))
             }
             (Kind::Ref(target), store::Cell::Id(id)) => match (REGISTRY.get(target), names.get(&id.to_string())) {
                 (Some(target), Some(name)) if target.name != PERSON.name => {
