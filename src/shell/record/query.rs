@@ -1,7 +1,7 @@
 //! Reading records: lists by keyset, one record, counts and sums. The statement is put together from the object's
 //! description; the viewer's scope and projection are part of it, never added afterwards.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use base64::Engine as _;
@@ -172,7 +172,7 @@ pub async fn list(
     push_where(&mut page, session.engine(), viewer, registry, object, query, today, in_order)?;
     push_order(&mut page, query, &order);
     page.push(" LIMIT ").bind(query.limit + 1);
-    let mut statement = select(viewer, registry, object, &query.fields, Some(&order), Some(page));
+    let mut statement = select(viewer, registry, object, &query.fields, &format!(", {order}"), Some(page));
     push_order(&mut statement, query, &order);
     let rows = session.all::<Cells>(statement).await?;
     let more = rows.len() as i64 > query.limit;
@@ -198,14 +198,70 @@ pub async fn list_named(
     query: ListQuery,
     today: Day,
 ) -> Result<Page> {
-    let fields: Vec<&'static Field> = viewer.projection(object).filter(|field| keys.contains(&field.key)).collect();
-    let places: Vec<Option<usize>> = keys.iter().map(|key| fields.iter().position(|field| field.key == *key)).collect();
+    let (fields, places) = named(viewer, object, keys);
     let mut page = list(session, viewer, registry, object, &ListQuery { fields, ..query }, today).await?;
     for row in &mut page.rows {
-        row.cells = places.iter().map(|at| at.map_or(Cell::Null, |at| row.cells[at].clone())).collect();
-        row.labels = places.iter().map(|at| at.and_then(|at| row.labels[at].clone())).collect();
+        put_in_place(row, &places);
     }
     Ok(page)
+}
+
+/// The fields of these keys that the viewer sees, and where among them each key's stands.
+fn named(viewer: &Viewer, object: &'static Object, keys: &[&str]) -> (Vec<&'static Field>, Vec<Option<usize>>) {
+    let fields: Vec<&'static Field> = viewer.projection(object).filter(|field| keys.contains(&field.key)).collect();
+    let places = keys.iter().map(|key| fields.iter().position(|field| field.key == *key)).collect();
+    (fields, places)
+}
+
+fn put_in_place(row: &mut Row, places: &[Option<usize>]) {
+    row.cells = places.iter().map(|at| at.map_or(Cell::Null, |at| row.cells[at].clone())).collect();
+    row.labels = places.iter().map(|at| at.and_then(|at| row.labels[at].clone())).collect();
+}
+
+/// Records that belong together, for instance those of a day: the first of them, and how many there are.
+#[derive(Debug, Clone, Default)]
+pub struct Group {
+    pub rows: Vec<Row>,
+    pub count: i64,
+}
+
+/// The first `query.limit` records of each group, with fields that the program names as in [`list_named`], and how many each
+/// group has: one statement, and no more rows than that, however many records there are. `group` is a whole number worked out
+/// from the row `t`.
+#[expect(clippy::too_many_arguments, reason = "the parts of a question; each caller has them at hand")]
+pub async fn first_of_groups(
+    session: &mut Session,
+    viewer: &Viewer,
+    registry: &Registry,
+    object: &'static Object,
+    keys: &[&str],
+    group: Sql,
+    query: &ListQuery,
+    today: Day,
+) -> Result<BTreeMap<i64, Group>> {
+    let (fields, places) = named(viewer, object, keys);
+    let mut grouped = Sql::new("SELECT t.id, ");
+    grouped.append(group).push(" AS of_group");
+    grouped.push(&format!(", {} AS sorted_by", query.order(viewer, today)));
+    let grouped = aggregate(session.engine(), grouped, viewer, registry, object, query, today)?;
+    let direction = if query.descending { "DESC" } else { "ASC" };
+    let mut first = Sql::new("SELECT id, of_group, place, many FROM (SELECT id, of_group, ROW_NUMBER() OVER (");
+    first.push(&format!("PARTITION BY of_group ORDER BY sorted_by {direction}, id {direction}) AS place"));
+    first.push(", COUNT(*) OVER (PARTITION BY of_group) AS many FROM (").append(grouped);
+    first.push(") grouped) numbered WHERE place <= ").bind(query.limit);
+    let mut statement = select(viewer, registry, object, &fields, ", p.of_group, p.many", Some(first));
+    statement.push(" ORDER BY p.of_group, p.place");
+    let mut groups = BTreeMap::<i64, Group>::new();
+    for Cells(mut cells) in session.all::<Cells>(statement).await? {
+        let many = cells.pop().and_then(|many| many.int()).unwrap_or(0);
+        let Some(of_group) = cells.pop().and_then(|group| group.int()) else { continue };
+        let mut row = row_of(viewer, &fields, cells);
+        put_in_place(&mut row, &places);
+        let group = groups.entry(of_group).or_default();
+        group.count = many;
+        group.rows.push(row);
+    }
+    Ok(groups)
 }
 
 /// Every record of a query, one after the other, without paging (exports). With `only`, those of them.
@@ -218,7 +274,7 @@ pub fn everything(
     only: &[Uuid],
     today: Day,
 ) -> Result<Sql> {
-    let mut statement = select(viewer, registry, object, &query.fields, None, None);
+    let mut statement = select(viewer, registry, object, &query.fields, "", None);
     let whole = ListQuery { after: None, ..query.clone() };
     push_where(&mut statement, engine, viewer, registry, object, &whole, today, false)?;
     if !only.is_empty() {
@@ -302,7 +358,7 @@ pub async fn find(
     id: Uuid,
 ) -> Result<(Row, Vec<&'static Field>)> {
     let fields: Vec<&'static Field> = viewer.shown(object).collect();
-    let mut statement = select(viewer, registry, object, &fields, None, None);
+    let mut statement = select(viewer, registry, object, &fields, "", None);
     statement.push(" WHERE t.id = ").bind(id).push(" AND t.deleted_at IS NULL AND ");
     (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
     let Cells(cells) = session.optional::<Cells>(statement).await?.ok_or(Error::NotFound)?;
@@ -378,14 +434,14 @@ pub async fn load(
     Ok(Loaded { id, version, values })
 }
 
-/// `SELECT id, version, currency, (field [, label])… FROM t`, of all records or of a page of ids. Labels of references come through a join that carries the target's scope:
-/// what the viewer may not see is neither named nor linked.
+/// `SELECT id, version, currency, (field [, label])…{more} FROM t`, of all records or of a page `p` of ids. Labels of references
+/// come through a join that carries the target's scope: what the viewer may not see is neither named nor linked.
 fn select(
     viewer: &Viewer,
     registry: &Registry,
     object: &'static Object,
     fields: &[&'static Field],
-    order: Option<&str>,
+    more: &str,
     page: Option<Sql>,
 ) -> Sql {
     let mut statement = Sql::new("SELECT t.id, t.version, ");
@@ -403,10 +459,7 @@ fn select(
             }
         }
     }
-    if let Some(order) = order {
-        statement.push(", ").push(order);
-    }
-    statement.push(" FROM ");
+    statement.push(more).push(" FROM ");
     match page {
         Some(page) => statement.push("(").append(page).push(&format!(") p JOIN {} t ON t.id = p.id", object.table)),
         None => statement.push(&format!("{} t", object.table)),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::response::Response;
 use jiff::civil::Date;
-use store::{Cell, Day, Instant, Session};
+use store::{Cell, Day, Instant, Session, Sql};
 
 use crate::shell::access::{Level, Right};
 use crate::shell::app::App;
@@ -14,17 +14,17 @@ use crate::shell::format;
 use crate::shell::layers::url_encode;
 use crate::shell::page::{Asked, Html, Page, icon, respond};
 use crate::shell::record::query::{self, ListQuery, Row};
-use crate::shell::record::{Field, Object};
+use crate::shell::record::{Field, Kind, Object};
 use crate::shell::records::{get, pairs};
 use crate::shell::shows::activity_icon;
 use crate::shell::viewer::Viewer;
 use crate::tools::crm::analysis::href_of;
 use crate::tools::crm::objects::{ACTIVITY, OPPORTUNITY, TASK};
 
-/// Entries in a cell of the grid; the rest is a link away.
+/// Entries in a cell of the grid; some more unfold.
 const IN_CELL: usize = 4;
-/// Of each kind in one month.
-const MOST: i64 = 500;
+/// So many of a kind are read for each day; of the others their number is told, and their list is a link away.
+const PER_DAY: i64 = 8;
 
 struct Entry {
     icon: Html,
@@ -35,6 +35,25 @@ struct Entry {
     note: String,
 }
 
+/// A day's records of one kind: how many there are, and the list of just them.
+struct KindOfDay {
+    icon: Html,
+    text: String,
+    href: String,
+    /// There are more than the entries that were read.
+    has_more: bool,
+}
+
+/// What falls on a day.
+#[derive(Default)]
+struct OfDay {
+    entries: Vec<Entry>,
+    kinds: Vec<KindOfDay>,
+    count: i64,
+}
+
+type Days = BTreeMap<i64, OfDay>;
+
 struct DayView {
     number: i8,
     name: String,
@@ -44,10 +63,11 @@ struct DayView {
     today: bool,
     past: bool,
     shown: Vec<Entry>,
-    more: usize,
+    /// How many the cell does not show.
+    more: i64,
     more_text: String,
-    more_href: String,
     rest: Vec<Entry>,
+    kinds: Vec<KindOfDay>,
 }
 
 #[derive(askama::Template)]
@@ -83,10 +103,10 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
 
     let reading = Reading { app: &app, viewer: &viewer, today, from, to, is_team };
     let mut session = app.db.read().await?;
-    let mut entries: BTreeMap<i64, Vec<Entry>> = BTreeMap::new();
-    reading.tasks(&mut session, &mut entries).await?;
-    reading.closings(&mut session, &mut entries).await?;
-    reading.activities(&mut session, &mut entries).await?;
+    let mut found = Days::new();
+    reading.tasks(&mut session, &mut found).await?;
+    reading.closings(&mut session, &mut found).await?;
+    reading.activities(&mut session, &mut found).await?;
     drop(session);
 
     let locale = viewer.locale;
@@ -97,10 +117,10 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
     };
     let here = address(first, is_team);
     let step = |months: i32| first.saturating_add(jiff::Span::new().months(months));
-    let is_empty = !entries.keys().any(|day| (Day::of(first).0..=last.0).contains(day));
-    let has_past = entries.keys().any(|day| Day::of(first).0 <= *day && *day < today.0.min(last.0 + 1));
+    let is_empty = !found.keys().any(|day| (Day::of(first).0..=last.0).contains(day));
+    let has_past = found.keys().any(|day| Day::of(first).0 <= *day && *day < today.0.min(last.0 + 1));
     let mut days: Vec<DayView> = (from.0..=to.0)
-        .map(|day| reading.day(Day(day), first, entries.remove(&day).unwrap_or_default(), &here))
+        .map(|day| reading.day(Day(day), first, found.remove(&day).unwrap_or_default(), &here))
         .collect();
     let mut weeks = Vec::new();
     while !days.is_empty() {
@@ -152,85 +172,122 @@ impl Reading<'_> {
         format!("owner:is:{}", if self.is_team { "team" } else { "me" })
     }
 
-    fn span(&self, field: &str) -> [String; 2] {
-        [format!("{field}:min:{}", self.from), format!("{field}:max:{}", self.to)]
-    }
-
-    async fn rows(
+    /// The first records of a kind on each day, and how many they are; the list of a day has just these filters.
+    async fn records(
         &self,
         session: &mut Session,
         object: &'static Object,
         by: &str,
         fields: &[&str],
-        more: &[String],
-    ) -> Result<Vec<Row>> {
-        let sees = |key: &str| self.viewer.sees(object, key);
-        if self.viewer.scope.level(object.name, Right::Read) == Level::None || !sees(by) {
-            return Ok(Vec::new());
+        more: &[&str],
+        found: &mut Days,
+        entry: impl Fn(&Self, Day, &Row) -> Entry,
+    ) -> Result<()> {
+        let sees = self.viewer.scope.level(object.name, Right::Read) > Level::None && self.viewer.sees(object, by);
+        if !sees {
+            return Ok(());
         }
-        let filters = [vec![self.owner()], self.span(by).to_vec(), more.to_vec()].concat();
-        let field = |key: &str| -> &'static Field { object.field(key).expect("the calendar knows what it sorts by") };
-        let query = ListQuery { sort: field(by), limit: MOST, ..ListQuery::of_filters(self.viewer, object, &filters)? };
-        let found =
-            query::list_named(session, self.viewer, self.app.registry, object, fields, query, self.today).await?;
-        Ok(found.rows)
-    }
-
-    async fn tasks(&self, session: &mut Session, entries: &mut BTreeMap<i64, Vec<Entry>>) -> Result<()> {
-        let fields = ["subject", "due_date", "status", "opportunity", "account", "owner"];
-        for row in self.rows(session, &TASK, "due_date", &fields, &[]).await? {
-            let Some(day) = row.cells[1].int() else { continue };
-            let is_done = row.cells[2] == Cell::Text("done".into());
-            let class = match (is_done, day < self.today.0) {
-                (true, _) => "done",
-                (false, true) => "late",
-                _ => "task",
-            };
-            let about = row.labels[3].clone().or_else(|| row.labels[4].clone());
-            let name = if is_done { "circle-check" } else { "checkbox" };
-            entries.entry(day).or_default().push(Entry {
-                icon: icon(name, "icon-s"),
-                text: row.cells[0].text().unwrap_or("—").to_owned(),
-                href: format!("/tasks/{}", row.id),
-                class,
-                note: self.note(about, row.labels[5].clone()),
+        let filters = |from: Day, to: Day| {
+            let mut filters = vec![self.owner(), format!("{by}:min:{from}"), format!("{by}:max:{to}")];
+            filters.extend(more.iter().map(|filter| (*filter).to_owned()));
+            filters
+        };
+        let field: &'static Field = object.field(by).expect("the calendar knows what it goes by");
+        let asked = ListQuery::of_filters(self.viewer, object, &filters(self.from, self.to))?;
+        let query = ListQuery { sort: field, limit: PER_DAY, ..asked };
+        let (viewer, registry) = (self.viewer, self.app.registry);
+        let groups = query::first_of_groups(
+            session,
+            viewer,
+            registry,
+            object,
+            fields,
+            self.day_of(field),
+            &query,
+            self.today,
+        );
+        for (number, group) in groups.await? {
+            let (day, of_day) = (Day(number), found.entry(number).or_default());
+            of_day.count += group.count;
+            of_day.entries.extend(group.rows.iter().map(|row| entry(self, day, row)));
+            let count = format::grouped(group.count);
+            of_day.kinds.push(KindOfDay {
+                icon: icon(object.icon, "icon-s"),
+                text: viewer.locale.text_with(&format!("calendar-all-{}", object.name), &[("count", &count)]),
+                href: href_of(object, &filters(day, day)),
+                has_more: group.count > group.rows.len() as i64,
             });
         }
         Ok(())
     }
 
-    async fn closings(&self, session: &mut Session, entries: &mut BTreeMap<i64, Vec<Entry>>) -> Result<()> {
-        let open = ["state:is:open".to_owned()];
-        for row in
-            self.rows(session, &OPPORTUNITY, "close_date", &["name", "close_date", "account", "owner"], &open).await?
-        {
-            let Some(day) = row.cells[1].int() else { continue };
-            let name = row.cells[0].text().unwrap_or("—");
-            entries.entry(day).or_default().push(Entry {
-                icon: icon("target-arrow", "icon-s"),
-                text: self.viewer.locale.text_with("calendar-closes", &[("name", name)]),
-                href: format!("/opportunities/{}", row.id),
-                class: if day < self.today.0 { "late" } else { "close" },
-                note: self.note(row.labels[2].clone(), row.labels[3].clone()),
-            });
+    /// The day of a field as SQL on the row `t`. Days of the organisation's zone are not all equally long: an instant lies on
+    /// the first day that ends after it.
+    fn day_of(&self, field: &Field) -> Sql {
+        let column = format!("t.{}", field.column);
+        if field.kind != Kind::Instant {
+            return Sql::new(column);
         }
-        Ok(())
+        let mut day = Sql::new("CASE");
+        for number in self.from.0..=self.to.0 {
+            let end = Instant::start_of(Day(number + 1), &self.viewer.config.zone);
+            day.push(&format!(" WHEN {column} < ")).bind(end).push(&format!(" THEN {number}"));
+        }
+        day.push(" END").clone()
     }
 
-    async fn activities(&self, session: &mut Session, entries: &mut BTreeMap<i64, Vec<Entry>>) -> Result<()> {
-        let fields = ["subject", "happened_at", "kind", "account", "owner"];
-        for row in self.rows(session, &ACTIVITY, "happened_at", &fields, &[]).await? {
-            let Some(at) = row.cells[1].int() else { continue };
-            let day = Instant(at).day_in(&self.viewer.config.zone);
-            entries.entry(day.0).or_default().push(Entry {
-                icon: activity_icon(row.cells[2].text().unwrap_or("")),
-                text: row.cells[0].text().unwrap_or("—").to_owned(),
-                href: format!("/activities/{}", row.id),
-                class: "activity",
-                note: self.note(row.labels[3].clone(), row.labels[4].clone()),
-            });
+    async fn tasks(&self, session: &mut Session, found: &mut Days) -> Result<()> {
+        let fields = ["subject", "status", "opportunity", "account", "owner"];
+        self.records(session, &TASK, "due_date", &fields, &[], found, Self::task).await
+    }
+
+    fn task(&self, day: Day, row: &Row) -> Entry {
+        let is_done = row.cells[1] == Cell::Text("done".into());
+        let class = match (is_done, day < self.today) {
+            (true, _) => "done",
+            (false, true) => "late",
+            _ => "task",
+        };
+        let about = row.labels[2].clone().or_else(|| row.labels[3].clone());
+        let name = if is_done { "circle-check" } else { "checkbox" };
+        Entry {
+            icon: icon(name, "icon-s"),
+            text: row.cells[0].text().unwrap_or("—").to_owned(),
+            href: format!("/tasks/{}", row.id),
+            class,
+            note: self.note(about, row.labels[4].clone()),
         }
-        Ok(())
+    }
+
+    async fn closings(&self, session: &mut Session, found: &mut Days) -> Result<()> {
+        let fields = ["name", "account", "owner"];
+        self.records(session, &OPPORTUNITY, "close_date", &fields, &["state:is:open"], found, Self::closing).await
+    }
+
+    fn closing(&self, day: Day, row: &Row) -> Entry {
+        let name = row.cells[0].text().unwrap_or("—");
+        Entry {
+            icon: icon("target-arrow", "icon-s"),
+            text: self.viewer.locale.text_with("calendar-closes", &[("name", name)]),
+            href: format!("/opportunities/{}", row.id),
+            class: if day < self.today { "late" } else { "close" },
+            note: self.note(row.labels[1].clone(), row.labels[2].clone()),
+        }
+    }
+
+    async fn activities(&self, session: &mut Session, found: &mut Days) -> Result<()> {
+        let fields = ["subject", "kind", "account", "owner"];
+        self.records(session, &ACTIVITY, "happened_at", &fields, &[], found, Self::activity).await
+    }
+
+    fn activity(&self, _: Day, row: &Row) -> Entry {
+        Entry {
+            icon: activity_icon(row.cells[1].text().unwrap_or("")),
+            text: row.cells[0].text().unwrap_or("—").to_owned(),
+            href: format!("/activities/{}", row.id),
+            class: "activity",
+            note: self.note(row.labels[2].clone(), row.labels[3].clone()),
+        }
     }
 
     /// What an entry is about, and whose it is when several people's are shown.
@@ -239,13 +296,13 @@ impl Reading<'_> {
         about.into_iter().chain(owner).collect::<Vec<_>>().join(" · ")
     }
 
-    fn day(&self, day: Day, month: Date, mut entries: Vec<Entry>, here: &str) -> DayView {
+    fn day(&self, day: Day, month: Date, mut of_day: OfDay, here: &str) -> DayView {
         let locale = self.viewer.locale;
         let date = format::date(locale, day);
         let weekday = locale.text(&format!("weekday-{}", day.date().weekday().to_monday_one_offset()));
-        let keep = if entries.len() > IN_CELL { IN_CELL - 1 } else { IN_CELL };
-        let rest = entries.split_off(entries.len().min(keep));
-        let due = [self.owner(), format!("due_date:min:{day}"), format!("due_date:max:{day}")];
+        let keep = if of_day.count > IN_CELL as i64 { IN_CELL - 1 } else { IN_CELL };
+        let rest = of_day.entries.split_off(of_day.entries.len().min(keep));
+        let more = of_day.count - of_day.entries.len() as i64;
         DayView {
             number: day.date().day(),
             add: format!("/tasks/new?due_date={day}&back={}", url_encode(here)),
@@ -254,11 +311,11 @@ impl Reading<'_> {
             within: day.date().month() == month.month(),
             today: day == self.today,
             past: day < self.today,
-            more: rest.len(),
-            more_text: locale.text_with("calendar-more", &[("count", &rest.len().to_string())]),
-            more_href: href_of(&TASK, &due),
-            shown: entries,
+            more,
+            more_text: locale.text_with("calendar-more", &[("count", &format::grouped(more))]),
+            shown: of_day.entries,
             rest,
+            kinds: of_day.kinds,
         }
     }
 }
