@@ -40,7 +40,7 @@ export const PAGES = [
   ...KINDS.map(kind => main(`/${kind}`)),
   ...['accounts', 'opportunities', 'leads'].map(kind => main(`/${kind}/{id}`, { name: kind === 'accounts' ? 'account' : kind === 'leads' ? 'lead' : 'deal', at: world => `/${kind}/${world[kind]}` })),
   ...['contacts', 'activities', 'tasks', 'products'].map(kind => page(`/${kind}/{id}`, { name: `${kind}-record`, at: world => `/${kind}/${world[kind]}` })),
-  main('/board'), main('/analysis'), main('/calendar'), main('/people'), main('/imports'), main('/me'), main('/help'),
+  main('/board'), main('/analysis'), main('/calendar'), main('/calendar', { name: 'calendar-week', at: () => `/calendar?week=${new Date().toISOString().slice(0, 10)}&who=team` }), main('/people'), main('/imports'), main('/me'), main('/help'),
   main('/search', { at: () => '/search?q=gtx' }),
   main('/sign-in', { as: 'nobody' }),
   ...KINDS.flatMap(ofKind),

@@ -111,8 +111,13 @@ pub fn month(locale: Locale, day: Day) -> String {
 
 /// Date and time of day in the organisation's zone.
 pub fn instant(locale: Locale, at: Instant, zone: &jiff::tz::TimeZone) -> String {
+    format!("{} {}", date(locale, at.day_in(zone)), time(at, zone))
+}
+
+/// The time of day in the organisation's zone: `09:30`.
+pub fn time(at: Instant, zone: &jiff::tz::TimeZone) -> String {
     let local = zone.to_datetime(at.timestamp());
-    format!("{} {:02}:{:02}", date(locale, Day::of(local.date())), local.hour(), local.minute())
+    format!("{:02}:{:02}", local.hour(), local.minute())
 }
 
 /// `0.237` → `23.7%`.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use store::{Day, Uuid};
-use testkit::{Engine, Person, Role, TestApp, on, on_both};
+use testkit::{Answer, Engine, Person, Role, TestApp, on, on_both};
 use trivet::shell::list::{Asks, settle};
 use trivet::shell::record::command::{self, Source};
 use trivet::shell::record::query;
@@ -197,6 +197,7 @@ fn what_is_asked_wrongly_is_named() {
             "/analysis?owner=nobody",
             "/analysis?by=colour",
             "/calendar?month=2026-13",
+            "/calendar?week=2026-11",
         ] {
             assert_eq!(app.get(&lin, path).await.status, 422, "{path}");
         }
@@ -245,6 +246,102 @@ fn the_calendar_shows_what_falls_into_the_month() {
         assert!(app.get(&lin, "/calendar").await.has("First call"));
         assert!(!app.get(&boss, "/calendar?month=2026-12").await.has("Christmas card"));
         assert!(app.get(&boss, "/calendar?month=2026-12&who=team").await.has("Christmas card"));
+    });
+}
+
+/// The days of the grid, as the calendar shows them.
+fn days(page: &Answer) -> Vec<&str> {
+    page.body.split("<td").skip(1).map(|day| day.split("</td>").next().unwrap_or("")).collect()
+}
+
+#[test]
+fn the_calendar_counts_on_each_day_what_it_does_not_show() {
+    on_both(async |app| {
+        let boss = app.person("Mei").role(Role::Manager).create().await;
+        let lin = app.person("Lin Yan").manager(&boss).create().await;
+        let actor = app.actor(&lin).await;
+        let mut tx = app.db.write().await.expect("the database can be written");
+        let mut create = async |object: &str, count: i64, fields: &[(&str, &str)]| {
+            let object = app.object(object);
+            let inputs = fields.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
+            for _ in 0..count {
+                let draft = command::read_inputs(object, &actor.viewer, &inputs, None, Source::Form);
+                let draft = draft.expect("it is readable");
+                command::create(&mut tx, &actor, object, draft).await.expect("it can be made");
+            }
+        };
+        create("task", 510, &[("subject", "Call"), ("due_date", "2026-12-01")]).await;
+        create("task", 1, &[("subject", "Christmas card"), ("due_date", "2026-12-24")]).await;
+        create("activity", 30, &[("kind", "note"), ("subject", "Noted"), ("happened_at", "2026-12-02 09:00")]).await;
+        tx.commit().await.expect("the database can be written");
+
+        for (path, first, list) in
+            [("/calendar?month=2026-12&who=team", 1, 8), ("/calendar?week=2026-12-01&who=team", 1, 10)]
+        {
+            let page = app.get(&boss, path).await;
+            assert_eq!(page.status, 200, "{path}: {}", page.body);
+            assert!(page.statements <= 8, "{path}: {} statements", page.statements);
+            let days = days(&page);
+            let entries = |day: &str, plural: &str| day.matches(&format!("href=\"/{plural}/0")).count();
+            assert_eq!(entries(days[first], "tasks"), list, "{path}");
+            assert_eq!(entries(days[first + 1], "activities"), list, "{path}");
+            let counts = counted(days[first..first + 2].concat().as_str());
+            assert_eq!(counts.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [510, 30], "{path}");
+            for (href, count) in counts {
+                assert_eq!(rows_behind(app, &boss, &href).await, count, "{path}: {href}");
+            }
+        }
+        let month = app.get(&boss, "/calendar?month=2026-12&who=team").await;
+        assert!(days(&month)[1].contains("507 more") && days(&month)[2].contains("27 more"), "{}", month.body);
+        assert!(days(&month)[24].contains("Christmas card"), "the end of the month is there too");
+        assert!(!app.get(&boss, "/calendar?month=2026-12").await.has("Christmas card"));
+    });
+}
+
+#[test]
+fn an_activity_stands_on_its_day_in_the_zone_of_the_organisation() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").create().await;
+        // The day on which the clocks go back has 25 hours.
+        app.execute("UPDATE organization SET zone = 'Europe/Berlin', config_version = config_version + 1").await;
+        for (subject, at) in [
+            ("Eve", "2026-10-24 23:59"),
+            ("Late", "2026-10-25 23:59"),
+            ("Early", "2026-10-25 00:00"),
+            ("After", "2026-10-26 00:00"),
+        ] {
+            app.create("activity", &lin, &[("kind", "call"), ("subject", subject), ("happened_at", at)]).await;
+        }
+        let month = app.get(&lin, "/calendar?month=2026-10").await;
+        let week = app.get(&lin, "/calendar?week=2026-10-21").await;
+        let (in_month, in_week) = (days(&month), days(&week));
+        assert_eq!((in_month.len(), in_week.len()), (35, 7));
+        assert!(in_month[26].contains("Eve") && in_month[28].contains("After"), "{}", month.body);
+        assert!(in_week[5].contains("Eve") && !week.has("After"), "{}", week.body);
+        for sunday in [in_month[27], in_week[6]] {
+            assert!(sunday.find("Early") < sunday.find("Late") && sunday.contains("Early"), "{sunday}");
+        }
+        assert!(in_week[6].contains("<time>23:59</time>"), "{}", week.body);
+    });
+}
+
+#[test]
+fn a_week_leads_to_the_weeks_beside_it_and_to_its_month() {
+    on_both(async |app| {
+        let boss = app.person("Mei").role(Role::Manager).create().await;
+        let lin = app.person("Lin Yan").manager(&boss).locale("zh-CN").create().await;
+        let account = app.account(&lin, "Acme").await;
+        app.opportunity(&lin, "Rollout", account).await;
+        app.task(&lin, "Christmas card", "2026-12-24").await;
+        let page = app.get(&boss, "/calendar?week=2026-12-24&who=team").await;
+        assert!(page.has("21 Dec 2026 – 27 Dec 2026") && days(&page)[3].contains("Christmas card"), "{}", page.body);
+        assert!(page.statements <= 8, "{} statements", page.statements);
+        for other in ["week=2026-12-14", "week=2026-12-28", "week=2026-11-23", "month=2026-12"] {
+            assert!(page.has(&format!("\"/calendar?{other}&#38;who=team\"")), "{other}: {}", page.body);
+        }
+        let own = app.get(&lin, "/calendar?week=2026-12-24").await;
+        assert!(own.has("2026-12-21 至 2026-12-27") && own.has("Christmas card"));
+        assert!(app.get(&boss, "/calendar?week=2026-12-24").await.has("Nothing in this week"));
     });
 }
 

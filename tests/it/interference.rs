@@ -130,8 +130,15 @@ impl Looking<'_> {
                 .map(str::to_owned)
                 .to_vec();
         paths.extend(
-            ["/calendar?month=2026-11&who=team", "/calendar?month=2026-10", "/people", "/palette", "/me"]
-                .map(str::to_owned),
+            [
+                "/calendar?month=2026-11&who=team",
+                "/calendar?week=2026-11-24&who=team",
+                "/calendar?month=2026-10",
+                "/people",
+                "/palette",
+                "/me",
+            ]
+            .map(str::to_owned),
         );
         for words in ["kite", "other", "something", "zqb", "zqd", "another"] {
             paths.extend([format!("/search?q={words}"), format!("/palette?q={words}")]);

@@ -153,11 +153,10 @@ fn head_days(viewer: &Viewer, entries: &mut [Entry], today: Day) {
 
 fn entry(viewer: &Viewer, at: Instant, mark: &'static str, icon_name: &str, line: String, body: String) -> Entry {
     let day = at.day_in(&viewer.config.zone);
-    let local = viewer.config.zone.to_datetime(at.timestamp());
     Entry {
         at,
         day: format::date(viewer.locale, day),
-        time: format!("{:02}:{:02}", local.hour(), local.minute()),
+        time: format::time(at, &viewer.config.zone),
         iso: at.timestamp().to_string(),
         mark,
         icon: icon(icon_name, ""),

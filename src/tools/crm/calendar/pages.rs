@@ -1,15 +1,15 @@
-//! GET /calendar?month=2026-11&who=me|team
+//! GET /calendar?month=2026-11&who=me|team, or week=2026-11-23
 
 use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::response::Response;
-use jiff::civil::Date;
 use store::{Cell, Day, Instant, Session, Sql};
 
+use super::span::Span;
 use crate::shell::access::{Level, Right};
 use crate::shell::app::App;
-use crate::shell::error::{Error, Result};
+use crate::shell::error::Result;
 use crate::shell::format;
 use crate::shell::layers::url_encode;
 use crate::shell::page::{Asked, Html, Page, icon, respond};
@@ -21,10 +21,12 @@ use crate::shell::viewer::Viewer;
 use crate::tools::crm::analysis::href_of;
 use crate::tools::crm::objects::{ACTIVITY, OPPORTUNITY, TASK};
 
-/// Entries in a cell of the grid; some more unfold.
+/// Entries in a cell of a month; some more unfold.
 const IN_CELL: usize = 4;
-/// So many of a kind are read for each day; of the others their number is told, and their list is a link away.
+/// So many of a kind are read for each day of a month, and of a week; of the others their number is told, and their list is a
+/// link away.
 const PER_DAY: i64 = 8;
+const PER_DAY_OF_WEEK: i64 = 10;
 
 struct Entry {
     icon: Html,
@@ -32,6 +34,8 @@ struct Entry {
     href: String,
     /// `task`, `late`, `done`, `activity` or `close`
     class: &'static str,
+    /// The time of day, of what has one.
+    time: String,
     note: String,
 }
 
@@ -40,6 +44,7 @@ struct KindOfDay {
     icon: Html,
     text: String,
     href: String,
+    count: i64,
     /// There are more than the entries that were read.
     has_more: bool,
 }
@@ -79,7 +84,10 @@ struct Body<'a> {
     weeks: Vec<Vec<DayView>>,
     previous: String,
     next: String,
-    this_month: String,
+    now: String,
+    as_month: String,
+    as_week: String,
+    is_week: bool,
     mine: String,
     team: Option<String>,
     is_team: bool,
@@ -94,14 +102,11 @@ struct Body<'a> {
 pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
     let today = viewer.config.today(app.clock.now());
     let query = pairs(&asked.query);
-    let first = month(get(&query, "month"), today)?;
+    let span = Span::read(&query, today)?;
     let has_team = viewer.scope.level("task", Right::Read) >= Level::Team;
     let is_team = has_team && get(&query, "who") == "team";
-    let from = Day::of(first).plus(-i64::from(first.weekday().to_monday_zero_offset()));
-    let last = Day::of(first.last_of_month());
-    let to = last.plus(6 - i64::from(last.date().weekday().to_monday_zero_offset()));
 
-    let reading = Reading { app: &app, viewer: &viewer, today, from, to, is_team };
+    let reading = Reading { app: &app, viewer: &viewer, today, span, is_team };
     let mut session = app.db.read().await?;
     let mut found = Days::new();
     reading.tasks(&mut session, &mut found).await?;
@@ -111,17 +116,16 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
 
     let locale = viewer.locale;
     let page = Page::new(&viewer, &asked, locale.text("nav-calendar"));
-    let address = |month: Date, team: bool| {
+    let address = |span: Span, team: bool| {
         let who = if team { "&who=team" } else { "" };
-        format!("/calendar?month={:04}-{:02}{who}", month.year(), month.month())
+        format!("/calendar?{}{who}", span.to_text())
     };
-    let here = address(first, is_team);
-    let step = |months: i32| first.saturating_add(jiff::Span::new().months(months));
-    let is_empty = !found.keys().any(|day| (Day::of(first).0..=last.0).contains(day));
-    let has_past = found.keys().any(|day| Day::of(first).0 <= *day && *day < today.0.min(last.0 + 1));
-    let mut days: Vec<DayView> = (from.0..=to.0)
-        .map(|day| reading.day(Day(day), first, found.remove(&day).unwrap_or_default(), &here))
-        .collect();
+    let here = address(span, is_team);
+    let (first, last) = (span.first(), span.last());
+    let is_empty = !found.keys().any(|day| span.holds(Day(*day)));
+    let has_past = found.keys().any(|day| span.holds(Day(*day)) && *day < today.0);
+    let mut days: Vec<DayView> =
+        span.shown().map(|day| reading.day(Day(day), found.remove(&day).unwrap_or_default(), &here)).collect();
     let mut weeks = Vec::new();
     while !days.is_empty() {
         let rest = days.split_off(days.len().min(7));
@@ -129,16 +133,26 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
     }
     let body = Body {
         page: &page,
-        title: format::month(locale, Day::of(first)),
+        title: match span {
+            Span::Month(_) => format::month(locale, first),
+            Span::Week(_) => {
+                let args = [("first", format::date(locale, first)), ("last", format::date(locale, last))];
+                let args = args.each_ref().map(|(name, value)| (*name, value.as_str()));
+                locale.text_with("calendar-week-title", &args)
+            }
+        },
         weekdays: (1..=7)
             .map(|day| (locale.text(&format!("weekday-short-{day}")), locale.text(&format!("weekday-{day}"))))
             .collect(),
         weeks,
-        previous: address(step(-1), is_team),
-        next: address(step(1), is_team),
-        this_month: address(today.date(), is_team),
-        mine: address(first, false),
-        team: has_team.then(|| address(first, true)),
+        previous: address(span.previous(), is_team),
+        next: address(span.next(), is_team),
+        now: address(span.like(today), is_team),
+        as_month: address(Span::month_of(span.middle(today)), is_team),
+        as_week: address(Span::week_of(span.middle(today)), is_team),
+        is_week: span.is_week(),
+        mine: address(span, false),
+        team: has_team.then(|| address(span, true)),
         is_team,
         may_add: viewer.may_create("task"),
         is_empty,
@@ -148,22 +162,11 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
     respond(&page, &body)
 }
 
-/// The first day of the month asked for, else of this one.
-///
-/// Errors: [`Error::Invalid`] when it is no month like `2026-11`.
-fn month(text: &str, today: Day) -> Result<Date> {
-    if text.is_empty() {
-        return Ok(today.date().first_of_month());
-    }
-    Day::parse(&format!("{text}-01")).map(Day::date).ok_or_else(|| Error::field("month", "invalid-date"))
-}
-
 struct Reading<'a> {
     app: &'a App,
     viewer: &'a Viewer,
     today: Day,
-    from: Day,
-    to: Day,
+    span: Span,
     is_team: bool,
 }
 
@@ -193,19 +196,13 @@ impl Reading<'_> {
             filters
         };
         let field: &'static Field = object.field(by).expect("the calendar knows what it goes by");
-        let asked = ListQuery::of_filters(self.viewer, object, &filters(self.from, self.to))?;
-        let query = ListQuery { sort: field, limit: PER_DAY, ..asked };
+        let shown = self.span.shown();
+        let asked = ListQuery::of_filters(self.viewer, object, &filters(Day(*shown.start()), Day(*shown.end())))?;
+        let limit = if self.span.is_week() { PER_DAY_OF_WEEK } else { PER_DAY };
+        let query = ListQuery { sort: field, limit, ..asked };
         let (viewer, registry) = (self.viewer, self.app.registry);
-        let groups = query::first_of_groups(
-            session,
-            viewer,
-            registry,
-            object,
-            fields,
-            self.day_of(field),
-            &query,
-            self.today,
-        );
+        let groups =
+            query::first_of_groups(session, viewer, registry, object, fields, self.day_of(field), &query, self.today);
         for (number, group) in groups.await? {
             let (day, of_day) = (Day(number), found.entry(number).or_default());
             of_day.count += group.count;
@@ -215,6 +212,7 @@ impl Reading<'_> {
                 icon: icon(object.icon, "icon-s"),
                 text: viewer.locale.text_with(&format!("calendar-all-{}", object.name), &[("count", &count)]),
                 href: href_of(object, &filters(day, day)),
+                count: group.count,
                 has_more: group.count > group.rows.len() as i64,
             });
         }
@@ -229,7 +227,7 @@ impl Reading<'_> {
             return Sql::new(column);
         }
         let mut day = Sql::new("CASE");
-        for number in self.from.0..=self.to.0 {
+        for number in self.span.shown() {
             let end = Instant::start_of(Day(number + 1), &self.viewer.config.zone);
             day.push(&format!(" WHEN {column} < ")).bind(end).push(&format!(" THEN {number}"));
         }
@@ -255,6 +253,7 @@ impl Reading<'_> {
             text: row.cells[0].text().unwrap_or("—").to_owned(),
             href: format!("/tasks/{}", row.id),
             class,
+            time: String::new(),
             note: self.note(about, row.labels[4].clone()),
         }
     }
@@ -271,12 +270,13 @@ impl Reading<'_> {
             text: self.viewer.locale.text_with("calendar-closes", &[("name", name)]),
             href: format!("/opportunities/{}", row.id),
             class: if day < self.today { "late" } else { "close" },
+            time: String::new(),
             note: self.note(row.labels[1].clone(), row.labels[2].clone()),
         }
     }
 
     async fn activities(&self, session: &mut Session, found: &mut Days) -> Result<()> {
-        let fields = ["subject", "kind", "account", "owner"];
+        let fields = ["subject", "kind", "account", "owner", "happened_at"];
         self.records(session, &ACTIVITY, "happened_at", &fields, &[], found, Self::activity).await
     }
 
@@ -286,6 +286,7 @@ impl Reading<'_> {
             text: row.cells[0].text().unwrap_or("—").to_owned(),
             href: format!("/activities/{}", row.id),
             class: "activity",
+            time: row.cells[4].int().map_or_else(String::new, |at| format::time(Instant(at), &self.viewer.config.zone)),
             note: self.note(row.labels[2].clone(), row.labels[3].clone()),
         }
     }
@@ -296,11 +297,15 @@ impl Reading<'_> {
         about.into_iter().chain(owner).collect::<Vec<_>>().join(" · ")
     }
 
-    fn day(&self, day: Day, month: Date, mut of_day: OfDay, here: &str) -> DayView {
+    fn day(&self, day: Day, mut of_day: OfDay, here: &str) -> DayView {
         let locale = self.viewer.locale;
         let date = format::date(locale, day);
         let weekday = locale.text(&format!("weekday-{}", day.date().weekday().to_monday_one_offset()));
-        let keep = if of_day.count > IN_CELL as i64 { IN_CELL - 1 } else { IN_CELL };
+        let keep = match of_day.entries.len() {
+            all if self.span.is_week() => all,
+            _ if of_day.count > IN_CELL as i64 => IN_CELL - 1,
+            _ => IN_CELL,
+        };
         let rest = of_day.entries.split_off(of_day.entries.len().min(keep));
         let more = of_day.count - of_day.entries.len() as i64;
         DayView {
@@ -308,7 +313,7 @@ impl Reading<'_> {
             add: format!("/tasks/new?due_date={day}&back={}", url_encode(here)),
             add_label: locale.text_with("calendar-add", &[("date", &date)]),
             name: format!("{weekday} {date}"),
-            within: day.date().month() == month.month(),
+            within: self.span.holds(day),
             today: day == self.today,
             past: day < self.today,
             more,
@@ -316,21 +321,6 @@ impl Reading<'_> {
             shown: of_day.entries,
             rest,
             kinds: of_day.kinds,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_month_is_read_or_refused() {
-        let today = Day::parse("2026-11-24").expect("a day");
-        assert_eq!(month("", today).expect("this month").to_string(), "2026-11-01");
-        assert_eq!(month("2027-02", today).expect("a month").to_string(), "2027-02-01");
-        for text in ["2026-13", "2026", "x", "2026-11-24"] {
-            assert!(month(text, today).is_err(), "{text}");
         }
     }
 }
