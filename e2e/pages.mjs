@@ -22,7 +22,7 @@ const empty = form => async page => {
 const select = page => page.locator(page.viewportSize().width < 500 ? 'tbody [name=id]' : '[data-select-all]').first().check()
 
 const HAVE_RELATED = ['accounts', 'contacts', 'leads', 'opportunities', 'products']
-const HAVE_FILES = ['accounts', 'contacts', 'leads', 'opportunities'], SHARED = ['accounts', 'leads', 'opportunities']
+const SHARED = ['accounts', 'leads', 'opportunities']
 
 /** What every kind of record has. Filter, columns, view and one field's form are the same page for all of them. */
 const ofKind = kind => [
@@ -31,7 +31,7 @@ const ofKind = kind => [
   page(`/${kind}/{id}/edit`, { name: `${kind}-edit`, at: world => `/${kind}/${world[kind]}/edit` }),
   page(`/${kind}/{id}`, { name: `${kind}-details`, at: world => `/${kind}/${world[kind]}?tab=details` }),
   ...(HAVE_RELATED.includes(kind) ? [page(`/${kind}/{id}`, { name: `${kind}-related`, at: world => `/${kind}/${world[kind]}?tab=related` })] : []),
-  ...(HAVE_FILES.includes(kind) ? [page(`/${kind}/{id}`, { name: `${kind}-files`, at: world => `/${kind}/${world[kind]}?tab=files` })] : []),
+  page(`/${kind}/{id}`, { name: `${kind}-files`, at: world => `/${kind}/${world[kind]}?tab=files` }),
   ...(SHARED.includes(kind) ? [page(`/${kind}/{id}/shares/new`, { name: `${kind}-share`, at: world => `/${kind}/${world[kind]}/shares/new` })] : []),
 ]
 

@@ -70,7 +70,7 @@ export async function makeWorld(browser) {
   await post(partner, `/opportunities/${world.opportunities}/items`, { version, product: world.products, quantity: '3', discount: '5' })
   await look.goto(`${BASE}/opportunities/${world.opportunities}?tab=related`)
   world.item = idIn((await look.locator('a[href*="/items/"][href$="/edit"]').first().getAttribute('href')).split('/items/')[1])
-  for (const kind of ['accounts', 'contacts', 'leads', 'opportunities']) {
+  for (const kind of KINDS) {
     await post(partner, `/${kind}/${world[kind]}/files`, { file: { name: 'Minutes.txt', mimeType: 'text/plain', buffer: Buffer.from('Agreed on the next steps.') } }, 'multipart')
   }
   // The seller may read this account, but neither change nor share it: one that is not theirs yet.

@@ -259,6 +259,7 @@ fn the_calendar_counts_on_each_day_what_it_does_not_show() {
     on_both(async |app| {
         let boss = app.person("Mei").role(Role::Manager).create().await;
         let lin = app.person("Lin Yan").manager(&boss).create().await;
+        let account = app.account(&lin, "Acme").await.to_string();
         let actor = app.actor(&lin).await;
         let mut tx = app.db.write().await.expect("the database can be written");
         let mut create = async |object: &str, count: i64, fields: &[(&str, &str)]| {
@@ -272,7 +273,8 @@ fn the_calendar_counts_on_each_day_what_it_does_not_show() {
         };
         create("task", 510, &[("subject", "Call"), ("due_date", "2026-12-01")]).await;
         create("task", 1, &[("subject", "Christmas card"), ("due_date", "2026-12-24")]).await;
-        create("activity", 30, &[("kind", "note"), ("subject", "Noted"), ("happened_at", "2026-12-02 09:00")]).await;
+        let noted = [("kind", "note"), ("subject", "Noted"), ("account", account.as_str())];
+        create("activity", 30, &[&noted[..], &[("happened_at", "2026-12-02 09:00")]].concat()).await;
         tx.commit().await.expect("the database can be written");
 
         for (path, first, list) in

@@ -45,6 +45,8 @@ fn a_file_is_added_taken_removed_and_brought_back() {
         let boss = app.person("Chen Wei").role(Role::Manager).create().await;
         let lin = app.person("Lin Yan").role(Role::Seller).manager(&boss).create().await;
         let account = app.account(&lin, "Harbour").await;
+        let meeting = app.activity(&lin, "Kick-off", account).await;
+        let task = app.task(&lin, "Send the minutes", "2026-12-01").await;
         let contact = app.contact(&lin, "Wang Fang", account).await;
         let deal = app.opportunity(&lin, "Forty seats", account).await;
         let lead = app.lead(&lin, "Zhao Min").await;
@@ -53,6 +55,8 @@ fn a_file_is_added_taken_removed_and_brought_back() {
             format!("/contacts/{contact}"),
             format!("/opportunities/{deal}"),
             format!("/leads/{lead}"),
+            format!("/activities/{meeting}"),
+            format!("/tasks/{task}"),
         ] {
             let answer = add(app, &lin, &path, "报价 2026.pdf", b"%PDF-1.7 an offer").await;
             assert_eq!(
@@ -88,10 +92,9 @@ fn a_file_is_added_taken_removed_and_brought_back() {
         let timeline = app.get(&lin, &format!("/accounts/{account}")).await;
         assert!(timeline.has(&format!("/contacts/{contact}")) && timeline.has("removed the file"), "{}", timeline.body);
         let kinds = app.value::<i64>("SELECT COUNT(*) FROM event WHERE kind IN ('attached', 'detached')").await;
-        assert_eq!(kinds, Some(12));
-        // A task has none.
-        let task = app.task(&lin, "Call", "2026-12-01").await;
-        assert_eq!(add(app, &lin, &format!("/tasks/{task}"), "a.txt", b"a").await.status, 404);
+        assert_eq!(kinds, Some(18));
+        // A colleague has none.
+        assert_eq!(add(app, &lin, &format!("/people/{}", boss.id), "a.txt", b"a").await.status, 404);
     });
 }
 
@@ -129,6 +132,39 @@ fn who_may_not_see_the_record_gets_no_file_and_who_may_only_see_it_adds_none() {
         app.post_form(&lin, &format!("{path}/trash"), &[]).await;
         assert_eq!(app.get(&lin, &href).await.status, 404);
         assert_eq!(on_disk(app).await, on_both_sides, "what was refused left nothing behind");
+    });
+}
+
+#[test]
+fn minutes_of_a_meeting_and_data_of_a_product_are_for_who_sees_them() {
+    on_both(async |app| {
+        let pia = app.person("Pia").role(Role::Partner).create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let wu = app.person("Wu Di").role(Role::Seller).create().await;
+        let hr = app.person("Ada").role(Role::Hr).create().await;
+        // A product is everybody's who sells; its data sheet is changed by who keeps the products.
+        let product = app.create("product", &pia, &[("name", "Lamp"), ("code", "L-1"), ("list_price", "9")]).await;
+        let path = format!("/products/{product}");
+        assert_eq!(add(app, &pia, &path, "data.txt", b"9 W").await.status, 303);
+        let page = app.get(&lin, &format!("{path}?tab=files")).await;
+        assert!(page.has("data.txt") && !page.has("type=\"file\""), "{}", page.body);
+        assert_eq!(app.get(&lin, &hrefs(&page, &path)[0]).await.bytes, b"9 W");
+        assert_eq!(add(app, &lin, &path, "mine.txt", b"mine").await.status, 404, "a seller changes no product");
+        assert_eq!(app.get(&hr, &hrefs(&page, &path)[0]).await.status, 404);
+        // What hangs on a meeting or a task is seen by who sees that one, on the page and by programs.
+        let meeting = app.activity(&lin, "Kick-off", app.account(&lin, "Harbour").await).await;
+        let task = app.task(&lin, "Call", "2026-12-01").await;
+        for path in [format!("/activities/{meeting}"), format!("/tasks/{task}")] {
+            assert_eq!(add(app, &lin, &path, "minutes.txt", b"agreed").await.status, 303, "{path}");
+            let href = hrefs(&app.get(&lin, &format!("{path}?tab=files")).await, &path).remove(0);
+            assert_eq!(app.get(&wu, &href).await.status, 404, "{path}");
+            assert_eq!(add(app, &wu, &path, "mine.txt", b"mine").await.status, 404, "{path}");
+            let (mine, theirs) = (app.api_token(&lin).await, app.api_token(&wu).await);
+            for address in [format!("/api{path}/files"), format!("/api{href}")] {
+                assert_eq!(app.api(&mine, Method::GET, &address, &[], None).await.status, 200, "{address}");
+                assert_eq!(app.api(&theirs, Method::GET, &address, &[], None).await.status, 404, "{address}");
+            }
+        }
     });
 }
 

@@ -1,4 +1,4 @@
-//! Files that hang on a record: an offer, a contract, a plan. Who sees the record may take them, who may change it adds and
+//! Files that hang on a record: an offer, a contract, minutes, a data sheet. Who sees the record may take them, who may change it adds and
 //! removes them; both are looked at again with every request. A removed file can be brought back by undo.
 
 use serde_json::json;
@@ -21,9 +21,9 @@ pub const PER_MINUTE: f64 = 60.0;
 /// How a file stands in the history: its name.
 pub const FILE: &str = "file";
 
-/// The kinds of record that files hang on.
+/// The kinds of record that files hang on: all but people.
 pub fn has_files(object: &Object) -> bool {
-    matches!(object.name, "account" | "contact" | "lead" | "opportunity")
+    object.name != "person"
 }
 
 #[derive(Debug, Clone, sqlx::FromRow)]

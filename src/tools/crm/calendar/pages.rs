@@ -28,6 +28,33 @@ const IN_CELL: usize = 4;
 const PER_DAY: i64 = 8;
 const PER_DAY_OF_WEEK: i64 = 10;
 
+/// A kind of record on the calendar: the field by which it lies on a day, what is read of it, and what else it has to be.
+struct OnCalendar {
+    object: &'static Object,
+    by: &'static str,
+    fields: &'static [&'static str],
+    only: &'static [&'static str],
+}
+
+static TASKS: OnCalendar = OnCalendar {
+    object: &TASK,
+    by: "due_date",
+    fields: &["subject", "status", "opportunity", "account", "owner"],
+    only: &[],
+};
+static CLOSINGS: OnCalendar = OnCalendar {
+    object: &OPPORTUNITY,
+    by: "close_date",
+    fields: &["name", "account", "owner"],
+    only: &["state:is:open"],
+};
+static ACTIVITIES: OnCalendar = OnCalendar {
+    object: &ACTIVITY,
+    by: "happened_at",
+    fields: &["subject", "kind", "account", "owner", "happened_at"],
+    only: &[],
+};
+
 struct Entry {
     icon: Html,
     text: String,
@@ -109,9 +136,9 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
     let reading = Reading { app: &app, viewer: &viewer, today, span, is_team };
     let mut session = app.db.read().await?;
     let mut found = Days::new();
-    reading.tasks(&mut session, &mut found).await?;
-    reading.closings(&mut session, &mut found).await?;
-    reading.activities(&mut session, &mut found).await?;
+    reading.read(&mut session, &TASKS, &mut found, Reading::task).await?;
+    reading.read(&mut session, &CLOSINGS, &mut found, Reading::closing).await?;
+    reading.read(&mut session, &ACTIVITIES, &mut found, Reading::activity).await?;
     drop(session);
 
     let locale = viewer.locale;
@@ -176,34 +203,31 @@ impl Reading<'_> {
     }
 
     /// The first records of a kind on each day, and how many they are; the list of a day has just these filters.
-    async fn records(
+    async fn read(
         &self,
         session: &mut Session,
-        object: &'static Object,
-        by: &str,
-        fields: &[&str],
-        more: &[&str],
+        kind: &OnCalendar,
         found: &mut Days,
         entry: impl Fn(&Self, Day, &Row) -> Entry,
     ) -> Result<()> {
-        let sees = self.viewer.scope.level(object.name, Right::Read) > Level::None && self.viewer.sees(object, by);
-        if !sees {
+        let (viewer, object) = (self.viewer, kind.object);
+        if viewer.scope.level(object.name, Right::Read) == Level::None || !viewer.sees(object, kind.by) {
             return Ok(());
         }
         let filters = |from: Day, to: Day| {
-            let mut filters = vec![self.owner(), format!("{by}:min:{from}"), format!("{by}:max:{to}")];
-            filters.extend(more.iter().map(|filter| (*filter).to_owned()));
+            let mut filters = vec![self.owner(), format!("{}:min:{from}", kind.by), format!("{}:max:{to}", kind.by)];
+            filters.extend(kind.only.iter().map(|filter| (*filter).to_owned()));
             filters
         };
-        let field: &'static Field = object.field(by).expect("the calendar knows what it goes by");
+        let field: &'static Field = object.field(kind.by).expect("the calendar knows what it goes by");
         let shown = self.span.shown();
-        let asked = ListQuery::of_filters(self.viewer, object, &filters(Day(*shown.start()), Day(*shown.end())))?;
+        let asked = ListQuery::of_filters(viewer, object, &filters(Day(*shown.start()), Day(*shown.end())))?;
         let limit = if self.span.is_week() { PER_DAY_OF_WEEK } else { PER_DAY };
         let query = ListQuery { sort: field, limit, ..asked };
-        let (viewer, registry) = (self.viewer, self.app.registry);
+        let (registry, day) = (self.app.registry, self.day_of(field));
         let groups =
-            query::first_of_groups(session, viewer, registry, object, fields, self.day_of(field), &query, self.today);
-        for (number, group) in groups.await? {
+            query::first_of_groups(session, viewer, registry, object, kind.fields, day, &query, self.today).await?;
+        for (number, group) in groups {
             let (day, of_day) = (Day(number), found.entry(number).or_default());
             of_day.count += group.count;
             of_day.entries.extend(group.rows.iter().map(|row| entry(self, day, row)));
@@ -234,11 +258,6 @@ impl Reading<'_> {
         day.push(" END").clone()
     }
 
-    async fn tasks(&self, session: &mut Session, found: &mut Days) -> Result<()> {
-        let fields = ["subject", "status", "opportunity", "account", "owner"];
-        self.records(session, &TASK, "due_date", &fields, &[], found, Self::task).await
-    }
-
     fn task(&self, day: Day, row: &Row) -> Entry {
         let is_done = row.cells[1] == Cell::Text("done".into());
         let class = match (is_done, day < self.today) {
@@ -258,11 +277,6 @@ impl Reading<'_> {
         }
     }
 
-    async fn closings(&self, session: &mut Session, found: &mut Days) -> Result<()> {
-        let fields = ["name", "account", "owner"];
-        self.records(session, &OPPORTUNITY, "close_date", &fields, &["state:is:open"], found, Self::closing).await
-    }
-
     fn closing(&self, day: Day, row: &Row) -> Entry {
         let name = row.cells[0].text().unwrap_or("—");
         Entry {
@@ -273,11 +287,6 @@ impl Reading<'_> {
             time: String::new(),
             note: self.note(row.labels[1].clone(), row.labels[2].clone()),
         }
-    }
-
-    async fn activities(&self, session: &mut Session, found: &mut Days) -> Result<()> {
-        let fields = ["subject", "kind", "account", "owner", "happened_at"];
-        self.records(session, &ACTIVITY, "happened_at", &fields, &[], found, Self::activity).await
     }
 
     fn activity(&self, _: Day, row: &Row) -> Entry {
