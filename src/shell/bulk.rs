@@ -15,6 +15,7 @@ use store::{Cell, Instant, Sql, Tx, Uuid, first_id_at, new_id};
 
 use super::access::{Level, Right};
 use super::app::App;
+use super::by_name;
 use super::error::{Error, FieldError, Result};
 use super::form::{self, Filled, Input};
 use super::format;
@@ -186,6 +187,7 @@ async fn respond_preview(
     filled.texts.insert(key.into(), get(pairs, "value").into());
     let input = field.map(|field| {
         let mut input = form::input(viewer, object, field, &filled, &[], "bulk-");
+        by_name::offer(std::slice::from_mut(&mut input), &Filled::default());
         input.key = "value".into();
         input.required = false;
         input.wide = true;
@@ -237,7 +239,20 @@ pub async fn apply(
     let work = match action {
         "trash" => Work::Trash,
         "restore" => Work::Restore,
-        "assign" | "edit" => Work::Set(BTreeMap::from([(key.to_owned(), get(&pairs, "value").to_owned())])),
+        "assign" | "edit" => {
+            let typed = [(key.to_owned(), "value".to_owned()), (by_name::name_key(key), by_name::name_key("value"))];
+            let mut inputs = BTreeMap::from(typed.map(|(key, sent)| (key, get(&pairs, &sent).to_owned())));
+            match by_name::find(&app, &viewer, object, &mut inputs).await {
+                Err(Error::Invalid(errors)) => {
+                    let said: Vec<String> = errors.iter().map(|error| error.text(viewer.locale)).collect();
+                    let said = Some(said.join(" "));
+                    return respond_preview(object, &app, &viewer, &asked, &pairs, &ids, said).await;
+                }
+                found => found?,
+            }
+            inputs.retain(|input, _| input == key);
+            Work::Set(inputs)
+        }
         _ => return Err(Error::NotFound),
     };
     let actor = app.actor(&viewer, "page");

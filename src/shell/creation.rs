@@ -9,6 +9,7 @@ use store::{Cell, Cells, Sql, Uuid};
 
 use super::access::Right;
 use super::app::App;
+use super::by_name;
 use super::error::{Error, FieldError, Result};
 use super::form::{self, Alike, Filled, FormBody};
 use super::page::{Asked, Page, Toast, done, own_path};
@@ -71,6 +72,7 @@ fn respond_new(
     let page = Page::new(viewer, asked, title.clone());
     let fields = form::create_fields(viewer, object);
     let mut inputs = form::inputs(viewer, object, &fields, filled, errors, "new-");
+    by_name::offer(&mut inputs, filled);
     form::set_currency(&mut inputs, &currency_of(viewer, filled));
     // Which of those that are like it the person was told of.
     let told: Vec<&str> = alike.iter().map(|one| one.href.as_str()).collect();
@@ -128,6 +130,7 @@ pub async fn create_record(
         filled.texts.remove("subject");
     }
     let made: Result<Made> = async {
+        by_name::find(&app, &viewer, object, &mut filled.texts).await?;
         let draft = command::read_inputs(object, &viewer, &filled.texts, None, Source::Form)?;
         let alike = alike(&app, &viewer, object, &draft).await?;
         let known = get(&pairs, "again");

@@ -34,6 +34,8 @@ pub struct Input {
     /// Shows only when an option that asks for it is chosen.
     pub waits: bool,
     pub picker: String,
+    /// What was typed as the name of the record, where a name may be typed instead of choosing.
+    pub by_name: Option<String>,
     /// What is not found may be made from here.
     pub creates: bool,
     pub wide: bool,

@@ -5,6 +5,7 @@ use axum::response::Response;
 use store::Uuid;
 
 use super::app::App;
+use super::by_name;
 use super::error::{Error, Result};
 use super::form::{self, Filled, Input};
 use super::list::{self, Asks};
@@ -81,6 +82,7 @@ fn filter_parts<'a>(
     // Ticked one by one, they need no headings: each says its pipeline too.
     let grouped = std::mem::take(&mut input.groups).into_iter().flat_map(|(_, options)| options);
     input.options.extend(grouped);
+    by_name::offer(std::slice::from_mut(&mut input), &Filled::default());
     input.key = "value".into();
     let is_date = matches!(field.kind, Kind::Date | Kind::Instant);
     let parts = FilterInput {
@@ -149,6 +151,14 @@ pub(super) async fn add_filter(
         asks.filters = settled.asks.filters;
     }
     let field = get(&pairs, "field");
+    let named = get(&pairs, &by_name::name_key("value")).trim();
+    let found = match object.field(field).filter(|field| matches!(field.kind, Kind::Ref(_)) && needs_value) {
+        Some(field) if !named.is_empty() => {
+            Some(by_name::find_one(&app, &viewer, field, named, None).await?.to_string())
+        }
+        _ => None,
+    };
+    let values: Vec<&str> = found.as_deref().map_or(values, |found| vec![found]);
     asks.filters.retain(|filter| !filter.starts_with(&format!("{field}:{op}:")));
     asks.filters.push(format!("{field}:{op}:{}", values.join("|")));
     asks.leave_view(&settled.query);

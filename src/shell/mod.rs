@@ -5,6 +5,7 @@ pub mod api;
 pub mod app;
 pub mod bulk;
 mod bulk_history;
+pub mod by_name;
 pub mod calendar;
 pub mod config;
 pub mod creation;

@@ -12,6 +12,7 @@ use store::{Cells, Sql, Uuid, sql};
 use super::access::Right;
 use super::app::App;
 use super::bulk_history;
+use super::by_name;
 use super::creation;
 use super::error::{Collision, Error, FieldError, Result};
 use super::export::{self, FileFormat};
@@ -209,6 +210,7 @@ fn respond_edit(
     let title = viewer.locale.text_with("edit-title", &[("name", &filled.text(object.title))]);
     let page = Page::new(viewer, asked, title.clone());
     let mut inputs = form::inputs(viewer, object, &form::edit_fields(viewer, object, filled), filled, errors, "edit-");
+    by_name::offer(&mut inputs, filled);
     form::set_currency(&mut inputs, &currency_of(viewer, filled));
     let general = form::general_errors(viewer, object, &inputs, errors);
     let body = FormBody {
@@ -239,7 +241,11 @@ async fn update_record(
     let pairs = pairs(&body);
     let version = version_in(&pairs)?;
     let mut filled = Filled { texts: texts(&pairs), ..Filled::default() };
-    match write(&app, &viewer, object, record, version, &filled.texts).await {
+    let written = async {
+        by_name::find(&app, &viewer, object, &mut filled.texts).await?;
+        write(&app, &viewer, object, record, version, &filled.texts).await
+    };
+    match written.await {
         Ok(_) => {
             Ok(done(&asked, &format!("/{}/{record}", object.plural), Some(Toast::success(viewer.locale.text("saved")))))
         }
@@ -399,6 +405,7 @@ fn respond_field(
 ) -> Result<Response> {
     let page = Page::new(viewer, asked, viewer.locale.text(&object.label_key(field)));
     let mut inputs = vec![form::input(viewer, object, field, filled, errors, &format!("in-{}-", row.id.simple()))];
+    by_name::offer(&mut inputs, filled);
     form::set_currency(&mut inputs, &row.currency);
     let input = inputs.remove(0);
     let action = format!("/{}/{}/field/{}", object.plural, row.id, field.key);
@@ -419,8 +426,14 @@ async fn save_field(
     let record = id(&record)?;
     let pairs = pairs(&body);
     let version = version_in(&pairs)?;
-    let inputs = BTreeMap::from([(field.key.to_owned(), get(&pairs, field.key).to_owned())]);
-    let outcome = write(&app, &viewer, object, record, version, &inputs).await;
+    let name_key = by_name::name_key(field.key);
+    let typed = [field.key, &name_key].map(|key| (key.to_owned(), get(&pairs, key).to_owned()));
+    let mut inputs = BTreeMap::from(typed.clone());
+    let outcome = async {
+        by_name::find(&app, &viewer, object, &mut inputs).await?;
+        write(&app, &viewer, object, record, version, &inputs).await
+    };
+    let outcome = outcome.await;
     let mut session = app.db.read().await?;
     let (row, fields) = query::find(&mut session, &viewer, app.registry, object, record).await?;
     match outcome {
@@ -439,7 +452,7 @@ async fn save_field(
         }
         Err(Error::Invalid(errors)) => {
             let mut filled = Filled::of_row(&viewer, &fields, &row);
-            filled.texts.insert(field.key.into(), get(&pairs, field.key).into());
+            filled.texts.extend(typed);
             let errors: Vec<FieldError> =
                 errors.into_iter().map(|error| FieldError { field: field.key.into(), ..error }).collect();
             respond_field(object, &viewer, &asked, &row, field, &filled, StatusCode::UNPROCESSABLE_ENTITY, &errors)

@@ -14,6 +14,7 @@ mod audit;
 mod backup;
 mod board;
 mod bulk;
+mod by_name;
 mod committee;
 mod company;
 mod convert;

@@ -11,6 +11,7 @@ use super::command::{self, Which};
 use super::hand_over;
 use crate::shell::access::Role;
 use crate::shell::app::App;
+use crate::shell::by_name;
 use crate::shell::error::{Error, Result};
 use crate::shell::format;
 use crate::shell::page::{Asked, Html, Page, Toast, avatar_colour, done, initials, render, respond_with, who};
@@ -353,10 +354,22 @@ async fn set_manager(
     }
 }
 
+/// The person whose name was typed because no script could look them up.
+async fn person_named(app: &App, viewer: &Viewer, sent: &Sent, key: &str) -> Result<Option<Uuid>> {
+    let form = Reader::of(sent);
+    let name = form.raw(&by_name::name_key(key)).trim();
+    let field = app.registry.get("person").and_then(|person| person.field("manager"));
+    let Some(field) = field.filter(|_| !name.is_empty()) else { return Ok(None) };
+    let found = by_name::find_one(app, viewer, field, name, None).await;
+    found.map(Some).map_err(|error| by_name::at_input(error, key))
+}
+
 async fn save_manager(app: &App, viewer: &Viewer, person: Uuid, sent: &Sent) -> Result<()> {
     let mut form = Reader::of(sent);
     let from = form.day("from");
+    let named = person_named(app, viewer, sent, "manager").await?;
     let manager = match form.raw("manager") {
+        _ if named.is_some() => named,
         "" => None,
         text => form.choice("manager", |text| text.parse::<Uuid>().ok().map(Some), None).or_else(|| text.parse().ok()),
     };
@@ -476,7 +489,9 @@ async fn disable(
 
 async fn close(app: &App, viewer: &Viewer, person: Uuid, sent: &Sent) -> Result<bool> {
     let mut form = Reader::of(sent);
+    let named = person_named(app, viewer, sent, "successor").await?;
     let successor = match form.raw("successor") {
+        _ if named.is_some() => named,
         "" => None,
         _ => form.choice("successor", |text| text.parse::<Uuid>().ok().map(Some), None),
     };

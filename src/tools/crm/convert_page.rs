@@ -9,9 +9,10 @@ use axum::response::Response;
 use store::{Cell, Uuid};
 
 use super::convert::{self, Became, Deal, Likeness, Party, Wish, Words};
-use super::objects::{ACCOUNT, CONTACT, LEAD, OPPORTUNITY};
+use super::objects::{ACCOUNT, CONTACT, LEAD, OPPORTUNITY, TASK};
 use crate::shell::access::{Level, Right};
 use crate::shell::app::App;
+use crate::shell::by_name;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::form::{self, Choice, Filled, Input};
 use crate::shell::page::{Asked, Page, Toast, done, render, respond_with};
@@ -92,8 +93,9 @@ async fn submit(
     body: String,
 ) -> Result<Response> {
     let lead = id(&lead)?;
-    let given = pairs(&body);
+    let mut given = pairs(&body);
     let outcome: Result<Became> = async {
+        find_named(&app, &viewer, &mut given).await?;
         let wish = read(&given)?;
         let version = Some(version_in(&given)?);
         app.at_page(&viewer, async |tx, actor| convert::convert(tx, actor, lead, version, wish).await).await
@@ -132,6 +134,22 @@ async fn place(app: &App, viewer: &Viewer, lead: Uuid, became: &Became) -> Resul
         }
     }
     Ok(format!("/leads/{lead}"))
+}
+
+/// Records whose names were typed because no script could look them up.
+async fn find_named(app: &App, viewer: &Viewer, given: &mut Vec<(String, String)>) -> Result<()> {
+    for field in ["account", "contact", "opportunity"].into_iter().filter_map(|key| TASK.field(key)) {
+        let key = format!("{}_other", field.key);
+        let name = get(given, &by_name::name_key(&key)).trim();
+        if name.is_empty() || get(given, field.key) != "other" {
+            continue;
+        }
+        let found = by_name::find_one(app, viewer, field, name, None).await;
+        let id = found.map_err(|error| by_name::at_input(error, field.key))?;
+        given.retain(|(sent, _)| *sent != key && *sent != by_name::name_key(&key));
+        given.push((key, id.to_string()));
+    }
+    Ok(())
 }
 
 /// What the form asks for.
@@ -396,6 +414,7 @@ impl Sight<'_> {
                 .into_iter()
                 .collect(),
             picker: format!("/pick/{key}"),
+            by_name: Some(get(self.given, &by_name::name_key(&format!("{key}_other"))).to_owned()),
             wide: true,
             ..Input::default()
         };

@@ -14,6 +14,7 @@ use super::objects::OPPORTUNITY;
 use super::stage::{Move, came_from, move_to};
 use crate::shell::access::{Level, Right};
 use crate::shell::app::App;
+use crate::shell::by_name;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::form::{self, Filled, FormBody, Input};
@@ -442,6 +443,7 @@ fn item_inputs(
         chosen.picker.push_str(&format!("&price_list={list}"));
     }
     chosen.wide = true;
+    chosen.by_name = Some(text(&by_name::name_key("product")));
     if let Some(name) = product {
         chosen.options = vec![form::Choice { value: text("product"), text: name, chosen: true }];
     }
@@ -551,13 +553,14 @@ async fn add_item(
     body: String,
 ) -> Result<Response> {
     let deal = id(&deal)?;
-    let given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
+    let mut given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
     let version = given.get("version").and_then(|text| text.parse().ok());
     let (row, fields) = {
         let mut session = app.db.read().await?;
         query::find(&mut session, &viewer, app.registry, &OPPORTUNITY, deal).await?
     };
     let outcome: Result<i64> = async {
+        by_name::find(&app, &viewer, &OPPORTUNITY, &mut given).await?;
         let ask = read_ask(&given, &row.currency)?;
         app.at_page(&viewer, async |tx, actor| items::add(tx, actor, &OPPORTUNITY, deal, version, ask).await).await
     }
