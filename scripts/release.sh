@@ -11,7 +11,7 @@ rm -rf "dist/$name"
 mkdir -p "dist/$name/docs"
 cp "${CARGO_TARGET_DIR:-target}/release/trivet" "dist/$name/"
 strip "dist/$name/trivet"
-cp LICENSE README.md README.zh-CN.md CHANGELOG.md SECURITY.md "dist/$name/"
+cp LICENSE README.md README.zh-CN.md CHANGELOG.md SECURITY.md SECURITY.zh-CN.md "dist/$name/"
 cp docs/operations.md docs/operations.zh-CN.md "dist/$name/docs/"
 node scripts/licences.mjs > "dist/$name/THIRD-PARTY.txt"
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct)" \
