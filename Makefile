@@ -3,7 +3,7 @@
 #   make demo                      a demo company on http://127.0.0.1:8700
 #   make demo LOCALE=zh-CN         the Chinese edition
 #   make demo PORT=9000 DATA=dir   another port, another folder
-#   make test                      everything that can be tested here
+#   make test                      the tests
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -23,10 +23,10 @@ demo:            ## A demo company in the browser (LOCALE=en|zh-CN, PORT=8700, D
 build:           ## The release binary
 	@bash scripts/build.sh
 
-test: build      ## Everything: Rust on SQLite and PostgreSQL, scripts, browser (installs what tests need)
+test: build      ## The tests: Rust on SQLite and PostgreSQL, scripts, browser (installs what tests need)
 	@bash scripts/test.sh "$(BINARY)"
 
-test-long: build ## Deep tests in the numbers of the test plan, for nights (PARTS="rust crash backup api browser")
+test-long: build ## Deep tests in large numbers, for nights (PARTS="rust crash backup api browser"; docs/test-plan.md)
 	@bash scripts/test-long.sh "$(BINARY)"
 
 e2e: build       ## Only the browser tests, against a demo company of their own

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that can be tested on this machine. Goes on after a failure, so that one run tells all; the last line counts.
+# The tests, in numbers that take minutes (docs/test-plan.md; the large ones: test-long.sh). Goes on after a failure, so that one run tells all; the last line counts.
 #   test.sh BINARY
 source "$(dirname "$0")/lib.sh"
 binary=$1
