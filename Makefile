@@ -7,7 +7,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-long e2e web-test check lint gen gen-check api-test bench release fresh-clone
+.PHONY: help demo build test test-long e2e web-test check lint gen gen-check api-test bench release fresh-clone pictures
 
 LOCALE ?= en
 PORT ?= 8700
@@ -53,6 +53,9 @@ api-test: build  ## Random calls of the API by four roles against its own docume
 
 bench: build     ## Speed on generated data, SQLite and PostgreSQL (takes long; ARGS=--small: a quick look)
 	@bash bench/run.sh "$(BINARY)" $(ARGS)
+
+pictures: build  ## Takes the pictures of the README anew (docs/pictures)
+	@bash scripts/pictures.sh "$(BINARY)"
 
 release:         ## dist/trivet-VERSION-PLATFORM.tar.gz with check sum
 	@bash scripts/release.sh
