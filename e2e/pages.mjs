@@ -1,9 +1,9 @@
 // Every page a person can open. `route` is a line of `trivet routes`; a GET route that stands neither here nor in NO_PAGE fails
-// the walk, so a new page cannot be forgotten. `main` pages are seen in every setting, the others in one or two (screens.mjs).
-//   at(world)  the address; without it the route itself       as      whose session: partner (default), admin, seller, auditor, nobody
+// the walk, so a new page cannot be forgotten. `main` pages are seen in every setting, the others in two (screens.mjs).
+//   at(world)  the address; without it the route itself       as      whose session: partner (default), another of PEOPLE in world.mjs, nobody
 //   does(page) what to do there before looking                status  the answer, if not 200
 import { BASE } from './lib.mjs'
-import { KINDS } from './world.mjs'
+import { KINDS, MANY_ROWS, post, upload } from './world.mjs'
 
 const page = (route, more = {}) => ({ route, name: route.slice(1).replace(/[{}]/g, '').replace(/\W+/g, '-') || 'home', as: 'partner', status: 200, at: () => route, ...more })
 const main = (route, more) => page(route, { main: true, ...more })
@@ -18,8 +18,42 @@ const empty = form => async page => {
   await send(page, `${form} .btn-primary`)
 }
 
+/** Somebody else saves the form first, with other words in the same field. */
+const overtaken = (form, field) => async page => {
+  page.expected = [409]
+  const now = Date.now() % 100000
+  const { action, inputs } = await page.evaluate(form => {
+    const element = document.querySelector(form)
+    return { action: element.getAttribute('action'), inputs: Object.fromEntries(new FormData(element)) }
+  }, form)
+  await post(page.context(), action, { ...inputs, [field]: `North ${now}` })
+  await page.request.get(BASE)                  // shows that it was saved, so that the page does not
+  await page.fill(`${form} [name=${field}]`, `South ${now}`)
+}
+
 /** Ticks all rows; on a phone, where they are cards, the first. */
 const select = page => page.locator(page.viewportSize().width < 500 ? 'tbody [name=id]' : '[data-select-all]').first().check()
+
+/** Ticks rows and asks what an action would do to them. */
+const preview = action => async page => {
+  await select(page)
+  await send(page, `[data-bulk-bar] [value=${action}]`)
+}
+
+/**
+ * An import while it runs. The page is not told how it goes on, or it would be over before it was looked at; the import itself
+ * is stopped and taken back at once.
+ */
+async function running(page) {
+  const at = await upload(page.context(), 'running.csv', MANY_ROWS)
+  await page.route(`${BASE}${at}/progress`, route => route.fulfill({ status: 204 }))
+  await page.goto(BASE + at)
+  await send(page, '[value=start]')
+  while (await page.getAttribute('#progress progress', 'value', { timeout: 5000 }) === '0') await page.goto(BASE + at)
+  await post(page.context(), `${at}/cancellation`, {})
+  while (!(await (await page.request.get(BASE + at)).text()).includes(`${at}/undo`)) await page.waitForTimeout(100)
+  await post(page.context(), `${at}/undo`, {})
+}
 
 const HAVE_RELATED = ['accounts', 'contacts', 'leads', 'opportunities', 'products']
 const SHARED = ['accounts', 'leads', 'opportunities']
@@ -53,15 +87,11 @@ export const PAGES = [
   page('/accounts/{id}/team/new', { name: 'account-team', at: world => `/accounts/${world.accounts}/team/new` }),
   page('/accounts/{id}', { name: 'not-found', at: () => '/accounts/00000000-0000-7000-8000-000000000000', status: 404 }),
   page('/accounts/{id}', { name: 'no-such-page', as: 'nobody', at: () => '/no-such-page', status: 404 }),
-  page('/', { name: 'home-seller', as: 'seller' }),
-  page('/', { name: 'home-admin', as: 'admin' }),
+  ...['seller', 'manager', 'marketing', 'liaison', 'hr', 'auditor', 'admin'].map(who => page('/', { name: `home-${who}`, as: who })),
   page('/analysis', { name: 'analysis-owners', at: () => '/analysis?by=owner' }),
   page('/search', { name: 'search-nothing', at: () => '/search?q=zzzzqqqq' }),
   page('/accounts', { name: 'accounts-nothing', at: () => '/accounts?view=none&q=zzzzqqqq' }),
-  page('/accounts', { name: 'accounts-bulk', does: async page => {
-    await select(page)
-    await send(page, '[data-bulk-bar] [value=edit]')
-  } }),
+  ...['edit', 'assign', 'export', 'trash'].map(action => page('/accounts', { name: `accounts-bulk-${action}`, does: preview(action) })),
   page('/accounts', { name: 'accounts-selected', does: select }),
   page('/accounts/bulk', { name: 'accounts-bulk-history' }),
   ...['filter', 'columns', 'view', 'views'].map(part => page(`/opportunities/${part}`)),
@@ -78,6 +108,17 @@ export const PAGES = [
     await page.waitForSelector('#dialog[open]')
   } }),
   page('/accounts/new', { name: 'accounts-new-wrong', does: empty('main form') }),
+  page('/contacts/{id}/edit', { name: 'conflict', at: world => `/contacts/${world.contacts}/edit`, does: async page => {
+    await overtaken('main form.form', 'job_title')(page)
+    await send(page, 'main form.form .btn-primary')
+  } }),
+  page('/contacts/{id}', { name: 'conflict-dialog', at: world => `/contacts/${world.contacts}`, does: async page => {
+    await page.locator('[data-dialog$="/edit"]').first().click()
+    await page.waitForSelector('#dialog[open] form')
+    await overtaken('#dialog form', 'job_title')(page)
+    await page.locator('#dialog .btn-primary').click()
+    await page.waitForSelector('#dialog fieldset [type=radio]')
+  } }),
   page('/sign-in', { name: 'sign-in-wrong', as: 'nobody', does: async page => {
     page.expected = [401, 422]
     await page.fill('[name=email]', 'nobody@trivet.example')
@@ -92,7 +133,9 @@ export const PAGES = [
     await send(page, '[value=check]')
     await page.waitForSelector('.notice a[href$="/errors.csv"]', { timeout: 20_000 })
   } }),
+  page('/imports/{id}', { name: 'import-running', at: () => '/imports', does: running }),
   page('/imports/{id}', { name: 'import-result', at: world => world.result }),
+  page('/imports/{id}', { name: 'import-undone', at: world => world.undone }),
   ...['updated', 'skipped', 'failed', 'repeated'].map(outcome =>
     page('/imports/{id}/rows', { name: `import-rows-${outcome}`, at: world => `${world.result}/rows?outcome=${outcome}` })),
   page('/me', { name: 'token-shown', as: 'auditor', does: async page => {
@@ -121,6 +164,10 @@ export const PAGES = [
   admin('/settings/pipelines/{id}', { name: 'settings-pipeline', at: world => world.pipeline }),
   admin('/settings/stages/{id}', { name: 'settings-stage', at: world => world.stage }),
   admin('/settings/prices/{id}', { name: 'settings-price-list', at: world => world.prices }),
+  admin('/settings/prices/{id}', { name: 'settings-conflict', at: world => world.prices, does: async page => {
+    await overtaken('main form.form', 'name')(page)
+    await send(page, 'main form.form > .form-actions .btn-primary')
+  } }),
   page('/audit', { as: 'auditor' }),
   page('/audit', { name: 'audit-admin', as: 'admin' }),
   page('/api', { name: 'api-reference' }),

@@ -1,8 +1,8 @@
 // Q37: every page in both languages, light and dark, wide and on a phone: no policy violation, no console error, no failed request,
 // no sideways scroll, no accessibility violation, no message key, no word of the other language. Pictures go to e2e/out/.
-// The main pages are seen in every combination, both themes one after the other as by somebody who switches; the others once
-// per edition, wide and light in English, dark on a phone in Chinese, and with them every dialog that they open. With EVERY=1 all
-// of them are seen in every combination.
+// The main pages are seen in every setting, both themes one after the other as by somebody who switches; the others, and the
+// dialogs that pages open, once per edition, in a setting that changes from page to page, so that together they are seen in all of
+// them. With EVERY=1 each of them is seen in every setting.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,11 +13,15 @@ import { makeWorld } from './world.mjs'
 
 const EDITION = process.env.E2E_EDITION ?? 'en'
 const EVERY = Boolean(process.env.EVERY)
+/** Pages that are seen in both themes begin with this one. */
+const FIRST_THEME = EDITION === 'en' ? 'light' : 'dark'
 const SETTINGS = []
-for (const locale of EDITION === 'en' ? ['en', 'zh-CN'] : ['zh-CN']) for (const width of [1440, 390]) {
-  // Where the other pages are seen as well.
-  const all = EVERY || (locale === EDITION && width === (EDITION === 'en' ? 1440 : 390))
-  SETTINGS.push({ locale, width, theme: EDITION === 'en' ? 'light' : 'dark', all })
+for (const locale of EDITION === 'en' ? ['en', 'zh-CN'] : ['zh-CN']) for (const width of [1440, 390]) for (const theme of ['light', 'dark']) SETTINGS.push({ locale, width, theme })
+
+/** The setting in which the page with this number is seen if one has to do. The other edition sees it in the opposite one. */
+function settingOf(number) {
+  const [width, theme] = [[1440, 'light'], [390, 'dark'], [1440, 'dark'], [390, 'light']][(number % 4) ^ (EDITION === 'en' ? 0 : 1)]
+  return { locale: EDITION, width, theme }
 }
 const BINARY = process.env.E2E_BINARY ?? join(here, '../target/release/trivet')
 
@@ -25,8 +29,9 @@ const BINARY = process.env.E2E_BINARY ?? join(here, '../target/release/trivet')
 export async function look(page, { locale, theme }, words = locale === EDITION) {
   const findings = [...await page.findings(), ...await tooWide(page), ...await rawKeys(page), ...await missingIcons(page)]
   if (words) findings.push(...await otherLanguage(page, locale))
-  const shown = await page.evaluate(() => ({ lang: document.documentElement.lang, theme: document.documentElement.dataset.bsTheme ?? 'light' }))
+  const shown = await page.evaluate(() => ({ lang: document.documentElement.lang, theme: document.documentElement.dataset.bsTheme ?? 'light', headings: document.querySelectorAll('h1').length }))
   if (shown.lang !== locale) findings.push(`lang="${shown.lang}", not ${locale}`)
+  if (shown.headings !== 1) findings.push(`${shown.headings} first headings, not one`)
   if (shown.theme !== theme) findings.push(`theme ${shown.theme}, not ${theme}`)
   return findings
 }
@@ -69,7 +74,12 @@ const pattern = address => general(address.replace(/\?.*/, ''))
 
 /** Opens the page's dialogs that were not seen before; each must close by Esc and give the focus back. */
 async function dialogs(page, seen, setting, picture, tests, name) {
-  const links = await page.evaluate(() => [...document.querySelectorAll('[data-dialog]')].map(link => link.dataset.dialog))
+  // Not those of links that this width does not show; those in a closed menu are there.
+  const links = await page.evaluate(() => {
+    const isShown = element => !element || (getComputedStyle(element).display !== 'none' && isShown(element.parentElement))
+    for (const link of document.querySelectorAll('[data-dialog]')) if (!isShown(link)) link.removeAttribute('data-dialog')
+    return [...document.querySelectorAll('[data-dialog]')].map(link => link.dataset.dialog)
+  })
   for (const address of links) {
     const kind = pattern(address)
     if (seen.has(kind)) continue
@@ -104,11 +114,21 @@ async function dialogs(page, seen, setting, picture, tests, name) {
   }
 }
 
+/** The guide's chapters, as its first page links to them. */
+async function chapters(browser, world) {
+  const context = await browser.newContext({ storageState: world.sessions.partner })
+  const page = await context.newPage()
+  await page.goto(`${BASE}/help`)
+  const hrefs = await page.evaluate(() => [...new Set([...document.querySelectorAll('a[href^="/help/"]')].map(link => link.getAttribute('href').split('#')[0]))])
+  await context.close()
+  return hrefs.map(href => ({ route: '/help/{chapter}', name: href.slice(1).replace('/', '-'), as: 'partner', status: 200, at: () => href }))
+}
+
 export async function screens(tests = suite()) {
   const only = process.env.ONLY            // part of a page's name
   const out = process.env.E2E_OUT ?? join(here, 'out')
   mkdirSync(out, { recursive: true })
-  const wanted = PAGES.filter(page => !only || page.name.includes(only))
+  const isWanted = page => !only || page.name.includes(only)
   const browser = await launch()
   if (existsSync(BINARY)) {
     await tests.test('no page is forgotten', () => {
@@ -120,11 +140,14 @@ export async function screens(tests = suite()) {
   await tests.test('the world that the pages need', async () => { world = await makeWorld(browser) })
   if (!world) return browser.close()
 
+  const wanted = [...PAGES, ...await chapters(browser, world)].map((page, number) => ({ ...page, own: settingOf(number), both: page.main || EVERY })).filter(isWanted)
   const tabs = new Map(), walked = new Set()       // the tabs that pages link to, and on which page; the addresses that were seen
+  const seen = new Set()                           // dialogs
   for (const setting of SETTINGS) {
-    const { locale, width, theme, all } = setting
+    const { locale, width, theme } = setting
     const options = { viewport: { width, height: width < 500 ? 844 : 900 }, hasTouch: width < 500, reducedMotion: 'reduce', locale }
-    const pages = new Map(), seen = new Set()
+    const pages = new Map()
+    if (EVERY) seen.clear()
     const pageOf = async who => {
       if (pages.has(who)) return pages.get(who)
       const context = await browser.newContext({ ...options, ...(who === 'nobody' ? {} : { storageState: world.sessions[who] }) })
@@ -135,15 +158,8 @@ export async function screens(tests = suite()) {
       pages.set(who, page)
       return page
     }
-    const list = wanted.filter(page => page.main || all)
-    if (all && !only) {
-      const page = await pageOf('partner')
-      await page.goto(`${BASE}/help`)
-      for (const href of await page.evaluate(() => [...new Set([...document.querySelectorAll('a[href^="/help/"]')].map(link => link.getAttribute('href').split('#')[0]))])) {
-        list.push({ route: '/help/{chapter}', name: href.slice(1).replace('/', '-'), as: 'partner', status: 200, at: () => href })
-      }
-    }
-    for (const entry of list) {
+    const isOwn = entry => entry.own.locale === locale && entry.own.width === width
+    for (const entry of wanted.filter(entry => entry.both ? theme === FIRST_THEME : isOwn(entry) && entry.own.theme === theme)) {
       const name = `${entry.name} ${locale} ${width}`
       const picture = (what, theme) => join(out, `${what}-${locale}-${theme}-${width}.png`)
       const page = await pageOf(entry.as)
@@ -165,9 +181,12 @@ export async function screens(tests = suite()) {
         for (const href of await page.evaluate(() => [...document.querySelectorAll('.tabs a[href*="?tab="]')].map(link => link.getAttribute('href')))) tabs.set(general(href), name)
         // The guide shows names in both languages.
         const words = locale === EDITION && entry.route !== '/help/{chapter}'
-        return lookAt(page, setting, theme => picture(entry.name, theme), { both: entry.main || EVERY, words })
+        return lookAt(page, setting, theme => picture(entry.name, theme), { both: entry.both, words })
       })
-      if (all) await dialogs(page, seen, setting, picture, tests, entry.name)
+      if (!EVERY && !isOwn(entry)) continue
+      const shown = EVERY ? setting : entry.own
+      await switchTo(page, shown.theme)
+      await dialogs(page, seen, shown, picture, tests, entry.name)
     }
     for (const page of pages.values()) await page.context().close()
   }

@@ -2,7 +2,7 @@
 // the demo lacks (files, line items, shares, an import with errors, a price list, an invitation). Made once, by the same forms.
 import { BASE, signIn, watch } from './lib.mjs'
 
-const PEOPLE = { partner: 'partner@trivet.example', admin: 'admin@trivet.example', seller: 'seller@trivet.example', auditor: 'auditor@trivet.example' }
+const PEOPLE = Object.fromEntries(['partner', 'manager', 'seller', 'marketing', 'liaison', 'hr', 'auditor', 'admin'].map(who => [who, `${who}@trivet.example`]))
 export const PASSWORD = process.env.E2E_PASSWORD ?? 'trivet-demo'
 const FROM_HERE = { Origin: BASE, 'Sec-Fetch-Site': 'same-origin' }
 export const KINDS = ['accounts', 'contacts', 'leads', 'opportunities', 'activities', 'tasks', 'products']
@@ -21,6 +21,8 @@ const HEADINGS = process.env.E2E_EDITION === 'zh-CN' ? '名称,网站,员工数'
 export const CSV_WITH_ERRORS = `${HEADINGS}\nNorth Pier Works,https://north.example,12\n,https://nameless.example,3\nSouth Pier Works,https://south.example,many\n`
 /** The same, and the first row twice more: it is changed, and then says nothing new. */
 const CSV_WITH_EVERYTHING = `${CSV_WITH_ERRORS}${'North Pier Works,https://north.example,14\n'.repeat(2)}`
+/** So many that they are still being taken in when their page is there. */
+export const MANY_ROWS = `${HEADINGS}\n${Array.from({ length: 20_000 }, (_, row) => `Pier Works ${row},,${row}`).join('\n')}\n`
 export const csv = (name, text) => ({ name, mimeType: 'text/csv', buffer: Buffer.from(text) })
 
 /** Uploads a file of accounts; returns the address of its import. */
@@ -94,6 +96,14 @@ export async function makeWorld(browser) {
   await Promise.all([look.waitForNavigation(), look.click('button[value=keep]')])
   await Promise.all([look.waitForNavigation(), look.click('button[value=start]')])
   await look.waitForSelector('a[href$="/errors.csv"]', { timeout: 20_000 })
+  // And one that was taken back.
+  world.undone = await upload(partner, 'undone.csv', `${HEADINGS}\nWest Pier Works,,7\n`)
+  await look.goto(BASE + world.undone)
+  await Promise.all([look.waitForNavigation(), look.click('button[value=start]')])
+  await look.waitForSelector('form[action$="/undo"]', { timeout: 20_000 })
+  await post(partner, `${world.undone}/undo`, {})
+  await look.goto(BASE + world.undone)
+  await look.waitForSelector('#progress', { state: 'detached', timeout: 20_000 })
   await look.close()
 
   const prices = await post(admin, '/settings/prices', { name: `Partners ${Date.now() % 10000}`, currency: 'EUR', from: '', to: '' })
