@@ -234,6 +234,32 @@ fn an_import_has_the_rights_of_who_imports() {
 }
 
 #[test]
+fn people_with_and_without_a_superior_come_in_together() {
+    on_both(async |app| {
+        let ada = app.person("Ada").role(Role::Admin).create().await;
+        let boss = app.person("Chen Wei").role(Role::Manager).create().await;
+        let file = "name,email,manager\nBob,bob@file.example,Chen Wei\nCarl,carl@file.example,\n";
+        let import = uploaded(app, &ada, "person", file).await;
+        app.post_form(&ada, &format!("{import}/check"), &[]).await;
+        work(app).await;
+        assert_eq!(counts(app).await, ("checked".into(), 2, 0, 0, 0));
+        run(app, &ada, &import).await;
+        assert_eq!(counts(app).await, ("done".into(), 2, 0, 0, 0));
+        const BELOW: &str = "
+            SELECT STRING_AGG(x.name, ' ') FROM (
+                SELECT p.name FROM person_below b JOIN person p ON p.id = b.person_id
+                 WHERE b.manager_id = $1 ORDER BY p.name) x";
+        let below = async |manager: Uuid| app.value::<String>(sql!(BELOW, manager)).await;
+        assert_eq!(below(boss.id).await.as_deref(), Some("Bob Chen Wei"));
+        let carl: Uuid = app.value("SELECT id FROM person WHERE name = 'Carl'").await.unwrap();
+        assert_eq!(below(carl).await.as_deref(), Some("Carl"));
+        let everybody: Option<i64> = app.value("SELECT COUNT(*) FROM person").await;
+        let themselves = "SELECT COUNT(*) FROM person_below WHERE manager_id = person_id";
+        assert_eq!(app.value::<i64>(themselves).await, everybody);
+    });
+}
+
+#[test]
 fn two_rows_that_cannot_stand_together_cost_only_one_of_them() {
     on_both(async |app| {
         let pat = partner(app).await;

@@ -94,26 +94,33 @@ pub fn prepare<'a>(
 pub fn after_save<'a>(tx: &'a mut Tx, actor: &'a Actor, saved: Saved<'a>) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let Saved::New(people) = saved else { return Ok(()) };
+        let mut is_line_new = false;
         for (draft, id) in people {
-            begin(tx, actor, draft, *id).await?;
+            is_line_new |= begin(tx, actor, draft, *id).await?;
+        }
+        if is_line_new {
+            // Once for all of them: it works out the place of everybody in the house.
+            return setup::rebuild_team(tx, actor.today).await;
+        }
+        for (_, id) in people {
+            tx.execute(sql!("INSERT INTO person_below (manager_id, person_id) VALUES ($1, $1)", *id)).await?;
         }
         Ok(())
     })
 }
 
-async fn begin(tx: &mut Tx, actor: &Actor, draft: &Draft, id: Uuid) -> Result<()> {
+/// Whether the person reports to somebody: who is below whom must then be worked out anew.
+async fn begin(tx: &mut Tx, actor: &Actor, draft: &Draft, id: Uuid) -> Result<bool> {
     let roles = parse_roles(draft.get("roles").and_then(Cell::text).unwrap_or("seller"))?;
     write_roles(tx, id, &roles).await?;
     if actor.import.is_none() {
         command::note_first_roles(tx, &actor.clock, By::of(actor), id, &roles).await?;
     }
-    match draft.get("manager").and_then(Cell::id) {
-        Some(manager) => setup::set_manager(tx, &actor.clock, id, Some(manager), actor.today, actor.today).await,
-        None => {
-            tx.execute(sql!("INSERT INTO person_below (manager_id, person_id) VALUES ($1, $1)", id)).await?;
-            Ok(())
-        }
+    let manager = draft.get("manager").and_then(Cell::id);
+    if manager.is_some() {
+        setup::write_line(tx, &actor.clock, id, manager, actor.today).await?;
     }
+    Ok(manager.is_some())
 }
 
 /// `seller; manager` → roles. What a list or its file calls them is understood as well, in either language.

@@ -285,6 +285,12 @@ pub async fn set_manager(
     from: Day,
     today: Day,
 ) -> Result<()> {
+    write_line(tx, clock, person, manager, from).await?;
+    rebuild_team(tx, today).await
+}
+
+/// [`set_manager`] for several people one after the other: whoever calls it lets [`rebuild_team`] follow.
+pub async fn write_line(tx: &mut Tx, clock: &Clock, person: Uuid, manager: Option<Uuid>, from: Day) -> Result<()> {
     if let Some(manager) = manager
         && makes_circle(tx, person, manager, from).await?
     {
@@ -308,7 +314,7 @@ pub async fn set_manager(
         ))
         .await?;
     }
-    rebuild_team(tx, today).await
+    Ok(())
 }
 
 /// Whether `manager`, on any day from `from` on, would report to `person`. Goes up line by line and keeps to the days
