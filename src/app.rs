@@ -37,6 +37,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "0012_owners", text: include_str!("../migrations/0012_owners.sql") },
     Migration { name: "0013_timeline", text: include_str!("../migrations/0013_timeline.sql") },
     Migration { name: "0014_import_rows", text: include_str!("../migrations/0014_import_rows.sql") },
+    Migration { name: "0015_long_work", text: include_str!("../migrations/0015_long_work.sql") },
     Migration { name: "0016_hung_versions", text: include_str!("../migrations/0016_hung_versions.sql") },
     Migration { name: "0018_contacts_bring_along", text: include_str!("../migrations/0018_contacts_bring_along.sql") },
     Migration { name: "0020_price_list_of_deals", text: include_str!("../migrations/0020_price_list_of_deals.sql") },

@@ -156,6 +156,7 @@ import-cancelled-text = The import was stopped. What had been taken in is there;
 import-all-good = Every row was taken in.
 import-kept = Left as it is
 import-kept-changed = Somebody has changed it since.
+import-kept-built-on = Others have built on it since: records, files or people hang on it.
 import-kept-not-yours = You may no longer change it.
 import-kept-refused = Its old values are refused by today's rules.
 import-failures = Rows that were not taken in

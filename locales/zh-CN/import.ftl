@@ -156,6 +156,7 @@ import-cancelled-text = 导入已停止。已经写入的数据仍然保留，�
 import-all-good = 所有行都已导入。
 import-kept = 保持不变的数据
 import-kept-changed = 之后又被人改过。
+import-kept-built-on = 此后已有人在其上开展工作：有记录、附件或人员与它关联。
 import-kept-not-yours = 你已无权修改。
 import-kept-refused = 原值不符合现在的规则。
 import-failures = 没有导入的行

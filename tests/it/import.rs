@@ -215,6 +215,64 @@ fn an_undo_restores_what_nobody_touched_since() {
     });
 }
 
+/// The live accounts whose names begin so, in alphabetical order.
+async fn alive(app: &TestApp, begins: &str) -> Vec<String> {
+    let mut session = app.app.db.read().await.unwrap();
+    let named = "SELECT name FROM account WHERE deleted_at IS NULL AND name LIKE $1 ORDER BY name";
+    session.all::<(String,)>(sql!(named, format!("{begins}%"))).await.unwrap().into_iter().map(|(name,)| name).collect()
+}
+
+#[test]
+fn an_undo_leaves_what_others_have_built_on() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let names = ["contact", "deal", "call", "task", "file", "team", "share", "gone", "nothing"];
+        let lines: String = names.iter().map(|name| format!("Built {name}\n")).collect();
+        let file = format!("name,parent\n{lines}Built group,\nBuilt plant,Built group\nBuilt shop,Built plant\n");
+        let import = uploaded(app, &pat, "account", &file).await;
+        run(app, &pat, &import).await;
+        assert_eq!(counts(app).await, ("done".into(), 12, 0, 0, 0));
+        let account = async |name: &str| -> String {
+            let named = sql!("SELECT id FROM account WHERE name = $1", format!("Built {name}"));
+            app.value::<Uuid>(named).await.unwrap().to_string()
+        };
+        for (kind, name, more) in [
+            ("contact", "contact", vec![("name", "Wang Hua")]),
+            ("opportunity", "deal", vec![("name", "Rollout"), ("close_date", "2027-03-31")]),
+            ("activity", "call", vec![("kind", "call"), ("subject", "First talk")]),
+            ("task", "task", vec![("subject", "Send the offer")]),
+            ("contact", "gone", vec![("name", "Zhao Min")]),
+            // A whole line of accounts stays because of its last one.
+            ("contact", "shop", vec![("name", "Sun Li")]),
+        ] {
+            let account = account(name).await;
+            let fields = [&[("account", account.as_str())][..], &more].concat();
+            app.create(kind, &pat, &fields).await;
+        }
+        app.execute("UPDATE contact SET deleted_at = 1 WHERE name = 'Zhao Min'").await;
+        let (team, share) = (account("team").await, account("share").await);
+        app.post_form(&pat, &format!("/accounts/{team}/team"), &[("person", &lin.id.to_string())]).await;
+        app.post_form(&pat, &format!("/accounts/{share}/shares"), &[("person", &lin.id.to_string())]).await;
+        let file = format!("/accounts/{}", account("file").await);
+        crate::files::add(app, &pat, &file, "offer.txt", b"An offer").await;
+        let versions = "SELECT MAX(version) FROM account";
+        assert_eq!(app.value::<i64>(versions).await, Some(1), "none of this changes the account itself");
+        app.post_form(&pat, &format!("{import}/undo"), &[]).await;
+        work(app).await;
+        let left = ["call", "contact", "deal", "file", "group", "plant", "share", "shop", "task", "team"];
+        assert_eq!(alive(app, "Built").await, left.map(|name| format!("Built {name}")));
+        let page = app.get(&pat, &import).await;
+        assert!(page.has("Built team") && page.has("Others have built on it since"), "{}", page.body);
+        // Rows of the same file that hang together are nobody's work.
+        let family = uploaded(app, &pat, "account", "name,parent\nKin A,\nKin B,Kin A\nKin C,Kin B\n").await;
+        run(app, &pat, &family).await;
+        app.post_form(&pat, &format!("{family}/undo"), &[]).await;
+        work(app).await;
+        assert_eq!(alive(app, "Kin").await, Vec::<String>::new());
+    });
+}
+
 #[test]
 fn an_import_has_the_rights_of_who_imports() {
     on_both(async |app| {

@@ -37,6 +37,9 @@ pub struct Object {
     /// Fields that tell one and the same thing when all of a group are equal: who makes another such record is told of the first.
     /// The first of each group has an index.
     pub alike: &'static [&'static [&'static str]],
+    /// What hangs on a record in tables of its own: SQL from the table, called `x`, up to the column that names the record.
+    /// Other records that point to it, files and shares go without saying.
+    pub hung: &'static [&'static str],
     /// Done where it stands in a list: `POST /{plural}/{id}/done`. The field `status` says `open` until then.
     pub is_ticked: bool,
     /// Views that everybody has: message key `view-{object}-{key}` and the filters and sort as in the address bar.

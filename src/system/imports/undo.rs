@@ -1,18 +1,18 @@
 //! Takes a whole import back: records that it made go to the trash, records that it changed get their old values, as
-//! far as nobody has touched them since. What has been touched stays as it is and is reported.
+//! far as nobody has touched them since. What has been touched, or built on, stays as it is and is reported.
 
 use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use store::job::{self, Job};
-use store::{Tx, Uuid, event, sql};
+use store::{Sql, Tx, Uuid, event, sql};
 
 use super::engine::{Ended, OVERTAKEN, fail, payload_of};
 use super::sql::{self as rows_sql, Import};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::command::{self, Known};
-use crate::shell::record::{Actor, Draft, FOLLOWED, Loaded, Object, Write, value};
+use crate::shell::record::{Actor, Draft, FOLLOWED, Kind, Loaded, Object, Registry, Write, value};
 use crate::shell::viewer::Viewer;
 
 /// Records in one transaction.
@@ -22,6 +22,8 @@ const CHUNK: i64 = 100;
 struct Place {
     /// First what was changed, then what was made.
     made: bool,
+    /// What was changed goes in the order of ids. What was made goes backwards: what hangs on another record of the file was
+    /// made after it, and has to go before it.
     after: Uuid,
     done: i64,
     kept: i64,
@@ -65,7 +67,7 @@ async fn all(app: &App, job: &Job) -> Result<Ended> {
             }
         };
         let ended = next.is_none() && place.made;
-        place = next.unwrap_or(Place { made: true, after: Uuid::nil(), ..place });
+        place = next.unwrap_or(Place { made: true, after: Uuid::max(), ..place });
         let text = serde_json::to_string(&place).expect("a place is plain JSON");
         let total = Some((import.created + import.updated).max(place.done));
         let now = app.clock.now();
@@ -102,7 +104,7 @@ async fn chunk(
 ) -> Result<Chunk> {
     let records: Vec<(Uuid,)> = if place.made {
         let made = format!(
-            "SELECT id FROM {} WHERE import_id = $1 AND deleted_at IS NULL AND id > $2 ORDER BY id LIMIT $3",
+            "SELECT id FROM {} WHERE import_id = $1 AND deleted_at IS NULL AND id < $2 ORDER BY id DESC LIMIT $3",
             object.table
         );
         tx.all(sql!(made, import.id, place.after, CHUNK)).await?
@@ -115,10 +117,18 @@ async fn chunk(
     if records.is_empty() {
         return Ok(Chunk::Done(None));
     }
-    for (record,) in records {
+    let records: Vec<Uuid> = records.into_iter().map(|(id,)| id).collect();
+    let mut standing = if place.made {
+        BuiltOn::among(tx, actor.registry, import, object, &records).await?
+    } else {
+        BuiltOn::default()
+    };
+    for record in records {
         place.after = record;
         let outcome = if refused.contains(&record) {
             Outcome::Kept("import-kept-refused")
+        } else if standing.carries(record) {
+            Outcome::Kept("import-kept-built-on")
         } else if place.made {
             trash(tx, actor, import, object, record).await?
         } else {
@@ -131,6 +141,7 @@ async fn chunk(
             Outcome::Kept(reason) => {
                 place.done += 1;
                 place.kept += 1;
+                standing.kept.insert(record);
                 keep(tx, import, record, place.kept, reason).await?;
             }
         }
@@ -145,6 +156,75 @@ enum Outcome {
     Kept(&'static str),
     /// Refused after something was written: the chunk must be rolled back.
     Refused,
+}
+
+/// What others have built on among the records of a chunk: without it, what they did would hang in the air, and nobody would see
+/// it any more who sees it because of the record.
+#[derive(Default)]
+struct BuiltOn {
+    records: HashSet<Uuid>,
+    /// A record of the chunk, and another one of it that points to it.
+    pointing: Vec<(Uuid, Uuid)>,
+    /// What was kept of the chunk so far.
+    kept: HashSet<Uuid>,
+}
+
+impl BuiltOn {
+    fn carries(&self, record: Uuid) -> bool {
+        self.records.contains(&record)
+            || self.pointing.iter().any(|(to, from)| *to == record && self.kept.contains(from))
+    }
+
+    /// Asks for a whole chunk at once: whatever else there is in the house, by the index of each reference.
+    async fn among(
+        tx: &mut Tx,
+        registry: &'static Registry,
+        import: &Import,
+        object: &'static Object,
+        records: &[Uuid],
+    ) -> Result<BuiltOn> {
+        let mut built_on = BuiltOn::default();
+        let Some(last) = records.iter().max() else { return Ok(built_on) };
+        let mut statement = Sql::new(format!("SELECT t.id FROM {} t WHERE t.id IN (", object.table));
+        statement.bind_list(records.iter().copied()).push(") AND (");
+        statement.push("EXISTS (SELECT 1 FROM attachment x WHERE x.subject_id = t.id AND x.deleted_at IS NULL)");
+        statement.push(" OR EXISTS (SELECT 1 FROM record_share x WHERE x.record_id = t.id)");
+        for hung in object.hung {
+            statement.push(&format!(" OR EXISTS (SELECT 1 FROM {hung} = t.id)"));
+        }
+        for (from, column) in references(registry, object) {
+            statement.push(&format!(
+                " OR EXISTS (SELECT 1 FROM {} x WHERE x.{column} = t.id AND x.deleted_at IS NULL
+                                AND (x.import_id IS NULL OR x.import_id <> ",
+                from.table
+            ));
+            statement.bind(import.id);
+            if from.name == object.name {
+                // Its turn has been: it was kept.
+                statement.push(" OR x.id > ").bind(*last);
+            }
+            statement.push("))");
+        }
+        statement.push(")");
+        built_on.records.extend(tx.all::<(Uuid,)>(statement).await?.into_iter().map(|(id,)| id));
+        for (_, column) in references(registry, object).filter(|(from, _)| from.name == object.name) {
+            let mut statement = Sql::new(format!("SELECT x.{column}, x.id FROM {} x WHERE x.id IN (", object.table));
+            statement.bind_list(records.iter().copied()).push(&format!(") AND x.{column} IS NOT NULL"));
+            built_on.pointing.extend(tx.all::<(Uuid, Uuid)>(statement).await?);
+        }
+        Ok(built_on)
+    }
+}
+
+/// The kinds of record that point to one of this kind, each with the column that does.
+fn references(
+    registry: &'static Registry,
+    object: &'static Object,
+) -> impl Iterator<Item = (&'static Object, &'static str)> {
+    registry.objects.iter().flat_map(move |from| {
+        let pointing = from.fields.iter().filter(|field| !field.is_virtual() && field.kind == Kind::Ref(object.name));
+        pointing.map(|field| (*from, field.column))
+    })
 }
 
 async fn keep(tx: &mut Tx, import: &Import, record: Uuid, count: i64, reason: &str) -> Result<()> {

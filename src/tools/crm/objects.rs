@@ -101,6 +101,7 @@ pub static ACCOUNT: Object = Object {
     after_save: nothing_after,
     searched: true,
     alike: &[&["name"]],
+    hung: &["account_team x WHERE x.account_id"],
     is_ticked: false,
     views: &[
         ("all", ""),
@@ -142,6 +143,9 @@ pub static CONTACT: Object = Object {
     after_save: activity::after_contact,
     searched: true,
     alike: &[&["email"], &["name", "account"]],
+    hung: &[
+        "opportunity_contact x JOIN opportunity o ON o.id = x.opportunity_id AND o.deleted_at IS NULL WHERE x.contact_id",
+    ],
     is_ticked: false,
     views: &[("all", ""), ("mine", "f=owner:is:me"), ("deciders", "f=buying_role:is:decision_maker|economic_buyer")],
 };
@@ -188,6 +192,7 @@ pub static LEAD: Object = Object {
     after_save: nothing_after,
     searched: true,
     alike: &[&["email"], &["name", "company"]],
+    hung: &[],
     is_ticked: false,
     views: &[
         ("open", "f=status:is:new|working|qualified"),
@@ -257,6 +262,7 @@ pub static OPPORTUNITY: Object = Object {
     after_save: opportunity::after_save,
     searched: true,
     alike: &[],
+    hung: &["opportunity_contact x WHERE x.opportunity_id", "evidence x WHERE x.opportunity_id"],
     is_ticked: false,
     views: &[
         ("open", "f=state:is:open"),
@@ -300,6 +306,7 @@ pub static ACTIVITY: Object = Object {
     after_save: nothing_after,
     searched: true,
     alike: &[],
+    hung: &[],
     is_ticked: false,
     views: &[
         ("all", ""),
@@ -339,6 +346,7 @@ pub static TASK: Object = Object {
     after_save: nothing_after,
     searched: false,
     alike: &[],
+    hung: &[],
     is_ticked: true,
     views: &[
         ("mine", "f=owner:is:me&f=status:is:open"),
@@ -376,6 +384,10 @@ pub static PRODUCT: Object = Object {
     after_save: nothing_after,
     searched: true,
     alike: &[],
+    hung: &[
+        "line_item x JOIN opportunity o ON o.id = x.opportunity_id AND o.deleted_at IS NULL WHERE x.product_id",
+        "price x JOIN price_list l ON l.id = x.price_list_id AND l.deleted_at IS NULL WHERE x.product_id",
+    ],
     is_ticked: false,
     views: &[("active", "f=active:is:true"), ("all", "")],
 };
@@ -420,6 +432,7 @@ pub static PERSON: Object = Object {
     after_save: people::after_save,
     searched: false,
     alike: &[],
+    hung: &[],
     is_ticked: false,
     views: &[("all", ""), ("active", "f=state:is:active")],
 };
