@@ -94,6 +94,7 @@ export const PAGES = [
   ...['edit', 'assign', 'export', 'trash'].map(action => page('/accounts', { name: `accounts-bulk-${action}`, does: preview(action) })),
   page('/accounts', { name: 'accounts-selected', does: select }),
   page('/accounts/bulk', { name: 'accounts-bulk-history' }),
+  page('/bulk-jobs/{id}', { name: 'bulk-job', at: world => world.bulkJob }),
   ...['filter', 'columns', 'view', 'views'].map(part => page(`/opportunities/${part}`)),
   page('/views/{id}/edit', { name: 'view-edit', at: world => `/views/${world.view}/edit` }),
   page('/accounts/{id}/field/{field}', { name: 'accounts-field', at: world => `/accounts/${world.accounts}/field/website` }),
@@ -176,7 +177,7 @@ export const PAGES = [
 /** Addresses that answer with something else than a page: files, JSON, parts of pages. */
 const NO_PAGE = [
   /^\/(assets\/\{file\}|favicon\.svg|health|palette|audit\.csv)$/, /^\/api\//, /^\/pick\//, /\.(csv|xlsx)$/, /\/sums$/, /^\/\w+\/filter\/input$/,
-  /^\/imports\/templates\/\{file\}$/, /^\/imports\/\{id\}\/progress$/, /\/files\/\{file\}$/,
+  /^\/imports\/templates\/\{file\}$/, /^\/(imports|bulk-jobs)\/\{id\}\/progress$/, /\/files\/\{file\}$/,
   /^\/setup$/,              // only before there is an organisation: setup.mjs
 ]
 /** The same page for every kind of record. */

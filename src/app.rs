@@ -20,7 +20,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutBody;
 
-use crate::shell::api::{self, Api, records};
+use crate::shell::api::{self, Api, bulk_jobs, records};
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
 use crate::shell::layers;
@@ -47,6 +47,7 @@ pub const MIGRATIONS: &[Migration] = &[
 pub fn api() -> Api {
     Api::new()
         .merge(records::operations(&tools::crm::REGISTRY))
+        .merge(bulk_jobs::operations())
         .merge(tools::crm::api::operations())
         .merge(tools::crm::file_api::operations())
         .merge(tools::crm::team_api::operations())

@@ -136,3 +136,10 @@ refused-evidence-missing = Asked for before this stage, and not given yet: { $cr
 refused-currency-items = The line items have prices in the currency of this deal: remove them first.
 refused-loss-not-lost = Only a lost deal says why it was lost. Move it to a lost stage first.
 refused-lost-reason = Say why the deal was lost.
+
+# How far long work is.
+progress-line = { $done } of { $total }
+progress-speed = { $speed } a second, about { $left } s left
+progress-cancel = Stop
+progress-stopping = Stopping after what is at hand…
+progress-look-again = Look again

@@ -136,3 +136,10 @@ refused-evidence-missing = 进入该阶段还缺：{ $criterion }
 refused-currency-items = 产品明细按该商机的币种计价，请先移除产品明细。
 refused-loss-not-lost = 只有输单的商机才能填写输单原因和输单说明，请先移到输单阶段。
 refused-lost-reason = 请说明输单原因。
+
+# 耗时任务的进度。
+progress-line = { $done } / { $total }
+progress-speed = 每秒 { $speed } 条，约剩 { $left } 秒
+progress-cancel = 停止
+progress-stopping = 处理完手头的内容后停止…
+progress-look-again = 刷新进度

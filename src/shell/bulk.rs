@@ -2,27 +2,30 @@
 //! if it were changed alone; what may not be changed is counted, not hidden. The preview carries the
 //! versions it counted: what somebody else changed in between is left as they left it (Q31).
 //!
-//! What was done at once is undone at once, from its events: they share their author and their instant.
+//! What was done at once is undone at once, from its events: they share their author and their instant. More than a few hundred
+//! records are not done while somebody waits, but by a job ([`super::bulk_job`]), which does them in portions.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use store::event::{self, Change, Event};
-use store::{Cell, Instant, Sql, Tx, Uuid, first_id_at, new_id};
+use store::{Cell, Instant, Session, Sql, Tx, Uuid, first_id_after, first_id_at, new_id};
 
 use super::access::{Level, Right};
 use super::app::App;
+use super::bulk_job::{self, Which, Wish};
 use super::by_name;
 use super::error::{Error, FieldError, Result};
 use super::form::{self, Filled, Input};
-use super::format;
 use super::layers::url_encode;
 use super::list::{self, Asks};
 use super::page::{Asked, Page, Toast, done, render, respond_with};
 use super::record::command::{self, Source};
+use super::record::query::ListQuery;
 use super::record::{Actor, Draft, Object, query, value};
 use super::records::{for_many, get, pairs};
 use super::viewer::Viewer;
@@ -30,8 +33,13 @@ use super::views;
 
 /// The kind of the event that tells what was done at once; it is about no single record.
 pub const EVENT: &str = "bulk";
+/// What names the job that did it, among the changes of such an event.
+pub const JOB: &str = "job";
 
-/// At most this many records in one go; more is an import's or a job's business.
+/// So many records are worked on while somebody waits, in one transaction; more are a job's business.
+pub const AT_ONCE: usize = 300;
+
+/// So many can be named one by one. What matches a filter is as much as it is.
 pub const MOST: i64 = 5000;
 
 #[derive(askama::Template)]
@@ -45,6 +53,9 @@ struct BulkBody<'a> {
     changeable: usize,
     named: Vec<Named>,
     ids: String,
+    /// Everything that matches, as it was at this instant, instead of `ids`.
+    seen: Option<i64>,
+    is_job: bool,
     query: String,
     fields: Vec<(&'static str, String, bool)>,
     input: Option<Input>,
@@ -78,28 +89,80 @@ fn read_chosen(text: &str) -> Option<Chosen> {
     }
 }
 
+/// What an action is about.
+enum Selection {
+    Named(Vec<Chosen>),
+    /// Everything that matches, as it was at an instant: too much to name each.
+    Matching(Box<ListQuery>, Instant),
+}
+
+impl Selection {
+    fn is_job(&self) -> bool {
+        match self {
+            Selection::Named(chosen) => chosen.len() > AT_ONCE,
+            Selection::Matching(..) => true,
+        }
+    }
+}
+
 /// The records that were ticked, or everything that matches.
-async fn chosen(
-    object: &'static Object,
-    app: &App,
-    viewer: &Viewer,
-    pairs: &[(String, String)],
-) -> Result<Vec<Chosen>> {
+async fn chosen(object: &'static Object, app: &App, viewer: &Viewer, pairs: &[(String, String)]) -> Result<Selection> {
     if get(pairs, "all") == "1" {
+        let now = app.clock.now();
         let mut session = app.db.read().await?;
         let saved = views::saved_views(&mut session, viewer, object).await?;
-        let settled = list::settle(viewer, object, Asks::parse(get(pairs, "query")), &saved)?;
-        let today = viewer.config.today(app.clock.now());
-        let found = query::ids(&mut session, viewer, app.registry, object, &settled.query, today, MOST + 1).await?;
-        if found.len() as i64 > MOST {
-            let too_many = FieldError::new("all", "invalid-bulk-too-many");
-            return Err(Error::Invalid(vec![too_many.with("most", format::grouped(MOST))]));
+        let query = list::settle(viewer, object, Asks::parse(get(pairs, "query")), &saved)?.query;
+        let seen = get(pairs, "seen").parse::<i64>().ok();
+        if seen.is_none() && get(pairs, "action") != "export" {
+            let few = query::Portion::first(AT_ONCE as i64 + 1);
+            let today = viewer.config.today(now);
+            let found = query::ids(&mut session, viewer, app.registry, object, &query, today, few).await?;
+            if found.len() <= AT_ONCE {
+                return Ok(Selection::Named(found.into_iter().map(|id| (id, None)).collect()));
+            }
         }
-        return Ok(found.into_iter().map(|id| (id, None)).collect());
+        let seen = seen.map_or(now, |seen| Instant(seen.min(now.0)));
+        return Ok(Selection::Matching(Box::new(query), seen));
     }
     let listed = get(pairs, "ids").split(',').map(str::to_owned).collect::<Vec<_>>();
     let ticked = pairs.iter().filter(|(key, _)| key == "id").map(|(_, value)| value.clone());
-    Ok(ticked.chain(listed).filter_map(|text| read_chosen(&text)).take(MOST as usize).collect())
+    let named = ticked.chain(listed).filter_map(|text| read_chosen(&text)).take(MOST as usize).collect();
+    Ok(Selection::Named(named))
+}
+
+/// What the preview tells of the records before anything is done to them.
+struct Foreseen {
+    count: usize,
+    changeable: usize,
+    /// The first of them.
+    first: Vec<Uuid>,
+    /// Of those that may be changed.
+    versions: HashMap<Uuid, i64>,
+}
+
+async fn foresee(
+    object: &'static Object,
+    app: &App,
+    viewer: &Viewer,
+    session: &mut Session,
+    selection: &Selection,
+) -> Result<Foreseen> {
+    match selection {
+        Selection::Named(chosen) => {
+            let ids: Vec<Uuid> = chosen.iter().map(|(id, _)| *id).collect();
+            let versions = query::versions_allowed(session, viewer, object, &ids, Right::Write).await?;
+            let first = ids[..ids.len().min(LISTED)].to_vec();
+            Ok(Foreseen { count: ids.len(), changeable: versions.len(), first, versions })
+        }
+        Selection::Matching(query, _) => {
+            let (registry, today) = (app.registry, viewer.config.today(app.clock.now()));
+            let (count, changeable) = query::count_all(session, viewer, registry, object, query, today).await?;
+            let few = query::Portion::first(LISTED as i64);
+            let first = query::ids(session, viewer, registry, object, query, today, few).await?;
+            let versions = query::versions_allowed(session, viewer, object, &first, Right::Write).await?;
+            Ok(Foreseen { count: count as usize, changeable: changeable as usize, first, versions })
+        }
+    }
 }
 
 /// POST /{plural}/bulk: shows how many records an action would touch, and asks for its value.
@@ -116,22 +179,14 @@ pub async fn preview(
     if !may {
         return Err(Error::NotFound);
     }
-    let ids = match chosen(object, &app, &viewer, &pairs).await {
-        // Back to the list, with its filters: there it can be narrowed.
-        Err(Error::Invalid(errors)) if errors.iter().any(|error| error.field == "all") => {
-            let text = errors.iter().map(|error| error.text(viewer.locale)).collect::<Vec<_>>().join(" ");
-            let list = format!("/{}?{}", object.plural, Asks::parse(get(&pairs, "query")).to_query());
-            return Ok(done(&asked, &list, Some(Toast::danger(text))));
-        }
-        chosen => chosen?,
-    };
-    if ids.is_empty() {
+    let selection = chosen(object, &app, &viewer, &pairs).await?;
+    if matches!(&selection, Selection::Named(chosen) if chosen.is_empty()) {
         return Err(Error::field("id", "invalid-bulk-none"));
     }
     if get(&pairs, "action") == "restore" {
         return apply(object, State(app), viewer, asked, body).await;
     }
-    respond_preview(object, &app, &viewer, &asked, &pairs, &ids, None).await
+    respond_preview(object, &app, &viewer, &asked, &pairs, &selection, None).await
 }
 
 async fn respond_preview(
@@ -140,29 +195,30 @@ async fn respond_preview(
     viewer: &Viewer,
     asked: &Asked,
     pairs: &[(String, String)],
-    chosen: &[Chosen],
+    selection: &Selection,
     error: Option<String>,
 ) -> Result<Response> {
     let action = get(pairs, "action").to_owned();
     let locale = viewer.locale;
-    let ids: Vec<Uuid> = chosen.iter().map(|(id, _)| *id).collect();
     let mut session = app.db.read().await?;
-    let versions = if action == "export" {
-        HashMap::new()
-    } else {
-        query::versions_allowed(&mut session, viewer, object, &ids, Right::Write).await?
-    };
-    let named = query::names(&mut session, viewer, object, &ids[..ids.len().min(LISTED)]).await?;
+    let Foreseen { count, changeable, first, versions } = foresee(object, app, viewer, &mut session, selection).await?;
+    if count == 0 {
+        return Err(Error::field("id", "invalid-bulk-none"));
+    }
+    let named = query::names(&mut session, viewer, object, &first).await?;
     drop(session);
     let named = named.into_iter().map(|(id, name)| Named {
         name,
         href: format!("/{}/{id}", object.plural),
         is_left: action != "export" && !versions.contains_key(&id),
     });
-    let changeable = if action == "export" { ids.len() } else { versions.len() };
-    let carried = |(id, seen): &Chosen| match seen.or(versions.get(id).copied()) {
+    let carried = |(id, seen): &Chosen| match seen.or(versions.get(id).copied().filter(|_| action != "export")) {
         Some(version) => format!("{id}@{version}"),
         None => id.to_string(),
+    };
+    let (ids, seen) = match selection {
+        Selection::Named(chosen) => (chosen.iter().map(carried).collect::<Vec<_>>().join(","), None),
+        Selection::Matching(_, seen) => (String::new(), Some(seen.0)),
     };
     let usable: Vec<_> = viewer.projection(object).filter(|field| for_many(field)).collect();
     let key = match action.as_str() {
@@ -198,10 +254,12 @@ async fn respond_preview(
         page: &page,
         object,
         title,
-        count: ids.len(),
-        changeable,
+        count,
+        changeable: if action == "export" { count } else { changeable },
+        is_job: selection.is_job() && action != "export",
         named: named.collect(),
-        ids: chosen.iter().map(carried).collect::<Vec<_>>().join(","),
+        ids,
+        seen,
         query: get(pairs, "query").to_owned(),
         fields: if action == "edit" {
             usable.iter().map(|field| (field.key, locale.text(&object.label_key(field)), field.key == key)).collect()
@@ -216,7 +274,8 @@ async fn respond_preview(
     respond_with(status, &page, render(&body)?)
 }
 
-/// POST /{plural}/bulk/apply: one transaction for the whole; either all that may be changed is, or nothing.
+/// POST /{plural}/bulk/apply: one transaction for the whole; either all that may be changed is, or nothing. Of more than a few
+/// hundred it makes a job.
 pub async fn apply(
     object: &'static Object,
     State(app): State<App>,
@@ -225,11 +284,11 @@ pub async fn apply(
     body: String,
 ) -> Result<Response> {
     let pairs = pairs(&body);
-    let ids = chosen(object, &app, &viewer, &pairs).await?;
+    let selection = chosen(object, &app, &viewer, &pairs).await?;
     let action = get(&pairs, "action");
     if get(&pairs, "choose") == "1" {
         // Without scripts the field is chosen by a button of its own.
-        return respond_preview(object, &app, &viewer, &asked, &pairs, &ids, None).await;
+        return respond_preview(object, &app, &viewer, &asked, &pairs, &selection, None).await;
     }
     let key = if action == "assign" { "owner" } else { get(&pairs, "field") };
     let field = viewer.projection(object).find(|field| field.key == key && for_many(field));
@@ -246,7 +305,7 @@ pub async fn apply(
                 Err(Error::Invalid(errors)) => {
                     let said: Vec<String> = errors.iter().map(|error| error.text(viewer.locale)).collect();
                     let said = Some(said.join(" "));
-                    return respond_preview(object, &app, &viewer, &asked, &pairs, &ids, said).await;
+                    return respond_preview(object, &app, &viewer, &asked, &pairs, &selection, said).await;
                 }
                 found => found?,
             }
@@ -256,17 +315,38 @@ pub async fn apply(
         _ => return Err(Error::NotFound),
     };
     let actor = app.actor(&viewer, "page");
+    let refuse = async |wrong: Vec<(Uuid, Vec<FieldError>)>| {
+        let mut texts: Vec<String> =
+            wrong.iter().flat_map(|(_, errors)| errors).map(|error| error.text(viewer.locale)).collect();
+        texts.dedup();
+        respond_preview(object, &app, &viewer, &asked, &pairs, &selection, Some(texts.join(" "))).await
+    };
+    let named = match &selection {
+        Selection::Named(named) if !selection.is_job() => named,
+        _ => {
+            let which = match &selection {
+                Selection::Named(named) => Which::named(named.clone()),
+                Selection::Matching(query, seen) => Which::matching(query, *seen),
+            };
+            let wish = Wish { object, work, which, dry_run: false, from: get(&pairs, "query").to_owned() };
+            let wrong = bulk_job::try_out(&app, &actor, &wish).await?;
+            if !wrong.is_empty() {
+                return refuse(wrong).await;
+            }
+            let total = wish.total(&app, &actor).await?;
+            let job = app.at_page(&viewer, async |tx, actor| bulk_job::order(tx, actor, wish, total).await).await?;
+            app.jobs.notify_one();
+            return Ok(done(&asked, &format!("/bulk-jobs/{job}"), None));
+        }
+    };
     let mut tx = app.db.write().await?;
-    let done_with = run(&mut tx, &actor, object, &ids, &work, Source::Form).await?;
+    let done_with = run(&mut tx, &actor, object, named, &work, Source::Form).await?;
     if !done_with.wrong.is_empty() {
         drop(tx);
-        let mut texts: Vec<String> =
-            done_with.wrong.iter().flat_map(|(_, errors)| errors).map(|error| error.text(viewer.locale)).collect();
-        texts.dedup();
-        return respond_preview(object, &app, &viewer, &asked, &pairs, &ids, Some(texts.join(" "))).await;
+        return refuse(done_with.wrong).await;
     }
     let may_undo = may_undo(&mut tx, &actor, object, &work, &done_with).await?;
-    note(&mut tx, &actor, object, &work, &done_with).await?;
+    note(&mut tx, &actor, object, &work, &done_with, None).await?;
     tx.commit().await?;
     let (changed, left) = (done_with.changed.len().to_string(), done_with.left.len().to_string());
     let mut text = viewer.locale.text_with("bulk-done", &[("changed", &changed), ("left", &left)]);
@@ -297,7 +377,10 @@ pub async fn undo_page(
     given.extend(pairs(&asked.query));
     let at = get(&given, "at").parse::<i64>().ok().filter(|at| *at >= 0);
     let at = at.ok_or(Error::Refused { status: 400, key: "error-bad-request" })?;
-    let undone = app.at_page(&viewer, async |tx, actor| undo(tx, actor, object, at).await).await?;
+    let undone = match undo_or_order(&app, &viewer, object, at, get(&given, "query")).await? {
+        Undoing::Ordered(job) => return Ok(done(&asked, &format!("/bulk-jobs/{job}"), None)),
+        Undoing::Done(undone) => undone,
+    };
     let (back, left) = (undone.back.to_string(), undone.left.to_string());
     let said = if undone.left > 0 { "bulk-undone-some" } else { "bulk-undone" };
     let text = viewer.locale.text_with(said, &[("back", &back), ("left", &left)]);
@@ -307,7 +390,7 @@ pub async fn undo_page(
 // ---- the work itself, for pages and API
 
 /// What is to be done with each record.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Work {
     /// These fields get these texts.
     Set(BTreeMap<String, String>),
@@ -320,9 +403,9 @@ pub enum Work {
 pub struct Outcome {
     pub changed: Vec<Uuid>,
     /// Of those, how many are not as they were: some stood at the value already.
-    touched: usize,
+    pub touched: usize,
     /// What the fields were set to, as events keep it.
-    set: BTreeMap<String, Json>,
+    pub set: BTreeMap<String, Json>,
     /// Not there, or not to be changed by this person.
     pub left: Vec<Uuid>,
     /// Changed by somebody else since they were chosen.
@@ -408,8 +491,16 @@ async fn set_fields(
     Ok((set, version != before.version))
 }
 
-/// Writes down that this was done at once, in the transaction in which it was: so it is found again, and undone as one.
-pub async fn note(tx: &mut Tx, actor: &Actor, object: &'static Object, work: &Work, outcome: &Outcome) -> Result<()> {
+/// Writes down that this was done at once, in the transaction in which it was, or by which job: so it is found again, and undone
+/// as one.
+pub async fn note(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    work: &Work,
+    outcome: &Outcome,
+    job: Option<Uuid>,
+) -> Result<()> {
     if outcome.touched == 0 {
         return Ok(());
     }
@@ -420,6 +511,7 @@ pub async fn note(tx: &mut Tx, actor: &Actor, object: &'static Object, work: &Wo
         Work::Trash => changes.push(fact("work", json!("trash"))),
         Work::Restore => changes.push(fact("work", json!("restore"))),
     }
+    changes.extend(job.map(|job| fact(JOB, json!(job))));
     let event = Event {
         id: new_id(&actor.clock),
         at: actor.now,
@@ -469,11 +561,20 @@ pub async fn may_undo(
     })
 }
 
+/// The events of what was done in one transaction: they share an instant, and lie before this id.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    pub at: i64,
+    pub last: Option<Uuid>,
+}
+
 /// What became of an undoing: records that are as they were, and those that had to be left.
 #[derive(Debug, Default)]
 pub struct Undone {
     pub back: usize,
     pub left: usize,
+    /// The database refused this one: the transaction is not to be committed, and may be tried again without it.
+    pub refused: Option<(Uuid, Vec<FieldError>)>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -484,32 +585,74 @@ struct Done {
     changes: String,
 }
 
-/// Undoes what the person did at once at that instant. A record that was changed, thrown away or restored since is left alone.
-pub async fn undo(tx: &mut Tx, actor: &Actor, object: &'static Object, at: i64) -> Result<Undone> {
+/// Undoes what the person did at once in that span. A record that was changed, thrown away or restored since is left alone, and so
+/// is what the caller wants left.
+pub async fn undo(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    span: Span,
+    leave: &HashSet<Uuid>,
+) -> Result<Undone> {
     // Events are found by who made them and from when: their ids begin with the time.
-    let since = first_id_at(Instant(at));
     let mut statement = Sql::new("SELECT e.kind, e.subject_id, e.version, e.changes FROM event e WHERE e.actor_id = ");
-    statement.bind(actor.viewer.person).push(" AND e.id >= ").bind(since).push(" AND e.at = ").bind(at);
+    statement.bind(actor.viewer.person).push(" AND e.id >= ").bind(first_id_at(Instant(span.at)));
+    if let Some(last) = span.last {
+        statement.push(" AND e.id < ").bind(first_id_after(last));
+    }
+    statement.push(" AND e.at = ").bind(span.at);
     statement.push(" AND e.kind IN ('updated', 'deleted') AND e.subject_type = ").bind(object.name);
     statement.push(" ORDER BY e.id DESC");
     let mut undone = Undone::default();
     for event in tx.all::<Done>(statement).await? {
+        if leave.contains(&event.subject_id) {
+            undone.left += 1;
+            continue;
+        }
         let outcome = if event.kind == "deleted" {
-            take_back(tx, actor, object, event.subject_id, at).await
+            take_back(tx, actor, object, event.subject_id, span.at).await
         } else {
             set_back(tx, actor, object, &event).await
         };
         match outcome {
             Ok(()) => undone.back += 1,
             Err(Error::NotFound | Error::Forbidden | Error::Conflict(_)) => undone.left += 1,
-            // What it was may no longer be: its owner has left, say.
-            Err(Error::Invalid(errors)) if errors.iter().all(|error| error.key != "invalid-duplicate") => {
-                undone.left += 1;
+            Err(Error::Invalid(errors)) if errors.iter().any(|error| error.key == "invalid-duplicate") => {
+                undone.refused = Some((event.subject_id, errors));
+                return Ok(undone);
             }
+            // What it was may no longer be: its owner has left, say.
+            Err(Error::Invalid(_)) => undone.left += 1,
             Err(error) => return Err(error),
         }
     }
     Ok(undone)
+}
+
+/// How an undoing went on.
+pub enum Undoing {
+    Done(Undone),
+    /// A job does it, as a job did what is undone.
+    Ordered(Uuid),
+}
+
+/// Undoes what the person did at once at that instant, or queues that.
+async fn undo_or_order(app: &App, viewer: &Viewer, object: &'static Object, at: i64, from: &str) -> Result<Undoing> {
+    let undoing = app.at_page(viewer, async |tx, actor| undo_in(tx, actor, object, at, from).await).await?;
+    app.jobs.notify_one();
+    Ok(undoing)
+}
+
+/// As [`undo_or_order`], in the caller's transaction; the caller wakes the jobs.
+pub async fn undo_in(tx: &mut Tx, actor: &Actor, object: &'static Object, at: i64, from: &str) -> Result<Undoing> {
+    if let Some(job) = bulk_job::behind(tx, actor.viewer.person, object, at).await? {
+        return Ok(Undoing::Ordered(bulk_job::order_undo(tx, actor, object, job, from).await?));
+    }
+    let undone = undo(tx, actor, object, Span { at, last: None }, &HashSet::new()).await?;
+    match undone.refused {
+        Some((_, errors)) => Err(Error::Invalid(errors)),
+        None => Ok(Undoing::Done(undone)),
+    }
 }
 
 /// Out of the trash, if it lies there since.

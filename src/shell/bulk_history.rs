@@ -12,6 +12,7 @@ use store::{Instant, Session, Sql, Uuid, first_id_after, first_id_at};
 use super::access::Right;
 use super::app::App;
 use super::bulk::EVENT;
+use super::bulk_job;
 use super::error::{Error, Result};
 use super::format;
 use super::page::{Asked, Page, render, respond_with};
@@ -24,6 +25,8 @@ const DAYS: i64 = 30;
 const ENTRIES: i64 = 20;
 /// So many records of one entry are shown with what they were.
 const SHOWN: i64 = 100;
+/// What still stands of an entry is counted up to here.
+const COUNTED: i64 = 10_000;
 
 struct Entry {
     at: i64,
@@ -65,10 +68,19 @@ struct Told {
 }
 
 impl Told {
-    /// "Of the events with which it was done": made in its transaction, and it was written down last.
+    /// "Of the events with which it was done": made in its transaction, or in those of its job, and it was written down last.
     fn push_its_events(&self, statement: &mut Sql, viewer: &Viewer, object: &Object) {
-        statement.push("e.actor_id = ").bind(viewer.person).push(" AND e.at = ").bind(self.at);
-        statement.push(" AND e.id >= ").bind(first_id_at(Instant(self.at)));
+        statement.push("e.actor_id = ").bind(viewer.person);
+        match bulk_job::job_in(&self.changes()) {
+            Some(job) => {
+                statement.push(" AND e.at IN (SELECT c.at FROM bulk_chunk c WHERE c.job_id = ").bind(job);
+                statement.push(") AND e.id > ").bind(job);
+            }
+            None => {
+                statement.push(" AND e.at = ").bind(self.at);
+                statement.push(" AND e.id >= ").bind(first_id_at(Instant(self.at)));
+            }
+        }
         statement.push(" AND e.id < ").bind(first_id_after(self.id));
         statement.push(" AND e.subject_type = ").bind(object.name);
     }
@@ -118,7 +130,9 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
     let locale = viewer.locale;
     let entry = |told: &Told| {
         let (rows, standing) = (told.rows(), standing.get(&told.at).copied().unwrap_or(0));
-        let counts = [("standing", format::grouped(standing)), ("count", format::grouped(rows))];
+        let more = if standing > COUNTED { "+" } else { "" };
+        let counted = format!("{}{more}", format::grouped(standing.min(COUNTED)));
+        let counts = [("standing", counted), ("count", format::grouped(rows))];
         let counts = counts.each_ref().map(|(name, text)| (*name, text.as_str()));
         let still = match standing {
             // What was taken out of the trash can't be undone at once.
@@ -168,6 +182,23 @@ async fn told(session: &mut Session, viewer: &Viewer, object: &Object, now: Inst
     Ok(session.all(statement).await?)
 }
 
+/// When that job was written down as done at once, and whether undoing it would put anything back.
+pub async fn of_job(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    now: Instant,
+    job: Uuid,
+) -> Result<Option<(i64, bool)>> {
+    let told = told(session, viewer, object, now).await?;
+    let Some(told) = told.into_iter().find(|told| bulk_job::job_in(&told.changes()) == Some(job)) else {
+        return Ok(None);
+    };
+    let at = told.at;
+    let standing = standing(session, viewer, object, &[told]).await?;
+    Ok(Some((at, standing.get(&at).is_some_and(|standing| *standing > 0))))
+}
+
 /// Of each entry, how many records nobody has touched since: those that undoing puts back.
 async fn standing(
     session: &mut Session,
@@ -178,7 +209,8 @@ async fn standing(
     let mut statement = Sql::default();
     for (index, told) in told.iter().enumerate() {
         statement.push(if index > 0 { " UNION ALL " } else { "" });
-        statement.push("SELECT e.at, COUNT(*) FROM event e JOIN ").push(object.table);
+        statement.push("SELECT CAST(").bind(told.at).push(" AS BIGINT), COUNT(*) FROM (SELECT 1 FROM event e JOIN ");
+        statement.push(object.table);
         statement.push(" t ON t.id = e.subject_id WHERE ");
         told.push_its_events(&mut statement, viewer, object);
         statement.push(
@@ -186,7 +218,7 @@ async fn standing(
                 OR (e.kind = 'deleted' AND t.deleted_at = e.at)) AND ",
         );
         (object.visible)(&mut statement, &viewer.scope, Right::Write, "t");
-        statement.push(" GROUP BY e.at");
+        statement.push(" LIMIT ").bind(COUNTED + 1).push(") x");
     }
     if told.is_empty() {
         return Ok(HashMap::new());

@@ -59,7 +59,9 @@ pub async fn find(
 /// The record that a reference names.
 pub async fn find_one(app: &App, viewer: &Viewer, field: &Field, name: &str, account: Option<Uuid>) -> Result<Uuid> {
     let mut session = app.db.read().await?;
-    lookup::resolve(&mut session, &app.actor(viewer, "page"), field, name, account).await
+    // Settings, which a currency may tell apart, are chosen in forms and not typed.
+    let currency = &viewer.config.base_currency;
+    lookup::resolve(&mut session, &app.actor(viewer, "page"), field, name, account, currency).await
 }
 
 /// Errors of a reference, at an input that is called otherwise.

@@ -18,6 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc::Sender;
 
 use super::app::App;
+use super::bulk;
 use super::error::{Error, Result};
 use super::format;
 use super::list::{self, Asks};
@@ -90,7 +91,7 @@ pub async fn download(
     answer_page(object, format, app, viewer, &asked.query, Vec::new()).await
 }
 
-/// POST /{plural}.csv and /{plural}.xlsx: the records that were ticked.
+/// POST /{plural}.csv and /{plural}.xlsx: the records that were ticked, or everything that matches.
 pub async fn download_chosen(
     object: &'static Object,
     format: FileFormat,
@@ -99,7 +100,11 @@ pub async fn download_chosen(
     body: String,
 ) -> Result<Response> {
     let pairs = pairs(&body);
-    let only: Vec<Uuid> = get(&pairs, "ids").split(',').filter_map(|id| id.parse().ok()).take(5000).collect();
+    if get(&pairs, "all") == "1" {
+        return answer_page(object, format, app, viewer, get(&pairs, "query"), Vec::new()).await;
+    }
+    let ids = get(&pairs, "ids").split(',');
+    let only: Vec<Uuid> = ids.filter_map(|id| id.parse().ok()).take(bulk::MOST as usize).collect();
     if only.is_empty() {
         return Err(Error::field("id", "invalid-bulk-none"));
     }

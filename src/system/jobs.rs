@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use store::job::{self, Job};
+use store::job::{self, Ended, Job};
 
 use super::imports;
-use super::imports::engine::Ended;
 use super::people::hand_over;
 use crate::shell::app::App;
+use crate::shell::bulk_job;
 use crate::shell::error::{Error, FieldError, Result};
 
 /// Runs for as long as the server does.
@@ -34,6 +34,7 @@ pub async fn next(app: &App) -> Result<bool> {
     let outcome = match job.kind.as_str() {
         "import" => imports::engine::run(app, &job).await,
         "import-undo" => imports::undo::run(app, &job).await,
+        bulk_job::KIND => bulk_job::run(app, &job).await,
         hand_over::KIND => hand_over::run(app, &job)
             .await
             .map(|state| if state == "cancelled" { Ended::Cancelled } else { Ended::Done }),

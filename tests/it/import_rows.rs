@@ -4,7 +4,7 @@ use axum::http::Method;
 use store::sql;
 use testkit::{Role, on_both};
 
-use crate::import::{accounts, counts, many, partner, refusals, run, sent, uploaded, work};
+use crate::import::{counts, many, partner, refusals, run, sent, uploaded, work};
 
 #[test]
 fn the_refused_rows_are_mended_without_saying_everything_again() {

@@ -14,6 +14,7 @@ mod audit;
 mod backup;
 mod board;
 mod bulk;
+mod bulk_jobs;
 mod by_name;
 mod committee;
 mod company;

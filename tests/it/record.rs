@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use store::{Engine, Uuid};
 use testkit::{Person, Role, TestApp, on, on_both};
 use trivet::shell::record::filter::{Filter, Op, SPANS};
-use trivet::shell::record::query::{self, Cursor, ListQuery};
+use trivet::shell::record::query::{self, Cursor, ListQuery, Portion};
 use trivet::shell::record::{Field, Kind, Object};
 use trivet::shell::viewer::Viewer;
 
@@ -194,7 +194,9 @@ fn counts_ids_exports_and_the_trash_agree_with_the_list() {
                     let counted =
                         query::count(session, &viewer, registry, object, &query, today, 1000).await.expect("a count");
                     assert_eq!(counted, listed.len() as i64, "{} {words:?}", object.name);
-                    let ids = query::ids(session, &viewer, registry, object, &query, today, 1000).await.expect("ids");
+                    let ids = query::ids(session, &viewer, registry, object, &query, today, Portion::first(1000))
+                        .await
+                        .expect("ids");
                     assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), listed.iter().copied().collect());
                     let all = query::everything(session.engine(), &viewer, registry, object, &query, &[], today)
                         .expect("an export");

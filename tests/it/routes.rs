@@ -330,6 +330,14 @@ impl<'a> Trial<'a> {
             _ if path.starts_with("/imports/{id}") || path.starts_with("/api/imports/{id}") => {
                 self.import(caller).await
             }
+            _ if path.contains("/bulk-jobs/{id}") => {
+                let order =
+                    json!({ "object": "account", "via": "page", "dry_run": true, "from": "", "what": { "Undo": me } });
+                let mut tx = app.db.write().await.expect("the database can be written");
+                let id = store::job::enqueue(&mut tx, &app.clock, "bulk", &order.to_string(), Some(me)).await;
+                tx.commit().await.expect("the database can be written");
+                id.expect("the job is queued")
+            }
             "/me/tokens/{id}/revocation" => {
                 let id = new_id(&app.clock);
                 app.execute(sql!("INSERT INTO api_token (id, person_id, name, token_hash, scopes, created_at) VALUES ($1, $2, 'mine', $3, 'read', 0)", id, me, new_token())).await;

@@ -29,6 +29,28 @@ impl Job {
     }
 }
 
+/// How a piece of long work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    Done,
+    Cancelled,
+    /// Another server has taken the job over.
+    Lost,
+}
+
+impl Ended {
+    pub fn key(self) -> &'static str {
+        match self {
+            Ended::Done => "done",
+            Ended::Cancelled => "cancelled",
+            Ended::Lost => "lost",
+        }
+    }
+}
+
+/// So often a chunk is tried again that others overtook.
+pub const OVERTAKEN: u8 = 5;
+
 const COLUMNS: &str = "id, kind, payload, state, cursor, done, total, result, created_by, created_at, started_at, finished_at, cancel_requested";
 
 /// How long a claimed job may go without a sign of life before another server takes it over, in seconds.

@@ -176,9 +176,13 @@ impl Post {
     fn answer_of(&self, kept: Kept) -> Answer {
         let status = StatusCode::from_u16(kept.status as u16).unwrap_or(StatusCode::OK);
         let body: Option<Json> = serde_json::from_str(&kept.body).ok();
-        // What is made lies below the address it was posted to, under its id.
-        let id = body.as_ref().and_then(|body| body["id"].as_str());
-        let location = id.filter(|_| status == StatusCode::CREATED).map(|id| format!("{}/{id}", self.path));
+        let said = |member: &str| body.as_ref().and_then(|body| body[member].as_str());
+        let location = match status {
+            // What is made lies below the address it was posted to, under its id; a job says where it is.
+            StatusCode::CREATED => said("id").map(|id| format!("{}/{id}", self.path)),
+            StatusCode::ACCEPTED => said("address").map(str::to_owned),
+            _ => None,
+        };
         Answer { status, etag: kept.etag, location, link: None, body, replayed: true }
     }
 

@@ -9,16 +9,18 @@ use serde_json::{Map, Value as Json, json};
 use store::{Instant, Uuid};
 
 use super::answer::Answer;
+use super::bulk_jobs;
 use super::call::Body;
 use super::operation::{Api, Operation, pascal, schema_of};
 use super::records::{FILTERS, filter_pattern, filters_of, inputs_of};
 use super::shape;
 use crate::shell::app::App;
-use crate::shell::bulk::{self, Chosen, MOST, Outcome, Work};
+use crate::shell::bulk::{self, AT_ONCE, Chosen, MOST, Outcome, Undoing, Work};
+use crate::shell::bulk_job::{self, Which, Wish};
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::command::Source;
-use crate::shell::record::query::{self, ListQuery};
-use crate::shell::record::{Field, Object};
+use crate::shell::record::query::{self, ListQuery, Portion};
+use crate::shell::record::{Actor, Field, Object};
 use crate::shell::records::for_many;
 use crate::shell::routes::Policy;
 use crate::shell::viewer::Viewer;
@@ -32,7 +34,9 @@ pub fn operations(api: Api, object: &'static Object) -> Api {
             .policy(change)
             .takes(ask_schema(object))
             .example(json!({ "action": "edit", "filter": { "f": [] }, "set": example(object), "dry_run": true }))
-            .gives(200, outcome_schema()),
+            .gives(200, outcome_schema())
+            .gives(202, bulk_jobs::schema())
+            .with_header("Location"),
         move |State(app): State<App>, viewer: Viewer, body: Body| async move { work(object, &app, &viewer, &body).await },
     )
     .operation(
@@ -47,7 +51,9 @@ pub fn operations(api: Api, object: &'static Object) -> Api {
                     "required": ["back", "left"],
                     "properties": { "back": { "type": "integer" }, "left": { "type": "integer" } },
                 }),
-            ),
+            )
+            .gives(202, bulk_jobs::schema())
+            .with_header("Location"),
         move |State(app): State<App>, viewer: Viewer, body: Body| async move { undo(object, &app, &viewer, &body).await },
     )
 }
@@ -130,7 +136,7 @@ struct Ask {
     #[serde(default)]
     records: Option<Vec<Named>>,
     #[serde(default)]
-    filter: Option<Which>,
+    filter: Option<Filters>,
     #[serde(default)]
     set: Option<Map<String, Json>>,
     #[serde(default)]
@@ -147,7 +153,7 @@ struct Named {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Which {
+struct Filters {
     #[serde(default)]
     f: Vec<String>,
     #[serde(default)]
@@ -173,7 +179,13 @@ async fn work(object: &'static Object, app: &App, viewer: &Viewer, body: &Body) 
     let ask: Ask = body.read()?;
     let work = read_work(object, &ask)?;
     let actor = app.actor(viewer, "api");
-    let chosen = chosen(object, app, viewer, &ask).await?;
+    let chosen = match chosen(object, app, viewer, &ask).await? {
+        Selection::Few(chosen) => chosen,
+        Selection::Many(which) => {
+            let wish = Wish { object, work, which, dry_run: ask.dry_run, from: String::new() };
+            return order(app, &actor, body, wish).await;
+        }
+    };
     let mut tx = app.db.write().await?;
     if !ask.dry_run
         && let Some(answer) = body.post.begin(&mut tx, &actor).await?
@@ -182,17 +194,37 @@ async fn work(object: &'static Object, app: &App, viewer: &Viewer, body: &Body) 
     }
     let outcome = bulk::run(&mut tx, &actor, object, &chosen, &work, Source::Strict).await?;
     if !outcome.wrong.is_empty() {
-        return Err(refusal(outcome));
+        return Err(refusal(outcome.wrong));
     }
     let undo = bulk::may_undo(&mut tx, &actor, object, &work, &outcome).await?.then_some(actor.now);
     let answer = Answer::ok(told(&chosen, &outcome, ask.dry_run, undo.filter(|_| !ask.dry_run)));
     if ask.dry_run {
         drop(tx);
     } else {
-        bulk::note(&mut tx, &actor, object, &work, &outcome).await?;
+        bulk::note(&mut tx, &actor, object, &work, &outcome, None).await?;
         body.post.keep(&mut tx, &actor, &answer).await?;
         tx.commit().await?;
     }
+    Ok(answer)
+}
+
+/// Work on more records than a call waits for is a job's.
+async fn order(app: &App, actor: &Actor, body: &Body, wish: Wish) -> Result<Answer> {
+    let said_before = body.post.begin(&mut app.db.write().await?, actor).await?;
+    if let Some(answer) = said_before {
+        return Ok(answer);
+    }
+    let wrong = bulk_job::try_out(app, actor, &wish).await?;
+    if !wrong.is_empty() {
+        return Err(refusal(wrong));
+    }
+    let total = wish.total(app, actor).await?;
+    let ordered = body.post.once(app, &actor.viewer, async |tx, actor| {
+        let job = bulk_job::order(tx, actor, wish, total).await?;
+        bulk_jobs::accepted(tx, app, &actor.viewer, job).await
+    });
+    let answer = ordered.await?;
+    app.jobs.notify_one();
     Ok(answer)
 }
 
@@ -208,8 +240,8 @@ fn told(chosen: &[Chosen], outcome: &Outcome, dry_run: bool, undo: Option<Instan
 }
 
 /// Every record that breaks a rule, each error under `{id}.{field}`. Nothing was done.
-fn refusal(outcome: Outcome) -> Error {
-    let named = outcome.wrong.into_iter().flat_map(|(id, errors)| {
+fn refusal(wrong: Vec<(Uuid, Vec<FieldError>)>) -> Error {
+    let named = wrong.into_iter().flat_map(|(id, errors)| {
         errors.into_iter().map(move |error| {
             let place = if error.field.is_empty() { id.to_string() } else { format!("{id}.{}", error.field) };
             FieldError { field: place, ..error }
@@ -239,20 +271,30 @@ fn read_fields(object: &'static Object, set: Option<&Map<String, Json>>) -> Resu
     if errors.is_empty() { inputs_of(object, set, false) } else { Err(Error::Malformed(errors)) }
 }
 
+enum Selection {
+    Few(Vec<Chosen>),
+    Many(Which),
+}
+
 /// The records that are named, each once; or everything that the filter finds.
-async fn chosen(object: &'static Object, app: &App, viewer: &Viewer, ask: &Ask) -> Result<Vec<Chosen>> {
-    let too_many = || Error::Invalid(vec![FieldError::new("filter", "invalid-bulk-too-many").with("most", MOST)]);
+async fn chosen(object: &'static Object, app: &App, viewer: &Viewer, ask: &Ask) -> Result<Selection> {
     match (&ask.records, &ask.filter) {
-        (Some(records), None) => named(records),
+        (Some(records), None) => {
+            let chosen = named(records)?;
+            let is_few = chosen.len() <= AT_ONCE;
+            Ok(if is_few { Selection::Few(chosen) } else { Selection::Many(Which::named(chosen)) })
+        }
         (None, Some(which)) => {
-            let today = viewer.config.today(app.clock.now());
+            let now = app.clock.now();
             let query = list_of(object, viewer, which, ask.action == "restore")?;
             let mut session = app.db.read().await?;
-            let found = query::ids(&mut session, viewer, app.registry, object, &query, today, MOST + 1).await?;
-            if found.len() as i64 > MOST {
-                return Err(too_many());
+            let few = Portion::first(AT_ONCE as i64 + 1);
+            let today = viewer.config.today(now);
+            let found = query::ids(&mut session, viewer, app.registry, object, &query, today, few).await?;
+            if found.len() > AT_ONCE {
+                return Ok(Selection::Many(Which::matching(&query, now)));
             }
-            Ok(found.into_iter().map(|id| (id, None)).collect())
+            Ok(Selection::Few(found.into_iter().map(|id| (id, None)).collect()))
         }
         _ => Err(Error::field("records", "invalid-bulk-which")),
     }
@@ -281,7 +323,7 @@ fn named(records: &[Named]) -> Result<Vec<Chosen>> {
     Ok(chosen)
 }
 
-fn list_of(object: &'static Object, viewer: &Viewer, which: &Which, trash: bool) -> Result<ListQuery> {
+fn list_of(object: &'static Object, viewer: &Viewer, which: &Filters, trash: bool) -> Result<ListQuery> {
     if which.q.chars().count() > 200 || !shape::Lexis::Line.matches(&which.q) {
         return Err(Error::malformed("filter.q", "invalid-text"));
     }
@@ -303,9 +345,12 @@ async fn undo(object: &'static Object, app: &App, viewer: &Viewer, body: &Body) 
     let ask: Undo = body.read()?;
     let plain = (1..=18).contains(&ask.undo.len()) && ask.undo.chars().all(|c| c.is_ascii_digit());
     let at: i64 = ask.undo.parse().ok().filter(|_| plain).ok_or(Error::malformed("undo", "invalid-text"))?;
-    let undone = body.post.once(app, viewer, async |tx, actor| {
-        let undone = bulk::undo(tx, actor, object, at).await?;
-        Ok(Answer::ok(json!({ "back": undone.back, "left": undone.left })))
-    });
-    undone.await
+    let undone =
+        body.post.once(app, viewer, async |tx, actor| match bulk::undo_in(tx, actor, object, at, "").await? {
+            Undoing::Done(undone) => Ok(Answer::ok(json!({ "back": undone.back, "left": undone.left }))),
+            Undoing::Ordered(job) => bulk_jobs::accepted(tx, app, viewer, job).await,
+        });
+    let answer = undone.await?;
+    app.jobs.notify_one();
+    Ok(answer)
 }

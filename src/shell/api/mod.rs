@@ -8,6 +8,7 @@
 
 pub mod answer;
 mod bulk;
+pub mod bulk_jobs;
 pub mod call;
 pub mod document;
 mod export;

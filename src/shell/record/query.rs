@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value as Json, json};
 use store::search;
-use store::{Cell, Cells, Day, Newest, Session, Sql, Uuid};
+use store::{Cell, Cells, Day, Instant, Newest, Session, Sql, Uuid};
 
 use super::compared::ordered_by;
 use super::field::{Field, Found, Kind, Object, plain_target};
@@ -284,7 +284,22 @@ pub fn everything(
     Ok(statement)
 }
 
-/// The ids of a query, for bulk work: at most `limit`.
+/// Which of the records of a query bulk work takes in hand next: in the order of their ids.
+pub struct Portion {
+    /// Those behind this id.
+    pub after: Uuid,
+    /// Those that were there at this instant.
+    pub seen: Instant,
+    pub limit: i64,
+}
+
+impl Portion {
+    pub fn first(limit: i64) -> Portion {
+        Portion { after: Uuid::nil(), seen: Instant(i64::MAX), limit }
+    }
+}
+
+/// The ids of a query, for bulk work.
 pub async fn ids(
     session: &mut Session,
     viewer: &Viewer,
@@ -292,13 +307,28 @@ pub async fn ids(
     object: &'static Object,
     query: &ListQuery,
     today: Day,
-    limit: i64,
+    portion: Portion,
 ) -> Result<Vec<Uuid>> {
-    let mut statement = Sql::new(format!("SELECT t.id FROM {} t", object.table));
-    let whole = ListQuery { after: None, ..query.clone() };
-    push_where(&mut statement, session.engine(), viewer, registry, object, &whole, today, false)?;
-    statement.push(" ORDER BY t.id LIMIT ").bind(limit);
+    let mut statement = aggregate(session.engine(), "SELECT t.id", viewer, registry, object, query, today)?;
+    statement.push(" AND t.id > ").bind(portion.after).push(" AND t.created_at <= ").bind(portion.seen);
+    statement.push(" ORDER BY t.id LIMIT ").bind(portion.limit);
     Ok(session.all::<(Uuid,)>(statement).await?.into_iter().map(|(id,)| id).collect())
+}
+
+/// How many records a query has, to the last one, and how many of them the viewer may change.
+pub async fn count_all(
+    session: &mut Session,
+    viewer: &Viewer,
+    registry: &Registry,
+    object: &'static Object,
+    query: &ListQuery,
+    today: Day,
+) -> Result<(i64, i64)> {
+    let mut select = Sql::new("SELECT COUNT(*), CAST(COALESCE(SUM(CASE WHEN ");
+    (object.visible)(&mut select, &viewer.scope.of_whole_sets(), Right::Write, "t");
+    select.push(" THEN 1 ELSE 0 END), 0) AS BIGINT)");
+    let statement = aggregate(session.engine(), select, viewer, registry, object, query, today)?;
+    session.one(statement).await.map_err(Error::from)
 }
 
 /// How many records a query has, counted up to `cap`: a count must never be what a page waits for.

@@ -9,6 +9,7 @@
 use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
+pub use store::job::Ended;
 use store::job::{self, Job};
 use store::{Tx, Uuid, sql};
 
@@ -24,25 +25,6 @@ use crate::shell::record::command;
 use crate::shell::record::{Actor, Draft};
 use crate::shell::viewer::Viewer;
 use paper::sheet::{Row, Sheet, SheetError};
-
-/// How a piece of long work ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    Done,
-    Cancelled,
-    /// Another server has taken the job over.
-    Lost,
-}
-
-impl Ended {
-    pub fn key(self) -> &'static str {
-        match self {
-            Ended::Done => "done",
-            Ended::Cancelled => "cancelled",
-            Ended::Lost => "lost",
-        }
-    }
-}
 
 /// What a chunk leaves to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +43,6 @@ const QUIET_CHUNK_MICROS: u128 = 600_000;
 const QUIET_MICROS: u128 = 2_000;
 const LARGEST_CHUNK: usize = 8_000;
 const SMALLEST_CHUNK: usize = 25;
-/// So often a chunk is tried again that others overtook.
-pub(super) const OVERTAKEN: u8 = 5;
 /// The database looks at what was brought in after so many rows, and whenever there are four times as many.
 const FIRST_LOOK: i64 = 1_000;
 
@@ -232,7 +212,7 @@ impl Run {
             }
             match self.apply(&mut tx, &mut actor, &rows, &refused, one_by_one).await {
                 Ok(outcome) => break (tx, outcome),
-                Err(Halt::Failed(error)) if error.is_overtaken() && overtaken < OVERTAKEN => overtaken += 1,
+                Err(Halt::Failed(error)) if error.is_overtaken() && overtaken < job::OVERTAKEN => overtaken += 1,
                 Err(Halt::Failed(error)) => return Err(error),
                 Err(Halt::Together) => {}
                 Err(Halt::Row(number, errors)) => {

@@ -9,7 +9,8 @@ use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
 use crate::shell::i18n::Locale;
-use crate::shell::page::{Asked, Page, done, fragment, respond};
+use crate::shell::page::{Asked, Page, done, respond};
+use crate::shell::progress::ProgressView;
 use crate::shell::record::Object;
 use crate::shell::records::id;
 use crate::shell::viewer::Viewer;
@@ -27,46 +28,12 @@ pub(super) const SHOWN_FAILURES: i64 = 20;
 /// What is shown of a row as it was in the file.
 pub(super) const LONGEST_CONTENT: usize = 160;
 
-struct ProgressView {
-    headline: String,
-    percent: i64,
-    line: String,
-    stopping: bool,
-}
-
-#[derive(askama::Template)]
-#[template(path = "system/imports/progress.html")]
-struct ProgressBody<'a> {
-    page: &'a Page,
-    import: &'a Import,
-    progress: ProgressView,
-}
-
 fn progress_view(app: &App, locale: Locale, import: &Import, job: &Job) -> ProgressView {
-    let total = job.total.unwrap_or(import.rows_total).max(1);
-    let percent = (job.done * 100 / total).min(100);
-    let mut line = locale
-        .text_with("import-progress", &[("done", &format::grouped(job.done)), ("total", &format::grouped(total))]);
-    if let Some(seconds) = job.started_at.map(|began| (app.clock.now().0 - began.0) / 1_000_000).filter(|s| *s >= 2) {
-        let speed = job.done / seconds;
-        if speed > 0 {
-            let left = ((total - job.done) / speed).max(0);
-            let args = [("speed", format::grouped(speed)), ("left", left.to_string())];
-            let args: Vec<(&str, &str)> = args.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            line = format!("{line} · {}", locale.text_with("import-speed", &args));
-        }
-    }
-    ProgressView {
-        headline: locale.text(&format!("import-doing-{}", import.state)),
-        percent,
-        line,
-        stopping: job.cancel_requested,
-    }
+    let headline = locale.text(&format!("import-doing-{}", import.state));
+    ProgressView::of(app, locale, job, import.rows_total, headline, format!("/imports/{}", import.id))
 }
 
-/// GET /imports/{id}/progress: asked for every second while something runs. Each answer asks for the next one by itself: a clock
-/// that goes on would, at the end, send the browser to the result once a second, and a slow page would never arrive. Every ten
-/// seconds is for an answer that was lost.
+/// GET /imports/{id}/progress: asked for every second while something runs.
 pub(super) async fn progress(
     State(app): State<App>,
     viewer: Viewer,
@@ -83,8 +50,7 @@ pub(super) async fn progress(
     match job.filter(|job| !job.is_over() && is_busy(&import)) {
         Some(job) => {
             let page = Page::new(&viewer, &asked, "");
-            let progress = progress_view(&app, viewer.locale, &import, &job);
-            fragment(&ProgressBody { page: &page, import: &import, progress })
+            progress_view(&app, viewer.locale, &import, &job).respond(&page)
         }
         None => Ok(done(&asked, &format!("/imports/{}", import.id), None)),
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use store::job::{self, Job};
 use store::{Sql, Tx, Uuid, event, sql};
 
-use super::engine::{Ended, OVERTAKEN, fail, payload_of};
+use super::engine::{Ended, fail, payload_of};
 use super::sql::{self as rows_sql, Import};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
@@ -62,7 +62,7 @@ async fn all(app: &App, job: &Job) -> Result<Ended> {
                 Ok(Chunk::Refused(record)) => {
                     refused.insert(record);
                 }
-                Err(error) if error.is_overtaken() && overtaken < OVERTAKEN => overtaken += 1,
+                Err(error) if error.is_overtaken() && overtaken < job::OVERTAKEN => overtaken += 1,
                 Err(error) => return Err(error),
             }
         };

@@ -45,7 +45,7 @@ pub use objects::REGISTRY;
 
 use crate::shell::record::share;
 use crate::shell::routes::{Policy, Routes};
-use crate::shell::{records, shares, view_pages};
+use crate::shell::{bulk_job_page, records, shares, view_pages};
 
 pub fn routes() -> Routes {
     let mut routes = Routes::new()
@@ -53,6 +53,7 @@ pub fn routes() -> Routes {
         .get("/palette", Policy::SignedIn, search::palette)
         .get("/search", Policy::SignedIn, search::page)
         .merge(view_pages::routes())
+        .merge(bulk_job_page::routes())
         .merge(deal_pages::routes())
         .merge(convert_page::routes())
         .merge(home::routes())

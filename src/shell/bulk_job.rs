@@ -1,0 +1,477 @@
+//! Work on more records than somebody waits for: a job does it in portions. A portion is a transaction with the rights of that
+//! moment, and an instant of its own; its effects, that instant and the place behind it are kept together, so a crash loses
+//! nothing and doubles nothing. What breaks a rule is left and counted, since what was done before stands already.
+//!
+//! Everything that matches is taken as it was when it was looked at: what was made since stays out, what was changed since merges or
+//! is left, as with records that were named (Q31). Undoing goes back portion by portion.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use store::event::Change;
+use store::job::{self, Ended, Job};
+use store::{Instant, Session, Sql, Tx, Uuid, first_id_at, new_id, sql};
+
+use super::app::App;
+use super::bulk::{self, Chosen, EVENT, JOB, Outcome, Span, Undone, Work};
+use super::error::{Error, FieldError, Result};
+use super::record::command::Source;
+use super::record::query::{self, ListQuery, Portion};
+use super::record::{Actor, Object, Registry};
+use super::viewer::Viewer;
+
+pub const KIND: &str = "bulk";
+
+/// Records in one transaction: others want to write too.
+const CHUNK: usize = 100;
+/// So many are looked up at once.
+const LOOKED_UP: i64 = 5_000;
+/// What breaks a rule is told of so many records; nobody reads more.
+const TOLD: usize = 20;
+/// If none of so many can be given the value, it is the value that is wrong.
+const TRIED: usize = 20;
+
+// ---- what is ordered
+
+/// Which records a job works on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Which {
+    /// In the order of their ids.
+    Named(Vec<Chosen>),
+    /// What a list found at an instant.
+    Matching { filters: Vec<String>, words: Option<String>, trash: bool, seen: i64 },
+}
+
+impl Which {
+    pub fn named(mut chosen: Vec<Chosen>) -> Which {
+        chosen.sort_by_key(|(id, _)| *id);
+        chosen.dedup_by_key(|(id, _)| *id);
+        Which::Named(chosen)
+    }
+
+    pub fn matching(query: &ListQuery, seen: Instant) -> Which {
+        Which::Matching {
+            filters: query.filters.iter().map(|filter| filter.to_text()).collect(),
+            words: query.words.clone(),
+            trash: query.trash,
+            seen: seen.0,
+        }
+    }
+
+    /// The next records behind an id, as far as the person sees them now.
+    async fn next(
+        &self,
+        session: &mut Session,
+        viewer: &Viewer,
+        registry: &'static Registry,
+        object: &'static Object,
+        after: Uuid,
+        limit: i64,
+    ) -> Result<Vec<Chosen>> {
+        match self {
+            Which::Named(chosen) => {
+                Ok(chosen.iter().filter(|(id, _)| *id > after).take(limit as usize).copied().collect())
+            }
+            Which::Matching { seen, .. } => {
+                let seen = Instant(*seen);
+                let query = self.query(viewer, object)?;
+                // "This week" is the week in which the list was looked at, however long the job takes.
+                let today = viewer.config.today(seen);
+                let portion = Portion { after, seen, limit };
+                let ids = query::ids(session, viewer, registry, object, &query, today, portion).await?;
+                Ok(ids.into_iter().map(|id| (id, None)).collect())
+            }
+        }
+    }
+
+    fn query(&self, viewer: &Viewer, object: &'static Object) -> Result<ListQuery> {
+        let Which::Matching { filters, words, trash, .. } = self else {
+            return ListQuery::of_filters(viewer, object, &[]);
+        };
+        Ok(ListQuery { words: words.clone(), trash: *trash, ..ListQuery::of_filters(viewer, object, filters)? })
+    }
+}
+
+/// Work on many records, as somebody wants it done.
+pub struct Wish {
+    pub object: &'static Object,
+    pub work: Work,
+    pub which: Which,
+    /// Everything is tried, and nothing kept.
+    pub dry_run: bool,
+    /// The list on which the person was.
+    pub from: String,
+}
+
+impl Wish {
+    /// How many records it is about.
+    pub async fn total(&self, app: &App, actor: &Actor) -> Result<i64> {
+        let viewer = &actor.viewer;
+        match &self.which {
+            Which::Named(chosen) => Ok(chosen.len() as i64),
+            Which::Matching { seen, .. } => {
+                let query = self.which.query(viewer, self.object)?;
+                let today = viewer.config.today(Instant(*seen));
+                let mut session = app.db.read().await?;
+                Ok(query::count_all(&mut session, viewer, app.registry, self.object, &query, today).await?.0)
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Order {
+    pub object: String,
+    /// The door through which it was ordered: `page` or `api`.
+    via: String,
+    pub dry_run: bool,
+    pub from: String,
+    pub what: What,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum What {
+    Work(Work, Which),
+    /// What that job did is undone.
+    Undo(Uuid),
+}
+
+impl Order {
+    fn of(job: &Job) -> Result<Order> {
+        serde_json::from_str(&job.payload).map_err(|error| Error::Internal(format!("job {}: {error}", job.id)))
+    }
+
+    fn via(&self) -> &'static str {
+        if self.via == "api" { "api" } else { "page" }
+    }
+}
+
+/// Tries the first of the records and keeps nothing: a value that no record can have is told before anything is queued.
+pub async fn try_out(app: &App, actor: &Actor, wish: &Wish) -> Result<Vec<(Uuid, Vec<FieldError>)>> {
+    let (viewer, object) = (&actor.viewer, wish.object);
+    let mut tx = app.db.write().await?;
+    let first = wish.which.next(&mut tx, viewer, app.registry, object, Uuid::nil(), TRIED as i64).await?;
+    let outcome = bulk::run(&mut tx, actor, object, &first, &wish.work, source(actor.via)).await?;
+    Ok(if outcome.changed.is_empty() { outcome.wrong } else { Vec::new() })
+}
+
+/// Forms carry other inputs too; what a program says is taken by the letter.
+fn source(via: &str) -> Source {
+    if via == "api" { Source::Strict } else { Source::Form }
+}
+
+/// Queues the work in the caller's transaction; the caller wakes the jobs.
+pub async fn order(tx: &mut Tx, actor: &Actor, wish: Wish, total: i64) -> Result<Uuid> {
+    let order = Order {
+        object: wish.object.name.into(),
+        via: actor.via.into(),
+        dry_run: wish.dry_run,
+        from: wish.from,
+        what: What::Work(wish.work, wish.which),
+    };
+    enqueue(tx, actor, &order, total).await
+}
+
+/// Queues the undoing of what a job of this person did.
+pub async fn order_undo(tx: &mut Tx, actor: &Actor, object: &'static Object, of: Uuid, from: &str) -> Result<Uuid> {
+    let total = job::find(tx, of).await?.map_or(0, |job| Place::of(&job).touched as i64);
+    let order = Order {
+        object: object.name.into(),
+        via: actor.via.into(),
+        dry_run: false,
+        from: from.into(),
+        what: What::Undo(of),
+    };
+    enqueue(tx, actor, &order, total).await
+}
+
+async fn enqueue(tx: &mut Tx, actor: &Actor, order: &Order, total: i64) -> Result<Uuid> {
+    let payload = serde_json::to_string(order).expect("an order is plain JSON");
+    let id = job::enqueue(tx, &actor.clock, KIND, &payload, Some(actor.viewer.person)).await?;
+    job::progress(tx, id, actor.now, 0, Some(total), &Place::default().to_text()).await?;
+    Ok(id)
+}
+
+/// The job that did what the person did at once at that instant, if it was one.
+pub async fn behind(session: &mut Session, person: Uuid, object: &Object, at: i64) -> Result<Option<Uuid>> {
+    let mut statement = Sql::new(format!("SELECT e.changes FROM event e WHERE e.kind = '{EVENT}' AND e.actor_id = "));
+    statement.bind(person).push(" AND e.id >= ").bind(first_id_at(Instant(at))).push(" AND e.at = ").bind(at);
+    statement.push(" AND e.subject_type = ").bind(object.name);
+    let changes: Option<String> = session.value(statement).await?;
+    Ok(changes.and_then(|changes| job_in(&serde_json::from_str::<Vec<Change>>(&changes).unwrap_or_default())))
+}
+
+/// The job that such an event names.
+pub fn job_in(changes: &[Change]) -> Option<Uuid> {
+    changes.iter().find(|change| change.field == JOB)?.new.as_str()?.parse().ok()
+}
+
+// ---- how far it is
+
+/// Where a job stands, and what came of it so far.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Place {
+    /// The last record that was dealt with; of an undoing, the instant of the last portion.
+    after: Uuid,
+    before: i64,
+    pub done: i64,
+    /// Changed; of an undoing, as they were.
+    pub changed: i64,
+    touched: usize,
+    set: BTreeMap<String, Json>,
+    /// Not to be changed by this person; of an undoing, changed since.
+    pub left: i64,
+    /// Changed by somebody else since they were chosen.
+    pub stale: i64,
+    /// Against a rule.
+    pub refused: i64,
+    /// The first of these, with what is wrong.
+    pub wrong: Vec<(Uuid, Vec<FieldError>)>,
+}
+
+impl Default for Place {
+    fn default() -> Place {
+        Place {
+            after: Uuid::nil(),
+            before: i64::MAX,
+            done: 0,
+            changed: 0,
+            touched: 0,
+            set: BTreeMap::new(),
+            left: 0,
+            stale: 0,
+            refused: 0,
+            wrong: Vec::new(),
+        }
+    }
+}
+
+impl Place {
+    pub fn of(job: &Job) -> Place {
+        job.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
+
+    fn to_text(&self) -> String {
+        serde_json::to_string(self).expect("a place is plain JSON")
+    }
+
+    /// Behind these records.
+    fn behind(&self, chunk: &[Chosen], outcome: &Outcome, refused: Refused) -> Place {
+        let mut next = self.clone();
+        next.after = chunk.last().map_or(self.after, |(id, _)| *id);
+        next.done += chunk.len() as i64;
+        next.changed += outcome.changed.len() as i64;
+        next.touched += outcome.touched;
+        next.left += outcome.left.len() as i64;
+        next.stale += outcome.stale.len() as i64;
+        next.refused += refused.len() as i64;
+        next.wrong.extend(refused);
+        next.wrong.truncate(TOLD);
+        if !outcome.set.is_empty() {
+            next.set.clone_from(&outcome.set);
+        }
+        next
+    }
+}
+
+/// A job as who ordered it may look at it.
+pub struct Standing {
+    pub job: Job,
+    pub order: Order,
+    pub object: &'static Object,
+    pub place: Place,
+}
+
+/// Errors: not found unless this person ordered it.
+pub async fn find(session: &mut Session, registry: &'static Registry, viewer: &Viewer, id: Uuid) -> Result<Standing> {
+    let job = job::find(session, id).await?;
+    let job = job.filter(|job| job.kind == KIND && job.created_by == Some(viewer.person)).ok_or(Error::NotFound)?;
+    let order = Order::of(&job)?;
+    let object = registry.get(&order.object).ok_or(Error::NotFound)?;
+    let place = Place::of(&job);
+    Ok(Standing { job, order, object, place })
+}
+
+// ---- the work
+
+type Refused = Vec<(Uuid, Vec<FieldError>)>;
+
+/// Runs such a job to its end; goes on behind the last finished portion after a crash.
+pub async fn run(app: &App, job: &Job) -> Result<Ended> {
+    let order = Order::of(job)?;
+    let object = app.registry.get(&order.object).ok_or(Error::NotFound)?;
+    let person = job.created_by.ok_or_else(|| Error::Internal("bulk work has somebody who ordered it".into()))?;
+    let (place, cursor) = (Place::of(job), job.cursor.clone());
+    let mut at_work = AtWork { app, job, order, object, person, place, cursor };
+    let outcome = match at_work.order.what.clone() {
+        What::Work(work, which) => at_work.work(&work, &which).await,
+        What::Undo(of) => at_work.take_back(of).await,
+    };
+    if outcome.is_err()
+        && let Err(error) = at_work.end("failed").await
+    {
+        tracing::error!(id = %job.id, ?error, "what a failed job had done could not be written down");
+    }
+    outcome
+}
+
+struct AtWork<'a> {
+    app: &'a App,
+    job: &'a Job,
+    order: Order,
+    object: &'static Object,
+    person: Uuid,
+    place: Place,
+    /// The place as it stands in the database.
+    cursor: Option<String>,
+}
+
+impl AtWork<'_> {
+    async fn work(&mut self, work: &Work, which: &Which) -> Result<Ended> {
+        loop {
+            let viewer = Viewer::of_person(self.app, self.person).await?;
+            let mut session = self.app.db.read().await?;
+            let (registry, after) = (self.app.registry, self.place.after);
+            let next = which.next(&mut session, &viewer, registry, self.object, after, LOOKED_UP).await?;
+            drop(session);
+            if next.is_empty() {
+                return self.end("done").await;
+            }
+            for chunk in next.chunks(CHUNK) {
+                if let Some(ended) = self.chunk(work, which, chunk).await? {
+                    return Ok(ended);
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    async fn chunk(&mut self, work: &Work, which: &Which, chunk: &[Chosen]) -> Result<Option<Ended>> {
+        let viewer = Viewer::of_person(self.app, self.person).await?;
+        let mut refused: Refused = Vec::new();
+        let mut overtaken = 0;
+        let (mut tx, actor, outcome) = loop {
+            let Some(mut tx) = self.begin().await? else { return Ok(Some(Ended::Lost)) };
+            let actor = self.app.actor(&viewer, self.order.via());
+            let leave: HashSet<Uuid> = refused.iter().map(|(id, _)| *id).collect();
+            let mut wanted: Vec<Chosen> = chunk.iter().filter(|(id, _)| !leave.contains(id)).copied().collect();
+            if let Which::Matching { seen, trash: false, .. } = which {
+                wanted = as_seen(&mut tx, self.object, &wanted, Instant(*seen)).await?;
+            }
+            match bulk::run(&mut tx, &actor, self.object, &wanted, work, source(actor.via)).await {
+                Ok(outcome) if outcome.wrong.is_empty() => break (tx, actor, outcome),
+                // Some of it may be written already: the portion is done anew without what breaks a rule.
+                Ok(outcome) => refused.extend(outcome.wrong),
+                Err(error) if error.is_overtaken() && overtaken < job::OVERTAKEN => overtaken += 1,
+                Err(error) => return Err(error),
+            }
+        };
+        if self.order.dry_run {
+            drop(tx);
+            let Some(again) = self.begin().await? else { return Ok(Some(Ended::Lost)) };
+            tx = again;
+        } else if outcome.touched > 0 {
+            let last = new_id(&actor.clock);
+            const DONE: &str = "INSERT INTO bulk_chunk (job_id, at, last_id) VALUES ($1, $2, $3)
+                ON CONFLICT (job_id, at) DO UPDATE SET last_id = EXCLUDED.last_id";
+            tx.execute(sql!(DONE, self.job.id, actor.now, last)).await?;
+        }
+        let next = self.place.behind(chunk, &outcome, refused);
+        self.keep(tx, next).await
+    }
+
+    /// Undoes portion by portion, the last one first.
+    async fn take_back(&mut self, of: Uuid) -> Result<Ended> {
+        const NEXT: &str = "SELECT at, last_id FROM bulk_chunk WHERE job_id = $1 AND at < $2 ORDER BY at DESC LIMIT 1";
+        loop {
+            let next = sql!(NEXT, of, self.place.before);
+            let next: Option<(i64, Uuid)> = self.app.db.read().await?.optional(next).await?;
+            let Some((at, last)) = next else { return self.end("done").await };
+            if let Some(ended) = self.take_back_chunk(Span { at, last: Some(last) }).await? {
+                return Ok(ended);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn take_back_chunk(&mut self, span: Span) -> Result<Option<Ended>> {
+        let viewer = Viewer::of_person(self.app, self.person).await?;
+        let mut leave: HashSet<Uuid> = HashSet::new();
+        let mut overtaken = 0;
+        let (tx, undone) = loop {
+            let Some(mut tx) = self.begin().await? else { return Ok(Some(Ended::Lost)) };
+            let actor = self.app.actor(&viewer, self.order.via());
+            match bulk::undo(&mut tx, &actor, self.object, span, &leave).await {
+                Ok(Undone { refused: Some((id, _)), .. }) => {
+                    leave.insert(id);
+                }
+                Ok(undone) => break (tx, undone),
+                Err(error) if error.is_overtaken() && overtaken < job::OVERTAKEN => overtaken += 1,
+                Err(error) => return Err(error),
+            }
+        };
+        let mut next = self.place.clone();
+        next.before = span.at;
+        next.done += (undone.back + undone.left) as i64;
+        next.changed += undone.back as i64;
+        next.left += undone.left as i64;
+        self.keep(tx, next).await
+    }
+
+    /// A transaction for the next portion. `None`: another server works on it.
+    async fn begin(&self) -> Result<Option<Tx>> {
+        let mut tx = self.app.db.write().await?;
+        Ok(job::is_ours(&mut tx, self.job.id, self.cursor.as_deref()).await?.then_some(tx))
+    }
+
+    /// Keeps a portion with the place behind it; ends the work if it was asked to stop.
+    async fn keep(&mut self, mut tx: Tx, next: Place) -> Result<Option<Ended>> {
+        let total = self.job.total.map(|total| total.max(next.done));
+        let cursor = next.to_text();
+        let goes_on = job::progress(&mut tx, self.job.id, self.app.clock.now(), next.done, total, &cursor).await?;
+        tx.commit().await?;
+        self.place = next;
+        self.cursor = Some(cursor);
+        if goes_on { Ok(None) } else { self.end("cancelled").await.map(Some) }
+    }
+
+    /// Writes down what was done at once, so that it is found and undone, and that the job is over: both or neither.
+    async fn end(&mut self, state: &str) -> Result<Ended> {
+        let Some(mut tx) = self.begin().await? else { return Ok(Ended::Lost) };
+        if let (What::Work(work, _), false) = (&self.order.what, self.order.dry_run) {
+            // Somebody who has left the house undoes nothing any more.
+            if let Ok(viewer) = Viewer::of_person(self.app, self.person).await {
+                let actor = self.app.actor(&viewer, self.order.via());
+                let (touched, set) = (self.place.touched, self.place.set.clone());
+                let outcome = Outcome { touched, set, ..Outcome::default() };
+                bulk::note(&mut tx, &actor, self.object, work, &outcome, Some(self.job.id)).await?;
+            }
+        }
+        job::finish(&mut tx, self.job.id, self.app.clock.now(), state, "").await?;
+        tx.commit().await?;
+        Ok(if state == "cancelled" { Ended::Cancelled } else { Ended::Done })
+    }
+}
+
+/// The records with the version that each had at an instant.
+async fn as_seen(tx: &mut Tx, object: &'static Object, wanted: &[Chosen], seen: Instant) -> Result<Vec<Chosen>> {
+    let mut statement =
+        Sql::new(format!("SELECT t.id, t.version, t.updated_at FROM {} t WHERE t.id IN (", object.table));
+    statement.bind_list(wanted.iter().map(|(id, _)| *id)).push(")");
+    let now: HashMap<Uuid, (i64, i64)> =
+        tx.all::<(Uuid, i64, i64)>(statement).await?.into_iter().map(|(id, version, at)| (id, (version, at))).collect();
+    let changed: Vec<Uuid> = now.iter().filter(|(_, (_, at))| *at > seen.0).map(|(id, _)| *id).collect();
+    let mut then: HashMap<Uuid, i64> = HashMap::new();
+    if !changed.is_empty() {
+        let mut statement = Sql::new("SELECT e.subject_id, MAX(e.version) FROM event e WHERE e.subject_id IN (");
+        statement.bind_list(changed.iter().copied()).push(") AND e.at <= ").bind(seen).push(" GROUP BY e.subject_id");
+        then.extend(tx.all::<(Uuid, i64)>(statement).await?);
+    }
+    let version = |id: &Uuid| match now.get(id) {
+        Some((_, at)) if *at > seen.0 => Some(then.get(id).copied().unwrap_or(0)),
+        Some((version, _)) => Some(*version),
+        None => None,
+    };
+    Ok(wanted.iter().map(|(id, _)| (*id, version(id))).collect())
+}

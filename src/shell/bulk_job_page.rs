@@ -1,0 +1,179 @@
+//! The page of a job that works on many records: how far it is, then what came of it.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use store::Session;
+use store::job::{self, Job};
+
+use super::app::App;
+use super::bulk::Work;
+use super::bulk_history;
+use super::bulk_job::{self, Standing, What};
+use super::error::{FieldError, Result};
+use super::format;
+use super::i18n::Locale;
+use super::page::{Asked, Page, done, respond};
+use super::progress::ProgressView;
+use super::record::{Object, query};
+use super::records::id;
+use super::routes::{Policy, Routes};
+use super::viewer::Viewer;
+
+pub fn routes() -> Routes {
+    // A job is its orderer's: nobody else finds it.
+    Routes::new()
+        .get("/bulk-jobs/{id}", Policy::SignedIn, show)
+        .get("/bulk-jobs/{id}/progress", Policy::SignedIn, progress)
+        .post("/bulk-jobs/{id}/cancellation", Policy::SignedIn, cancel)
+}
+
+struct TileView {
+    label: String,
+    icon: &'static str,
+    count: String,
+}
+
+struct WrongView {
+    name: String,
+    href: String,
+    errors: String,
+}
+
+#[derive(askama::Template)]
+#[template(path = "shell/bulk_job.html")]
+struct JobBody<'a> {
+    page: &'a Page,
+    object: &'static Object,
+    plural: String,
+    title: String,
+    state: String,
+    when: String,
+    query: String,
+    is_cancelled: bool,
+    progress: Option<ProgressView>,
+    problem: Option<String>,
+    tiles: Vec<TileView>,
+    wrong: Vec<WrongView>,
+    more_wrong: usize,
+    undo: Option<i64>,
+}
+
+/// What the job does, as the heading of its page.
+fn title(locale: Locale, standing: &Standing) -> String {
+    locale.text(match &standing.order.what {
+        What::Work(Work::Set(fields), _) if fields.contains_key("owner") => "bulk-assign-title",
+        What::Work(Work::Set(_), _) => "bulk-edit-title",
+        What::Work(Work::Trash, _) => "bulk-trash-title",
+        What::Work(Work::Restore, _) => "bulk-restore-title",
+        What::Undo(_) => "bulk-undo-title",
+    })
+}
+
+fn progress_of(app: &App, locale: Locale, standing: &Standing) -> Option<ProgressView> {
+    let job = &standing.job;
+    let headline = locale.text(if job.state == "queued" { "bulk-job-queued" } else { "bulk-job-running" });
+    (!job.is_over()).then(|| ProgressView::of(app, locale, job, 1, headline, format!("/bulk-jobs/{}", job.id)))
+}
+
+/// GET /bulk-jobs/{id} · who ordered it
+async fn show(State(app): State<App>, viewer: Viewer, asked: Asked, Path(text): Path<String>) -> Result<Response> {
+    let locale = viewer.locale;
+    let mut session = app.db.read().await?;
+    let standing = bulk_job::find(&mut session, app.registry, &viewer, id(&text)?).await?;
+    let progress = progress_of(&app, locale, &standing);
+    let undo = match &progress {
+        None => undo_of(&mut session, &app, &viewer, &standing).await?,
+        Some(_) => None,
+    };
+    let wrong = wrong_of(&mut session, &viewer, &standing).await?;
+    drop(session);
+    let (job, place) = (&standing.job, &standing.place);
+    let title = title(locale, &standing);
+    let page = Page::new(&viewer, &asked, title.clone());
+    let body = JobBody {
+        page: &page,
+        object: standing.object,
+        plural: locale.text(&format!("{}-plural", standing.object.name)),
+        title,
+        state: locale.text(&format!("job-state-{}", job.state)),
+        when: job.finished_at.map(|at| format::instant(locale, at, &viewer.config.zone)).unwrap_or_default(),
+        query: standing.order.from.clone(),
+        is_cancelled: job.state == "cancelled",
+        progress,
+        problem: (job.state == "failed").then(|| problem_of(locale, job)),
+        tiles: tiles_of(locale, &standing),
+        more_wrong: (place.refused as usize).saturating_sub(wrong.len()),
+        wrong,
+        undo,
+    };
+    respond(&page, &body)
+}
+
+/// Where it is undone, as long as that would put anything back.
+pub async fn undo_of(session: &mut Session, app: &App, viewer: &Viewer, standing: &Standing) -> Result<Option<i64>> {
+    let told = bulk_history::of_job(session, viewer, standing.object, app.clock.now(), standing.job.id).await?;
+    Ok(told.filter(|(_, stands)| *stands).map(|(at, _)| at))
+}
+
+fn tiles_of(locale: Locale, standing: &Standing) -> Vec<TileView> {
+    let place = &standing.place;
+    let tile = |key: &str, icon, count| TileView { label: locale.text(key), icon, count: format::grouped(count) };
+    if let What::Undo(_) = standing.order.what {
+        let back = tile("bulk-job-back", "arrow-back-up", place.changed);
+        return vec![back, tile("bulk-job-changed-since", "minus", place.left)];
+    }
+    vec![
+        tile("bulk-job-changed", "circle-check", place.changed),
+        tile("bulk-job-left", "minus", place.left),
+        tile("bulk-job-stale", "pencil", place.stale),
+        tile("bulk-job-refused", "alert-circle", place.refused),
+    ]
+}
+
+async fn wrong_of(session: &mut Session, viewer: &Viewer, standing: &Standing) -> Result<Vec<WrongView>> {
+    let wrong = &standing.place.wrong;
+    if wrong.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<_> = wrong.iter().map(|(id, _)| *id).collect();
+    let names = query::names(session, viewer, standing.object, &ids).await?;
+    let named = names.into_iter().filter_map(|(id, name)| {
+        let (_, errors) = wrong.iter().find(|(other, _)| *other == id)?;
+        let errors = texts(viewer.locale, errors);
+        Some(WrongView { name, href: format!("/{}/{id}", standing.object.plural), errors })
+    });
+    Ok(named.collect())
+}
+
+fn texts(locale: Locale, errors: &[FieldError]) -> String {
+    errors.iter().map(|error| error.text(locale)).collect::<Vec<_>>().join(" ")
+}
+
+/// Why it could not go on.
+fn problem_of(locale: Locale, job: &Job) -> String {
+    texts(locale, &errors_of(job))
+}
+
+pub fn errors_of(job: &Job) -> Vec<FieldError> {
+    job.result.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// GET /bulk-jobs/{id}/progress: asked for every second while it runs.
+async fn progress(State(app): State<App>, viewer: Viewer, asked: Asked, Path(text): Path<String>) -> Result<Response> {
+    let standing = bulk_job::find(&mut app.db.read().await?, app.registry, &viewer, id(&text)?).await?;
+    match progress_of(&app, viewer.locale, &standing) {
+        Some(progress) => progress.respond(&Page::new(&viewer, &asked, "")),
+        None => Ok(done(&asked, &format!("/bulk-jobs/{}", standing.job.id), None)),
+    }
+}
+
+/// POST /bulk-jobs/{id}/cancellation: stops between two portions. What was done stays, and can be undone.
+async fn cancel(State(app): State<App>, viewer: Viewer, asked: Asked, Path(text): Path<String>) -> Result<Response> {
+    let id = id(&text)?;
+    app.at_page(&viewer, async |tx, actor| {
+        bulk_job::find(tx, actor.registry, &actor.viewer, id).await?;
+        Ok(job::request_cancel(tx, id, actor.now).await?)
+    })
+    .await?;
+    Ok(done(&asked, &format!("/bulk-jobs/{id}"), None))
+}

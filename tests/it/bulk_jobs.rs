@@ -1,0 +1,308 @@
+//! Work on more records than somebody waits for. On both engines.
+
+use serde_json::{Value as Json, json};
+use store::{Uuid, job, sql};
+use testkit::{Answer, Person, Role, TestApp, on_both};
+use trivet::shell::bulk_job;
+use trivet::shell::record::command;
+use trivet::system::jobs;
+
+use crate::company::Company;
+use crate::import::work;
+
+/// More than are done while somebody waits: so many, and in several portions.
+const MANY: usize = 320;
+
+/// Accounts of one person in a city; returns them in the order of their ids.
+async fn many_accounts(app: &TestApp, owner: &Person, city: &str) -> Vec<Uuid> {
+    let actor = app.actor(owner).await;
+    let object = app.object("account");
+    let mut tx = app.db.write().await.expect("the database can be written");
+    let mut drafts = Vec::new();
+    for number in 0..MANY {
+        let inputs = [("name", format!("Harbour {number}")), ("city", city.to_owned())];
+        let inputs = inputs.into_iter().map(|(key, text)| (key.to_owned(), text)).collect();
+        let draft = command::read_inputs(object, &actor.viewer, &inputs, None, command::Source::Strict).unwrap();
+        let known = &mut command::Known::default();
+        drafts.push(command::prepare_new(&mut tx, &actor, object, draft, known).await.unwrap());
+    }
+    let mut made = command::write_new(&mut tx, &actor, object, &drafts).await.unwrap();
+    tx.commit().await.unwrap();
+    made.sort_unstable();
+    made
+}
+
+async fn in_city(app: &TestApp, city: &str) -> i64 {
+    let there = "SELECT COUNT(*) FROM account WHERE deleted_at IS NULL AND city = $1";
+    app.value(sql!(there, city)).await.unwrap_or(0)
+}
+
+async fn in_trash(app: &TestApp) -> i64 {
+    app.value("SELECT COUNT(*) FROM account WHERE deleted_at IS NOT NULL").await.unwrap_or(0)
+}
+
+/// The value of a hidden input of a page.
+fn hidden(page: &Answer, name: &str) -> String {
+    let begin = format!("name=\"{name}\" value=\"");
+    let (_, rest) = page.body.split_once(&begin).unwrap_or_else(|| panic!("{name} is on the page: {}", page.body));
+    rest.split('"').next().unwrap_or_default().to_owned()
+}
+
+/// Looks at what would be done to all that matches, goes on, and returns the address of the job.
+async fn ordered(app: &TestApp, who: &Person, query: &str, fields: &[(&str, &str)]) -> String {
+    let all = [fields, &[("all", "1"), ("query", query)]].concat();
+    let preview = app.post_form(who, "/accounts/bulk", &all).await;
+    assert!(preview.has(&format!("{MANY} records chosen")), "{}", preview.body);
+    apply(app, who, &all, &hidden(&preview, "seen")).await
+}
+
+async fn apply(app: &TestApp, who: &Person, all: &[(&str, &str)], seen: &str) -> String {
+    let answer = app.post_form(who, "/accounts/bulk/apply", &[all, &[("seen", seen)]].concat()).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    assert!(answer.location().starts_with("/bulk-jobs/"), "{}", answer.location());
+    answer.location().to_owned()
+}
+
+/// The figure below a heading of the job's page.
+fn figure(page: &Answer, heading: &str) -> String {
+    let begin = format!("{heading}</dt><dd class=\"tile-value\">");
+    let (_, rest) = page.body.split_once(&begin).unwrap_or_else(|| panic!("{heading} is there: {}", page.body));
+    rest.split('<').next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn everything_that_matches_is_edited_by_a_job_and_undone_by_one() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let wu = app.person("Wu Di").role(Role::Partner).create().await;
+        let made = many_accounts(app, &lin, "Wuxi").await;
+        app.clock.advance(60);
+        let edit = [("action", "edit"), ("field", "city"), ("value", "Ningbo")];
+        let all = [&edit[..], &[("all", "1"), ("query", "view=all")]].concat();
+        let preview = app.post_form(&lin, "/accounts/bulk", &all).await;
+        assert!(preview.has("320 records chosen") && preview.has("behind the scenes"), "{}", preview.body);
+        let seen = hidden(&preview, "seen");
+        // Meanwhile one is made, of one the same field is changed, of one another field, and one is given away.
+        app.clock.advance(60);
+        app.create("account", &lin, &[("name", "Harbour late"), ("city", "Wuxi")]).await;
+        app.try_update("account", &wu, made[5], None, &[("city", "Hefei")]).await.unwrap();
+        app.try_update("account", &wu, made[6], None, &[("website", "https://harbour.example")]).await.unwrap();
+        app.try_update("account", &wu, made[7], None, &[("owner", &wu.id.to_string())]).await.unwrap();
+        app.clock.advance(60);
+        let page = apply(app, &lin, &all, &seen).await;
+        let waiting = app.get(&lin, &page).await;
+        assert!(waiting.has("Waiting for its turn") && waiting.has("cancellation"), "{}", waiting.body);
+        assert_eq!(in_city(app, "Ningbo").await, 0);
+        assert_eq!(app.get(&wu, &page).await.status, 404, "a job is nobody else's");
+        work(app).await;
+        assert_eq!(
+            (in_city(app, "Ningbo").await, in_city(app, "Hefei").await, in_city(app, "Wuxi").await),
+            (318, 1, 2)
+        );
+        let over = app.get(&lin, &page).await;
+        assert!(over.statements <= 12, "{} statements", over.statements);
+        let figures = ["Done", "Changed by somebody meanwhile"].map(|heading| figure(&over, heading));
+        assert_eq!(figures, ["318", "1"], "{}", over.body);
+        assert_eq!(
+            app.get_fragment(&lin, &format!("{page}/progress")).await.header("hx-redirect"),
+            Some(page.as_str())
+        );
+        // Every record has its history, and the whole is told once.
+        let events = "SELECT COUNT(*) FROM event WHERE kind = 'updated' AND via = 'page' AND actor_id = $1";
+        assert_eq!(app.value::<i64>(sql!(events, lin.id)).await, Some(318));
+        assert_eq!(app.value::<i64>("SELECT COUNT(*) FROM event WHERE kind = 'bulk'").await, Some(1));
+        let history = app.get(&lin, "/accounts/bulk").await;
+        assert!(history.has("318 records") && history.has("all are as you left them"), "{}", history.body);
+        // Somebody goes on with one of them; the rest is undone, by a job again.
+        app.clock.advance(60);
+        app.try_update("account", &wu, made[9], None, &[("city", "Bergen")]).await.unwrap();
+        let at: i64 = app.value("SELECT at FROM event WHERE kind = 'bulk'").await.expect("it was noted");
+        let undo = format!("/accounts/bulk/undo?at={at}");
+        assert!(over.has(&undo), "{}", over.body);
+        let answer = app.post_form(&lin, &undo, &[]).await;
+        assert!(answer.location().starts_with("/bulk-jobs/"), "{}", answer.location());
+        work(app).await;
+        assert_eq!(
+            (in_city(app, "Ningbo").await, in_city(app, "Bergen").await, in_city(app, "Wuxi").await),
+            (0, 1, 319)
+        );
+        let undone = app.get(&lin, answer.location()).await;
+        assert_eq!(["As they were", "Changed since"].map(|heading| figure(&undone, heading)), ["317", "1"]);
+        assert!(!app.get(&lin, &page).await.has(&undo), "there is nothing left to undo");
+        // A colleague's undo of it finds nothing.
+        assert_eq!(app.post_form(&wu, &undo, &[]).await.location(), "/accounts?");
+    });
+}
+
+#[test]
+fn work_on_many_goes_on_where_it_stopped_and_is_stopped_between_portions() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        many_accounts(app, &lin, "Wuxi").await;
+        app.clock.advance(60);
+        let page = ordered(app, &lin, "view=all", &[("action", "trash")]).await;
+        let claim = async || {
+            let mut tx = app.db.write().await.unwrap();
+            let claimed = job::claim(&mut tx, app.clock.now()).await.unwrap().expect("a job waits");
+            tx.commit().await.unwrap();
+            claimed
+        };
+        // Stopped while it runs: the portion at hand is finished, and is all that is done.
+        let claimed = claim().await;
+        app.post_form(&lin, &format!("{page}/cancellation"), &[]).await;
+        let outcome = bulk_job::run(&app.app, &claimed).await;
+        jobs::finish(&app.app, &claimed, outcome).await.unwrap();
+        let gone = in_trash(app).await;
+        assert!((1..MANY as i64).contains(&gone), "{gone}");
+        let over = app.get(&lin, &page).await;
+        assert!(over.has("This was stopped") && over.has("/accounts/bulk/undo?at="), "{}", over.body);
+        assert_eq!(figure(&over, "Done"), gone.to_string());
+        // What had been done is undone as one.
+        let at: i64 = app.value("SELECT at FROM event WHERE kind = 'bulk'").await.expect("it was noted");
+        app.post_form(&lin, &format!("/accounts/bulk/undo?at={at}"), &[]).await;
+        work(app).await;
+        assert_eq!(in_trash(app).await, 0);
+        // Killed after a portion: another server takes it over, does the rest, and does nothing twice.
+        app.clock.advance(60);
+        ordered(app, &lin, "view=all", &[("action", "trash")]).await;
+        let claimed = claim().await;
+        let half_way = async {
+            let running = bulk_job::run(&app.app, &claimed);
+            let looking = async {
+                while in_trash(app).await == 0 {
+                    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                }
+            };
+            tokio::select! { biased; () = looking => {}, _ = running => {} }
+        };
+        half_way.await;
+        app.clock.advance(120);
+        work(app).await;
+        assert_eq!(in_trash(app).await, MANY as i64);
+        let twice = "SELECT COUNT(*) FROM (SELECT subject_id FROM event WHERE kind = 'deleted' GROUP BY subject_id
+            HAVING COUNT(*) > 2) x";
+        assert_eq!(app.value::<i64>(twice).await, Some(0));
+        // Nobody's job any more: the first server finds that it was overtaken, and leaves it.
+        assert!(matches!(bulk_job::run(&app.app, &claimed).await, Ok(job::Ended::Lost)));
+        assert_eq!(app.value::<i64>("SELECT COUNT(*) FROM event WHERE kind = 'bulk'").await, Some(2));
+    });
+}
+
+#[test]
+fn in_a_job_the_rights_of_the_moment_count_and_one_record_against_a_rule_stops_no_other() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let far = app.person("Far Away").role(Role::Seller).create().await;
+        let made = many_accounts(app, &lin, "Wuxi").await;
+        app.clock.advance(60);
+        // A value that no record can have queues nothing.
+        let all = [("all", "1"), ("query", "view=all"), ("seen", "9000000000000000")];
+        let wrong = [&[("action", "edit"), ("field", "employees"), ("value", "many")][..], &all].concat();
+        let refused = app.post_form(&lin, "/accounts/bulk/apply", &wrong).await;
+        assert_eq!(refused.status, 422, "{}", refused.body);
+        assert_eq!(app.value::<i64>("SELECT COUNT(*) FROM job").await, Some(0));
+        // A parent can't be its own: of all accounts that one is left, and named.
+        let parent = made[200].to_string();
+        let edit = [("action", "edit"), ("field", "parent"), ("value", parent.as_str())];
+        let page = ordered(app, &lin, "view=all", &edit).await;
+        work(app).await;
+        let over = app.get(&lin, &page).await;
+        assert_eq!(["Done", "Against a rule"].map(|heading| figure(&over, heading)), ["319", "1"], "{}", over.body);
+        assert!(over.has("Harbour 200") || over.has(&format!("/accounts/{parent}\"")), "{}", over.body);
+        // What was given away after the order is no longer theirs to throw away.
+        app.clock.advance(60);
+        let page = ordered(app, &lin, "view=all", &[("action", "trash")]).await;
+        app.execute(sql!("UPDATE account SET owner_id = $2 WHERE id = $1", made[3], far.id)).await;
+        work(app).await;
+        let over = app.get(&lin, &page).await;
+        assert_eq!((figure(&over, "Done").as_str(), in_trash(app).await), ("319", 319), "{}", over.body);
+        // And all of them come out of the trash by a job as well.
+        app.clock.advance(60);
+        let restore = [("action", "restore"), ("all", "1"), ("query", "view=none&trash=1")];
+        let answer = app.post_form(&lin, "/accounts/bulk", &restore).await;
+        assert!(answer.location().starts_with("/bulk-jobs/"), "{}", answer.body);
+        work(app).await;
+        assert_eq!(in_trash(app).await, 0);
+    });
+}
+
+#[test]
+fn everything_that_matches_goes_out_as_a_file_without_being_named() {
+    on_both(async |app| {
+        let pat = app.person("Pat").role(Role::Partner).create().await;
+        many_accounts(app, &pat, "Wuxi").await;
+        app.create("account", &pat, &[("name", "Elsewhere"), ("city", "Bergen")]).await;
+        let all = [("action", "export"), ("all", "1"), ("query", "view=none&f=city:is:Wuxi")];
+        let preview = app.post_form(&pat, "/accounts/bulk", &all).await;
+        assert!(preview.has("320 records chosen") && !preview.has("name=\"ids\""), "{}", preview.body);
+        let seen = hidden(&preview, "seen");
+        let file = app.post_form(&pat, "/accounts.csv", &[&all[..], &[("seen", seen.as_str())]].concat()).await;
+        assert_eq!((file.status.as_u16(), file.body.lines().count()), (200, MANY + 1), "{}", file.body);
+        assert!(!file.has("Elsewhere"));
+    });
+}
+
+#[test]
+fn a_program_is_told_where_the_job_is_that_works_on_many() {
+    on_both(async |app: &TestApp| {
+        let company = Company::new(app).await;
+        let seller: Uuid = app.value("SELECT id FROM person WHERE name = 'seller'").await.expect("a seller");
+        let owner = app.person("Spare").role(Role::Partner).create().await;
+        many_accounts(app, &owner, "Wuxi").await;
+        app.execute(sql!("UPDATE account SET owner_id = $1", seller)).await;
+        app.clock.advance(60);
+        let wish = |dry_run: bool| json!({ "action": "edit", "filter": { "f": ["city:is:Wuxi"] }, "set": { "city": "Ningbo" }, "dry_run": dry_run });
+        let act = async |body: Json, key: &str| {
+            company.call("seller", "POST", "/api/accounts/bulk", body, &[("idempotency-key", key)]).await
+        };
+        let read = async |address: &str| company.get("seller", address).await.body;
+        // Counted, and nothing kept.
+        let tried = act(wish(true), "try").await;
+        assert_eq!((tried.status, &tried.body["state"], &tried.body["total"]), (202, &json!("queued"), &json!(320)));
+        let address = tried.header("location").to_owned();
+        assert_eq!(tried.body["address"], json!(address));
+        work(app).await;
+        let over = read(&address).await;
+        assert_eq!(
+            (&over["state"], &over["changed"], &over["undo"]),
+            (&json!("done"), &json!(320), &Json::Null),
+            "{over}"
+        );
+        assert_eq!(
+            (in_city(app, "Wuxi").await, app.value::<i64>("SELECT COUNT(*) FROM event WHERE kind = 'updated'").await),
+            (320, Some(0))
+        );
+        // Done; the same call with its key is said again, not done again.
+        let first = act(wish(false), "once").await;
+        work(app).await;
+        let again = act(wish(false), "once").await;
+        assert_eq!((again.status, &again.body["id"]), (202, &first.body["id"]));
+        assert_eq!(
+            (again.header("location"), again.header("idempotency-replayed")),
+            (first.header("location"), "true")
+        );
+        assert_eq!(in_city(app, "Ningbo").await, 320);
+        let over = read(first.header("location")).await;
+        assert_eq!(
+            (&over["changed"], &over["action"], &over["conflicts"], &over["refused"]),
+            (&json!(320), &json!("edit"), &json!(0), &json!(0)),
+            "{over}"
+        );
+        assert_eq!(company.get("partner", first.header("location")).await.status, 404, "whose it is");
+        app.clock.advance(5);
+        let undone = company.post("seller", "/api/accounts/bulk/undo", json!({ "undo": over["undo"] })).await;
+        assert_eq!((undone.status, &undone.body["action"]), (202, &json!("undo")), "{}", undone.body);
+        // Stopped before it began: nothing is done.
+        let stop = format!("{}/cancellation", undone.header("location"));
+        assert_eq!(company.call("seller", "POST", &stop, Json::Null, &[]).await.body["state"], json!("cancelled"));
+        work(app).await;
+        assert_eq!(in_city(app, "Ningbo").await, 320);
+        company.post("seller", "/api/accounts/bulk/undo", json!({ "undo": over["undo"] })).await;
+        work(app).await;
+        assert_eq!(in_city(app, "Wuxi").await, 320);
+        // A value that no record can have is refused at once, with the records that were tried.
+        let mut wrong = wish(false);
+        wrong["set"] = json!({ "owner": "01930000-0000-7000-8000-000000000000" });
+        assert_eq!(act(wrong, "wrong").await.status, 422);
+    });
+}
