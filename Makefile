@@ -48,7 +48,7 @@ gen: build       ## Writes the generated files anew
 gen-check: gen
 	@bash scripts/gen-check.sh
 
-api-test: build  ## Random calls of the API by four roles against its own document (EXAMPLES=50; installs schemathesis)
+api-test: build  ## Random calls of the API by five roles against its own document (EXAMPLES=50; installs schemathesis)
 	@bash scripts/schemathesis.sh
 
 bench: build     ## Speed on generated data, SQLite and PostgreSQL (takes long; ARGS=--small: a quick look)
