@@ -82,6 +82,8 @@ function hand(page) {
 
 const visible = async (page, selector, what) => { await page.waitForSelector(selector, { timeout: 8000 }).catch(() => { throw new Error(`${what}: ${selector} is not there`) }) }
 const must = (condition, what) => { if (!condition) throw new Error(what) }
+/** How many records a list says it has. */
+const total = async page => Number((await page.textContent('.page-sub')).match(/[\d,]+/)?.[0].replaceAll(',', ''))
 const count = (page, selector) => page.evaluate(selector => document.querySelectorAll(selector).length, selector)
 
 const JOURNEYS = {
@@ -365,6 +367,33 @@ const JOURNEYS = {
     await keys.leave()
     await keys.to('main .form-actions a')
     await keys.leave()
+    must(await count(page, '.toasts .toast-item') === 0, 'something was done although it was cancelled')
+
+    // Carried out, and taken back. Whose the two records are is asked of their pages.
+    const rows = (await page.$$eval('tr[data-row]', rows => rows.slice(0, 2).map(row => row.dataset.row)))
+    const owners = async () => Promise.all(rows.map(async id => (await (await page.request.get(`${BASE}/accounts/${id}?tab=details`)).text()).match(/field\/owner"[^]*?<\//)?.[0]))
+    const before = await owners()
+    await keys.press('j', 'x', 'j', 'x', 'b')
+    await keys.to('[data-bulk-bar] [value=assign]')
+    await keys.leave()
+    await keys.to('main form .ts-control input')
+    await keys.press('ArrowDown')
+    await page.waitForSelector('.ts-dropdown .option.active')
+    const offered = async () => (await page.innerText('.ts-dropdown .option.active')).trim().split('\n')[0]
+    for (let n = 0; n < 10; n += 1) {
+      const name = await offered()
+      if (!before.some(owner => owner.includes(name))) break
+      await keys.press('ArrowDown')
+    }
+    await keys.press('Enter')
+    await keys.to('main form .form-actions .btn-primary')
+    await keys.leave()
+    await visible(page, '.toasts [data-toast-undo]', 'the offer to undo')
+    must((await owners()).every((owner, at) => owner !== before[at]), 'the records have the owner that they had')
+    await keys.to('.toasts [data-toast-undo]', { key: 'Shift+Tab' })
+    await keys.leave()
+    must((await page.textContent('.toasts')).trim(), 'nothing says that it was undone')
+    must(JSON.stringify(await owners()) === JSON.stringify(before), 'undoing has not given the records back')
   },
 
   async 'edit in place'({ page, keys }) {
@@ -451,10 +480,21 @@ const JOURNEYS = {
     must((await page.textContent('.toasts')).trim(), 'nothing says that it was converted')
   },
 
-  async 'look at a chart\'s figures'({ page, keys }) {
-    await page.goto(`${BASE}/analysis`)
+  async 'look at a chart\'s figures, and at the rows behind one'({ page, keys }) {
+    await page.goto(`${BASE}/analysis?period=all`)
     await page.settle()
-    await keys.to('main figure summary, main table a, main .scroll-x')
+    await keys.to('main figure summary')
+    must(!await keys.is('details[open] > summary'), 'the figures of the chart are shown already')
+    await keys.press('Enter')
+    await keys.settled()
+    must(await keys.is('details[open] > summary'), 'Enter does not show the figures of the chart')
+    await keys.to('main figure details[open] a[data-count]:not(.dim)')
+    const told = await page.evaluate(() => Number(document.activeElement.dataset.count))
+    await keys.leave()
+    must(new URL(page.url()).pathname === '/opportunities', `the figure leads to ${page.url()}`)
+    must(told > 0 && await total(page) === told, `the figure says ${told}, and the list "${await page.textContent('.page-sub')}"`)
+    await keys.press('j')
+    must(await keys.is('tr[data-row]'), 'J does not go to a row behind the figure')
   },
 
   async 'switch the language and the theme'({ page, keys }) {
