@@ -125,6 +125,21 @@ async fn add_up(app: &TestApp, dice: &mut Dice) {
         let shown = format::money_compact(Locale::En, minor, "CNY");
         assert!(board.has(&shown), "the board shows no {shown}");
     }
+    let of_api = app.api(&token, Method::GET, "/api/board", &[], None).await.json();
+    let to_the_cent = |minor: i64| serde_json::json!(format::plain_amount(minor, "CNY"));
+    assert_eq!(
+        (&of_api["total"], &of_api["weighted"]),
+        (&to_the_cent(open), &to_the_cent(weighted)),
+        "the API's board"
+    );
+    let mut of_columns = 0;
+    for column in of_api["data"].as_array().expect("columns") {
+        let total = column["total"].as_str().and_then(|text| format::parse_amount(text, "CNY")).expect("a total");
+        let shown = format!("class=\"board-sum\"><b>{}</b>", format::money_compact(Locale::En, total, "CNY"));
+        assert!(board.has(&shown), "the board shows no {shown}");
+        of_columns += total;
+    }
+    assert_eq!(of_columns, open, "the columns of the board");
     for path in ["/analysis?period=all", "/"] {
         let page = app.get(&partner, path).await;
         assert!(page.has(&format!("title=\"{}\"", exact(open))), "{path} shows no {}", exact(open));
