@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use store::search::sort_key;
 use store::{Cell, Cells, Sql, Uuid};
 
 use super::access::Right;
@@ -212,7 +211,7 @@ pub async fn alike(app: &App, viewer: &Viewer, object: &'static Object, draft: &
             let cell = draft.get(field.key).unwrap_or(&Cell::Null);
             match (field.sort_column, cell.text()) {
                 // Capital letters make no difference. The key is of the sound of Chinese names: which are written alike is seen below.
-                (Some("name_key"), Some(name)) => statement.push(" AND t.name_key = ").bind(sort_key(name)),
+                (Some("name_key"), Some(name)) => statement.push(" AND t.name_key = ").bind(object.sort_key(name)),
                 // Kept as it was typed, once so and once in small letters.
                 (_, Some(address)) if field.kind == Kind::Email => {
                     statement.push(&format!(" AND t.{} IN (", field.column));

@@ -152,7 +152,7 @@ async fn store_profile(app: &App, viewer: &Viewer, sent: &Sent) -> Result<()> {
         "UPDATE person SET name = $2, name_key = $3, density = $4, shortcuts = $5, version = version + 1, updated_at = $6, updated_by = $1 WHERE id = $1",
         viewer.person,
         &name,
-        store::search::sort_key(&name),
+        store::search::person_key(&name),
         density,
         shortcuts,
         app.clock.now()

@@ -22,6 +22,7 @@ mod convert;
 mod creation;
 mod doors;
 mod files;
+mod finding;
 mod gate;
 mod hidden;
 mod home;

@@ -18,6 +18,7 @@ mod kept;
 mod migrate;
 pub mod newest;
 pub mod search;
+mod sound;
 mod sql;
 mod sqlite;
 pub mod statistics;

@@ -181,7 +181,7 @@ fn columns_of(object: &'static Object, draft: &Draft) -> Vec<(&'static str, Arg)
         if let Some(cell) = draft.get(field.key) {
             columns.push((field.column, argument(field, cell)));
             if field.sort_column == Some("name_key") {
-                columns.push(("name_key", Arg::from(search::sort_key(cell.text().unwrap_or("")))));
+                columns.push(("name_key", Arg::from(object.sort_key(cell.text().unwrap_or("")))));
             }
         }
     }

@@ -2,7 +2,7 @@
 //! its OpenAPI description all read these descriptions; nothing is listed twice.
 
 use futures_util::future::BoxFuture;
-use store::{Day, Sql, Tx, Uuid};
+use store::{Day, Sql, Tx, Uuid, search};
 
 use super::{Actor, Draft, Loaded};
 use crate::shell::access::{Right, Role, Scope};
@@ -303,6 +303,14 @@ impl Object {
 
     pub fn title_field(&self) -> &'static Field {
         self.field(self.title).expect("an object has its title field")
+    }
+
+    /// The key by which a record of this name sorts. A person's begins with a surname, which may sound otherwise than elsewhere.
+    pub fn sort_key(&self, name: &str) -> String {
+        match self.name {
+            "contact" | "lead" | "person" => search::person_key(name),
+            _ => search::sort_key(name),
+        }
     }
 
     /// `account-name`: the message key of a field's label.

@@ -192,7 +192,7 @@ async fn behind_names(
         statement.push(&format!("SELECT n.id FROM {} n WHERE n.deleted_at IS NULL AND ", object.table));
         if index == 0 && object.title_field().sort_column == Some("name_key") {
             // The key narrows by index; the name itself decides.
-            statement.push("n.name_key IN (").bind_list(names.iter().map(|(name, _)| sort_key(name))).push(")");
+            statement.push("n.name_key IN (").bind_list(names.iter().map(|(name, _)| object.sort_key(name))).push(")");
             statement.push(if in_any_case(object) { "" } else { " AND " });
         }
         if index > 0 || !in_any_case(object) {

@@ -205,7 +205,7 @@ pub async fn find_by_key(
         if field.sort_column == Some("name_key") {
             // The sort key has the index; the name itself decides.
             statement.push("t.name_key IN (");
-            statement.bind_list(batch.iter().map(|key| store::search::sort_key(key))).push(") AND ");
+            statement.bind_list(batch.iter().map(|key| plan.object.sort_key(key))).push(") AND ");
         }
         let reading = Reading { zone: &config.zone, currency: &config.base_currency };
         let cells = batch.iter().map(|key| value::parse(plan.object, field, key, &reading).unwrap_or(Cell::Null));

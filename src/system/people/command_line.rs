@@ -119,7 +119,7 @@ async fn insert(tx: &mut Tx, app: &App, name: &str, email: &str, roles: &[Role])
          VALUES ($1, 1, $2, $3, $4, 'invited', 'auto', 'normal', $5, $6, $6)",
         id,
         name,
-        store::search::sort_key(name),
+        store::search::person_key(name),
         email,
         true,
         now

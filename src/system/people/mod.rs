@@ -191,7 +191,7 @@ pub async fn create_first(
          VALUES ($1, 1, $2, $3, $4, $5, 'active', 'auto', 'normal', $6, $7, $7)",
         id,
         name,
-        store::search::sort_key(name),
+        store::search::person_key(name),
         email.to_lowercase(),
         hash_password(password)?,
         true,

@@ -3,6 +3,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use store::search::sort_key;
 use store::{Cells, Uuid};
 
 use super::objects::REGISTRY;
@@ -123,11 +124,11 @@ pub async fn found(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Resul
 async fn records(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Result<Vec<Group>> {
     let mut groups = found(app, viewer, words, limit).await?;
     // What is called so comes before what only mentions it: within a kind, and among the kinds.
-    let called = |found: &Found| fits(&found.title, words);
-    for (_, found) in &mut groups {
-        found.sort_by_key(|one| !called(one));
+    let called = |object: &Object, found: &Found| is_called(&found.title, &object.sort_key(&found.title), words);
+    for (object, found) in &mut groups {
+        found.sort_by_key(|one| !called(object, one));
     }
-    groups.sort_by_key(|(_, found)| !found.iter().any(called));
+    groups.sort_by_key(|(object, found)| !found.iter().any(|one| called(object, one)));
     Ok(groups
         .into_iter()
         .map(|(object, found)| Group {
@@ -172,9 +173,12 @@ async fn recent(app: &App, viewer: &Viewer) -> Result<Vec<Group>> {
 }
 
 fn fits(text: &str, words: &str) -> bool {
-    words.is_empty()
-        || text.to_lowercase().contains(&words.to_lowercase())
-        || store::search::sort_key(text).contains(&store::search::sort_key(words))
+    words.is_empty() || is_called(text, &sort_key(text), words)
+}
+
+/// Whether a text, or how it sounds, contains the words.
+fn is_called(text: &str, sound: &str, words: &str) -> bool {
+    text.to_lowercase().contains(&words.to_lowercase()) || sound.contains(&sort_key(words))
 }
 
 /// Pages by name: the menu's own list, and what stands beside it.
