@@ -25,6 +25,7 @@ use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
 use crate::shell::layers;
 use crate::shell::page;
+use crate::shell::record::reindex;
 use crate::shell::routes::{Policy, Routes};
 use crate::{system, tools};
 
@@ -39,6 +40,10 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "0014_import_rows", text: include_str!("../migrations/0014_import_rows.sql") },
     Migration { name: "0015_long_work", text: include_str!("../migrations/0015_long_work.sql") },
     Migration { name: "0016_hung_versions", text: include_str!("../migrations/0016_hung_versions.sql") },
+    Migration {
+        name: "0017_tasks_and_people_found",
+        text: include_str!("../migrations/0017_tasks_and_people_found.sql"),
+    },
     Migration { name: "0018_contacts_bring_along", text: include_str!("../migrations/0018_contacts_bring_along.sql") },
     Migration { name: "0020_price_list_of_deals", text: include_str!("../migrations/0020_price_list_of_deals.sql") },
 ];
@@ -77,7 +82,9 @@ pub fn routes() -> Routes {
 pub async fn open(database_url: &str, folder: &Path, clock: Clock, https: bool) -> Result<App> {
     let db = Db::open(database_url).await?;
     db.migrate(MIGRATIONS).await.map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(App::new(db, clock, Files::new(folder.join("files")), &tools::crm::REGISTRY, https))
+    let app = App::new(db, clock, Files::new(folder.join("files")), &tools::crm::REGISTRY, https);
+    reindex::if_outdated(&app).await?;
+    Ok(app)
 }
 
 pub fn router(app: App) -> Router {

@@ -161,6 +161,7 @@ async fn store_profile(app: &App, viewer: &Viewer, sent: &Sent) -> Result<()> {
     let mut changes = Changes::default();
     changes.add("name", viewer.name.as_str(), name);
     if !changes.is_empty() {
+        people::put_words(&mut tx, app, viewer.person).await?;
         let person = ("person", viewer.person);
         note(&mut tx, &app.clock, By::page(viewer), "updated", person, standing.version + 1, &changes.0).await?;
     }

@@ -339,8 +339,8 @@ impl<'a> Eyes<'a> {
             let found_by = match object.field(key).expect("a field").found {
                 _ if title => true,
                 Found::No => false,
-                Found::ByName | Found::ByText => open && object.searched,
-                Found::ByPrivateText | Found::ByPrivateNumber => open && private && object.searched,
+                Found::ByName | Found::ByText => open,
+                Found::ByPrivateText | Found::ByPrivateNumber => open && private,
             };
             let path = format!("/search?q={}", token(self.world(), record, key));
             let found = self.world().reads(self.person, record) && found_by;

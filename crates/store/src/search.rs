@@ -111,14 +111,16 @@ fn sounds(text: &str, into: &mut BTreeSet<String>) {
     }
 }
 
-/// The kinds of record that have an index of their own.
-pub const KINDS: [&str; 6] = ["account", "contact", "lead", "opportunity", "product", "activity"];
+/// Grows when records are found by other words, or names sort by other keys, than before: an older database is then indexed anew.
+pub const EDITION: i64 = 1;
+/// The kinds of record; each has an index of its own.
+pub const KINDS: [&str; 8] = ["account", "contact", "lead", "opportunity", "product", "activity", "task", "person"];
 /// Those of them with words that not everybody may find them by.
-const WITH_PRIVATE: [&str; 3] = ["account", "contact", "lead"];
+const WITH_PRIVATE: [&str; 4] = ["account", "contact", "lead", "person"];
 
 /// Replaces what a record is found by.
-pub async fn put(tx: &mut Tx, kind: &str, subject: Uuid, words: &Words, is_new: bool) -> Result<()> {
-    if !is_new && tx.engine() == Engine::Sqlite {
+pub async fn put(tx: &mut Tx, kind: &str, subject: Uuid, words: &Words) -> Result<()> {
+    if tx.engine() == Engine::Sqlite {
         remove(tx, kind, subject).await?;
     }
     put_all(tx, kind, &[(subject, words)]).await

@@ -115,11 +115,9 @@ pub async fn write_new(tx: &mut Tx, actor: &Actor, object: &'static Object, draf
         })
         .collect();
     event::record_all(tx, &events).await?;
-    if object.searched {
-        let words: Vec<Words> = drafts.iter().map(|draft| words_of(object, draft, None)).collect();
-        let records: Vec<(Uuid, &Words)> = ids.iter().copied().zip(&words).collect();
-        search::put_all(tx, object.name, &records).await?;
-    }
+    let words: Vec<Words> = drafts.iter().map(|draft| words_of(object, draft, None)).collect();
+    let records: Vec<(Uuid, &Words)> = ids.iter().copied().zip(&words).collect();
+    search::put_all(tx, object.name, &records).await?;
     Ok(ids)
 }
 
@@ -345,7 +343,7 @@ pub async fn write_change(
     )
     .await?;
     if draft.keys().any(|key| object.field(key).is_some_and(|field| field.found != Found::No)) {
-        put_words(tx, object, draft, before.id, Some(before)).await?;
+        put_words(tx, object, draft, before).await?;
     }
     Ok(before.version + 1)
 }
@@ -435,12 +433,10 @@ pub async fn set_deleted(tx: &mut Tx, actor: &Actor, object: &'static Object, id
         },
     )
     .await?;
-    if object.searched {
-        if deleted {
-            search::remove(tx, object.name, id).await?;
-        } else {
-            put_words(tx, object, &Draft::default(), id, Some(&before)).await?;
-        }
+    if deleted {
+        search::remove(tx, object.name, id).await?;
+    } else {
+        put_words(tx, object, &Draft::default(), &before).await?;
     }
     Ok(())
 }
@@ -550,17 +546,9 @@ fn account_of(object: &'static Object, id: Uuid, draft: &Draft, before: Option<&
     }
 }
 
-pub(super) async fn put_words(
-    tx: &mut Tx,
-    object: &'static Object,
-    draft: &Draft,
-    id: Uuid,
-    before: Option<&Loaded>,
-) -> Result<()> {
-    if object.searched {
-        search::put(tx, object.name, id, &words_of(object, draft, before), before.is_none()).await?;
-    }
-    Ok(())
+/// Puts in anew what a record is found by.
+pub(super) async fn put_words(tx: &mut Tx, object: &'static Object, draft: &Draft, before: &Loaded) -> Result<()> {
+    Ok(search::put(tx, object.name, before.id, &words_of(object, draft, Some(before))).await?)
 }
 
 /// Under which words a record is found.

@@ -32,8 +32,6 @@ pub struct Object {
     pub prepare: for<'a> fn(&'a mut Tx, &'a Actor, &'a mut Draft, Option<&'a Loaded>) -> BoxFuture<'a, Result<()>>,
     /// Writes what hangs on the record (stage history, line items) in the same transaction.
     pub after_save: for<'a> fn(&'a mut Tx, &'a Actor, Saved<'a>) -> BoxFuture<'a, Result<()>>,
-    /// What a record is found by has an index of its own.
-    pub searched: bool,
     /// Fields that tell one and the same thing when all of a group are equal: who makes another such record is told of the first.
     /// The first of each group has an index.
     pub alike: &'static [&'static [&'static str]],

@@ -584,7 +584,7 @@ pub fn push_words(statement: &mut Sql, engine: store::Engine, viewer: &Viewer, o
     if is_indexed_for(viewer, object) && search::push_match(statement, engine, object.name, "t.id", words, private) {
         return;
     }
-    // Kinds without an index of their own (tasks, people) are few enough to be looked through; names also by sound.
+    // They are looked through; names also by sound.
     let title = object.title_field();
     statement.push("(");
     search::push_contains(statement, &format!("t.{}", title.column), words.trim());
@@ -598,7 +598,7 @@ pub fn push_words(statement: &mut Sql, engine: store::Engine, viewer: &Viewer, o
 /// Whether the viewer may find these records through the index of words.
 fn is_indexed_for(viewer: &Viewer, object: &'static Object) -> bool {
     let open = |field: &&Field| matches!(field.found, Found::ByName | Found::ByText);
-    object.searched && object.fields.iter().filter(open).all(|field| viewer.sees(object, field.key))
+    object.fields.iter().filter(open).all(|field| viewer.sees(object, field.key))
 }
 
 /// `SELECT t.id, …` of the records `t` that are found by words, or are the one with this id, and that the viewer may see: the newest,

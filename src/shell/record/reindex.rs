@@ -1,6 +1,6 @@
-//! Builds the search index anew from the records: after a restore onto another engine.
+//! Works out anew what records are found and sorted by: after a restore onto another engine, or where an older program did it otherwise.
 
-use store::{Cells, Sql, Uuid, search};
+use store::{Cells, Sql, Tx, Uuid, search, sql};
 
 use super::{Draft, Field, Loaded, Object, command};
 use crate::shell::app::App;
@@ -9,13 +9,26 @@ use crate::shell::error::Result;
 /// Records that go into one transaction.
 const CHUNK: i64 = 500;
 
-/// Every record of every kind that is searched, without those in the trash. Returns how many there are.
+/// Does it where the database was last indexed by an older edition.
+pub async fn if_outdated(app: &App) -> Result<()> {
+    let mut session = app.db.read().await?;
+    let edition: Option<i64> = session.value("SELECT words_edition FROM organization WHERE id = 1").await?;
+    drop(session);
+    if edition.is_some_and(|edition| edition < search::EDITION) {
+        tracing::info!("every record is indexed anew, which takes some minutes where there are many");
+        everything(app).await?;
+    }
+    Ok(())
+}
+
+/// Every record of every kind; what lies in the trash is found by nothing, but has its place in the order of the trash.
+/// Returns how many are found.
 pub async fn everything(app: &App) -> Result<usize> {
     let mut tx = app.db.write().await?;
     search::clear(&mut tx).await?;
     tx.commit().await?;
     let mut indexed = 0;
-    for object in app.registry.objects.iter().copied().filter(|object| object.searched) {
+    for object in app.registry.objects.iter().copied() {
         let mut after = Uuid::nil();
         loop {
             let (records, last) = chunk(app, object, after).await?;
@@ -25,29 +38,70 @@ pub async fn everything(app: &App) -> Result<usize> {
                 None => break,
             }
         }
+        sort_names(app, object).await?;
     }
+    let mut tx = app.db.write().await?;
+    tx.execute(sql!("UPDATE organization SET words_edition = $1 WHERE id = 1", search::EDITION)).await?;
+    tx.commit().await?;
     Ok(indexed)
+}
+
+/// One record that was written past the commands for records.
+pub async fn one(tx: &mut Tx, object: &'static Object, id: Uuid) -> Result<()> {
+    let mut which = Sql::new("t.id = ");
+    which.bind(id);
+    index(tx, object, which).await.map(|_| ())
 }
 
 /// Indexes the records after an id; how many, and the last one's id.
 async fn chunk(app: &App, object: &'static Object, after: Uuid) -> Result<(usize, Option<Uuid>)> {
+    let mut which = Sql::new("t.id > ");
+    which.bind(after).push(" ORDER BY t.id LIMIT ").bind(CHUNK);
+    let mut tx = app.db.write().await?;
+    let indexed = index(&mut tx, object, which).await?;
+    tx.commit().await?;
+    Ok(indexed)
+}
+
+async fn index(tx: &mut Tx, object: &'static Object, which: Sql) -> Result<(usize, Option<Uuid>)> {
     let fields: Vec<&'static Field> = object.fields.iter().filter(|field| !field.is_virtual()).collect();
     let mut statement = Sql::new("SELECT t.id, t.version");
     for field in &fields {
         statement.push(", t.").push(field.column);
     }
-    statement.push(&format!(" FROM {} t WHERE t.deleted_at IS NULL AND t.id > ", object.table)).bind(after);
-    statement.push(" ORDER BY t.id LIMIT ").bind(CHUNK);
-    let mut tx = app.db.write().await?;
+    statement.push(&format!(" FROM {} t WHERE t.deleted_at IS NULL AND ", object.table)).append(which);
     let rows: Vec<Cells> = tx.all(statement).await?;
     let records = rows.len();
     let mut last = None;
     for Cells(cells) in rows {
         let (Some(id), version) = (cells[0].id(), cells[1].int().unwrap_or(0)) else { continue };
         let values = fields.iter().zip(cells.into_iter().skip(2)).map(|(field, cell)| (field.key, cell)).collect();
-        command::put_words(&mut tx, object, &Draft::default(), id, Some(&Loaded { id, version, values })).await?;
+        command::put_words(tx, object, &Draft::default(), &Loaded { id, version, values }).await?;
         last = Some(id);
     }
-    tx.commit().await?;
     Ok((records, last))
+}
+
+/// Gives the names of a kind the keys by which they sort now.
+async fn sort_names(app: &App, object: &'static Object) -> Result<()> {
+    let title = object.title_field();
+    if title.sort_column != Some("name_key") {
+        return Ok(());
+    }
+    let (table, name) = (object.table, title.column);
+    let next = format!("SELECT id, {name}, name_key FROM {table} WHERE id > $1 ORDER BY id LIMIT $2");
+    let mut after = Uuid::nil();
+    loop {
+        let mut tx = app.db.write().await?;
+        let rows: Vec<(Uuid, String, String)> = tx.all(sql!(next.as_str(), after, CHUNK)).await?;
+        let Some((last, ..)) = rows.last() else { return Ok(()) };
+        after = *last;
+        for (id, name, key) in rows {
+            let now = object.sort_key(&name);
+            if now != key {
+                tx.execute(sql!(format!("UPDATE {table} SET name_key = $2 WHERE id = $1"), id, now)).await?;
+            }
+        }
+        tx.commit().await?;
+    }
 }

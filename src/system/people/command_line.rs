@@ -4,7 +4,7 @@
 use clap::Subcommand;
 use store::{Tx, Uuid, new_id, sql};
 
-use super::{command, parse_roles, write_roles};
+use super::{command, parse_roles, put_words, write_roles};
 use crate::shell::access::Role;
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
@@ -128,6 +128,7 @@ async fn insert(tx: &mut Tx, app: &App, name: &str, email: &str, roles: &[Role])
     .map_err(|error| if error.is_unique_violation() { Error::field("email", "invalid-duplicate") } else { error.into() })?;
     write_roles(tx, id, roles).await?;
     tx.execute(sql!("INSERT INTO person_below (manager_id, person_id) VALUES ($1, $1)", id)).await?;
+    put_words(tx, app, id).await?;
     note(tx, &app.clock, BY, "created", ("person", id), 1, &[]).await?;
     command::note_first_roles(tx, &app.clock, BY, id, roles).await?;
     Ok(id)

@@ -19,9 +19,10 @@ use tokio::sync::Semaphore;
 use super::history::By;
 use super::setup;
 use crate::shell::access::Role;
+use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::i18n::Locale;
-use crate::shell::record::{Actor, Draft, Loaded, Saved, Several};
+use crate::shell::record::{Actor, Draft, Loaded, Saved, Several, reindex};
 use crate::shell::viewer::{hash_token, new_token};
 
 /// The roles of the person `t`, and whom they report to today: the list and the API read them so.
@@ -178,14 +179,14 @@ pub async fn invite(tx: &mut Tx, person: Uuid, by: Option<Uuid>, now: Instant) -
 /// The very first person, from the command line or the set-up page: nobody is there yet to do it.
 pub async fn create_first(
     tx: &mut Tx,
-    clock: &store::Clock,
+    app: &App,
     name: &str,
     email: &str,
     password: &str,
     roles: &[Role],
 ) -> Result<Uuid> {
-    let id = store::new_id(clock);
-    let now = clock.now();
+    let id = store::new_id(&app.clock);
+    let now = app.clock.now();
     tx.execute(sql!(
         "INSERT INTO person (id, version, name, name_key, email, password_hash, state, theme, density, shortcuts, created_at, updated_at)
          VALUES ($1, 1, $2, $3, $4, $5, 'active', 'auto', 'normal', $6, $7, $7)",
@@ -201,5 +202,12 @@ pub async fn create_first(
     .map_err(|error| if error.is_unique_violation() { Error::field("email", "invalid-duplicate") } else { error.into() })?;
     write_roles(tx, id, roles).await?;
     tx.execute(sql!("INSERT INTO person_below (manager_id, person_id) VALUES ($1, $1)", id)).await?;
+    put_words(tx, app, id).await?;
     Ok(id)
+}
+
+/// Puts in anew what somebody is found by whose row was not written as that of a record.
+pub async fn put_words(tx: &mut Tx, app: &App, id: Uuid) -> Result<()> {
+    let object = app.registry.get("person").expect("people are a kind of record");
+    reindex::one(tx, object, id).await
 }

@@ -37,8 +37,7 @@ pub struct First<'a> {
 pub async fn found(app: &App, organization: &Organization, first: &First<'_>, by: By) -> Result<Uuid> {
     let mut tx = app.db.write().await?;
     create(&mut tx, &app.clock, organization).await?;
-    let person =
-        people::create_first(&mut tx, &app.clock, first.name, first.email, first.password, first.roles).await?;
+    let person = people::create_first(&mut tx, app, first.name, first.email, first.password, first.roles).await?;
     let zone = jiff::tz::TimeZone::get(&organization.zone).unwrap_or(jiff::tz::TimeZone::UTC);
     rebuild_team(&mut tx, app.clock.now().day_in(&zone)).await?;
     note(&mut tx, &app.clock, by, "created", ("settings", Uuid::nil()), 1, &[]).await?;
@@ -59,15 +58,16 @@ pub async fn create(tx: &mut Tx, clock: &Clock, organization: &Organization) -> 
         return Err(Error::Refused { status: 409, key: "error-already-set-up" });
     }
     tx.execute(sql!(
-        "INSERT INTO organization (id, version, name, base_currency, fiscal_start_month, fiscal_calendar, locale, zone, secret, config_version, lines_as_of)
-         VALUES (1, 1, $1, $2, $3, $4, $5, $6, $7, 1, 0)",
+        "INSERT INTO organization (id, version, name, base_currency, fiscal_start_month, fiscal_calendar, locale, zone, secret, config_version, lines_as_of, words_edition)
+         VALUES (1, 1, $1, $2, $3, $4, $5, $6, $7, 1, 0, $8)",
         &organization.name,
         &organization.base_currency,
         i64::from(organization.fiscal_start_month),
         organization.calendar.key(),
         organization.locale.tag(),
         &organization.zone,
-        new_token()
+        new_token(),
+        store::search::EDITION
     ))
     .await
     // Two people at two servers: the second is told so.

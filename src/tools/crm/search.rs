@@ -133,7 +133,7 @@ async fn records(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Result<
         .into_iter()
         .map(|(object, found)| Group {
             title: viewer.locale.text(&format!("{}-plural", object.name)),
-            all: (found.len() as i64 == limit && object.searched)
+            all: (found.len() as i64 == limit)
                 .then(|| format!("/{}?view=none&q={}", object.plural, crate::shell::layers::url_encode(words))),
             hits: found.into_iter().map(|found| hit(object, found)).collect(),
         })
