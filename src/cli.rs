@@ -26,7 +26,7 @@ use crate::system::history::By;
 use crate::system::imports::model::Mapping;
 use crate::system::people::command_line::UserCommand;
 use crate::system::{doctor, imports, people, setup};
-use crate::{app, cli_backup};
+use crate::{app, cli_backup, cli_routes};
 
 /// The sales system a B2B company runs on.
 #[derive(Parser)]
@@ -155,7 +155,11 @@ enum Command {
     /// Print the OpenAPI document of the JSON API
     Openapi,
     /// Print every address the program answers, with who may call it
-    Routes,
+    Routes {
+        /// As the table of docs/routes.md: by role, with the rules of the first day
+        #[arg(long)]
+        table: bool,
+    },
     /// Write database and files into one archive; the server may run meanwhile
     Backup {
         /// Where to; must not exist
@@ -207,11 +211,7 @@ pub fn run() -> Result<(), String> {
 async fn dispatch(cli: Cli) -> Result<(), String> {
     match cli.command {
         Command::Openapi => print_all(&format!("{:#}\n", Description::of(&app::api()).document(Locale::En))),
-        Command::Routes => {
-            let lines = app::routes().infos.into_iter();
-            let lines = lines.map(|route| format!("{:<6} {:<45} {}\n", route.method, route.path, route.policy));
-            print_all(&lines.collect::<String>())
-        }
+        Command::Routes { table } => print_all(&if table { cli_routes::table() } else { cli_routes::lines() }),
         Command::Serve { listen, https, api_per_minute } => serve(&cli.place, listen, https, api_per_minute).await,
         Command::User { command } => {
             let app = cli.place.open(false).await?;

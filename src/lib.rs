@@ -3,6 +3,7 @@
 pub mod app;
 pub mod cli;
 pub mod cli_backup;
+pub mod cli_routes;
 pub mod demo;
 pub mod shell;
 pub mod system;

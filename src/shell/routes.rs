@@ -11,7 +11,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 
-use super::access::{Level, Role};
+use super::access::{Level, Role, Scope};
 use super::app::App;
 use super::error::Error;
 use super::viewer::Viewer;
@@ -37,15 +37,22 @@ pub enum Policy {
 
 impl Policy {
     pub fn allows(self, viewer: Option<&Viewer>) -> bool {
-        let Some(viewer) = viewer else { return self == Policy::Public };
+        match viewer {
+            Some(viewer) => self.allows_with(&viewer.roles, &viewer.scope),
+            None => self == Policy::Public,
+        }
+    }
+
+    /// Whether somebody with these roles, and what they may do by them, may call.
+    pub fn allows_with(self, roles: &[Role], scope: &Scope) -> bool {
         match self {
             Policy::Public | Policy::SignedIn => true,
-            Policy::Read(object) => viewer.scope.access(object).read > Level::None,
-            Policy::Change(object) => viewer.scope.access(object).write > Level::None,
-            Policy::Create(object) => viewer.may_create(object),
-            Policy::CreateAny => viewer.may_create_any(),
-            Policy::Export(object) => viewer.scope.access(object).export,
-            Policy::Roles(roles) => roles.iter().any(|role| viewer.has(*role)),
+            Policy::Read(object) => scope.access(object).read > Level::None,
+            Policy::Change(object) => scope.access(object).write > Level::None,
+            Policy::Create(object) => scope.access(object).create,
+            Policy::CreateAny => scope.creates_any(),
+            Policy::Export(object) => scope.access(object).export,
+            Policy::Roles(named) => named.iter().any(|role| roles.contains(role)),
         }
     }
 }

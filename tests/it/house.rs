@@ -19,7 +19,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("demo", &["shell", "system", "tools::crm"]),
     ("app", &["shell", "system", "tools", "tools::crm"]),
     ("cli_backup", &["shell", "app"]),
-    ("cli", &["shell", "system", "tools::crm", "demo", "app", "cli_backup"]),
+    ("cli_routes", &["shell", "system", "app"]),
+    ("cli", &["shell", "system", "tools::crm", "demo", "app", "cli_backup", "cli_routes"]),
 ];
 
 /// Arrows that point up and are known: each with the reason why it stays.

@@ -75,6 +75,35 @@ fn every_route_keeps_to_its_policy_and_a_refused_write_leaves_no_trace_on_postgr
     });
 }
 
+/// docs/routes.md is what a review reads: it says of each route what the router's policies and the rules in the database say.
+#[test]
+fn the_table_of_routes_says_who_may_call_what() {
+    on(Engine::Sqlite, async |app| {
+        let trial = Trial::new(app).await;
+        let text =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/routes.md")).expect("the table");
+        assert!(text == trivet::cli_routes::table(), "docs/routes.md is not current: make gen");
+        let marks: BTreeMap<(String, String), Vec<bool>> = text
+            .lines()
+            .filter(|line| line.starts_with("| ") && line.contains('`'))
+            .map(|line| {
+                let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+                let name = (cells[0].to_owned(), cells[1].trim_matches('`').to_owned());
+                (name, cells[3..].iter().map(|cell| *cell == "x").collect())
+            })
+            .collect();
+        let callers: Vec<Caller> =
+            std::iter::once(Caller::Nobody).chain(Role::ALL.into_iter().map(Caller::Of)).collect();
+        let infos = routes().infos;
+        assert_eq!(marks.len(), infos.len());
+        for route in infos {
+            let expected: Vec<bool> = callers.iter().map(|caller| trial.allowed(*caller, route.policy)).collect();
+            let name = (route.method.to_string(), route.path);
+            assert_eq!(marks.get(&name), Some(&expected), "{name:?}");
+        }
+    });
+}
+
 async fn call_everything<'a>(app: &'a TestApp, callers: &[Caller]) -> Trial<'a> {
     let mut trial = Trial::new(app).await;
     let people = trial.rows().await.remove("person").flatten().unwrap_or_default();
@@ -228,7 +257,8 @@ impl<'a> Trial<'a> {
         } else if allowed && (status != 404 || !self.refused.contains_key(&name)) {
             self.refused.insert(name, format!("{caller:?} {status} {}", told(&answer)));
         }
-        if let (Some(before), true) = (before, status >= 400) {
+        // Who is not signed in is sent to the sign-in page, which is a refusal too.
+        if let (Some(before), true) = (before, !allowed || status >= 400) {
             self.refusals += 1;
             let after = self.rows().await;
             for (table, rows) in &before {
