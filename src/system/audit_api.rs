@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
+use store::Uuid;
 use store::event::Recorded;
-use store::{Day, Uuid};
 
 use super::audit::{Filter, VIA, hand_out, kinds, subject_types};
 use super::history::By;
@@ -82,13 +82,7 @@ fn filter_of(asking: &Asking, registry: &'static Registry) -> Result<Filter> {
         Some(value) if !known.contains(&value) => Err(wrong(name, "invalid-choice", value)),
         value => Ok(value.unwrap_or_default().to_owned()),
     };
-    let day = |name: &str| match asking.one(name)? {
-        None => Ok(None),
-        Some(text) => match Day::parse(text).filter(|day| day.to_string() == text) {
-            Some(day) => Ok(Some(day)),
-            None => Err(wrong(name, "invalid-date", text)),
-        },
-    };
+    let day = |name: &str| asking.one(name)?.map(|text| shape::day(name, text)).transpose();
     let id = |name: &str| {
         let text = asking.one(name)?;
         text.map(|text| shape::uuid(text).ok_or_else(|| wrong(name, "invalid-reference", text))).transpose()

@@ -15,7 +15,7 @@ async fn get(app: &TestApp, token: &str, path: &str) -> (u16, Json) {
 }
 
 /// Every figure of an answer: its path, and how many deals it says.
-fn figures(value: &Json, into: &mut BTreeMap<String, i64>) {
+pub fn figures(value: &Json, into: &mut BTreeMap<String, i64>) {
     match value {
         Json::Object(members) => {
             if let Some(path) = members.get("path").and_then(Json::as_str) {
@@ -117,6 +117,7 @@ fn what_is_hidden_or_asked_wrongly_leaves_the_api_too() {
             ("segment=retail", 422, "f"),
             ("period=yesterday", 400, "period"),
             ("period=days", 422, "from"),
+            ("period=days&from=0807-06-18&to=2026-03-01", 422, "from"),
             ("period=days&from=2026-02-30&to=2026-03-01", 400, "from"),
             ("period=days&from=2026-03-02&to=2026-03-01", 422, "to"),
             ("owner=nobody", 400, "owner"),

@@ -2,10 +2,11 @@
 //! the document cannot promise what the program refuses. A body that does not have the shape is answered with 400;
 //! one that has it and still breaks a rule (a reference that is not there, a stage without evidence) with 422.
 
+use jiff::civil::Date;
 use serde_json::{Map, Value as Json, json};
-use store::Uuid;
+use store::{Day, Uuid};
 
-use crate::shell::error::FieldError;
+use crate::shell::error::{Error, FieldError};
 use crate::shell::record::{Field, Kind, Object, Write};
 
 /// A set of texts, as a pattern for readers of the document and as a test for the program.
@@ -159,6 +160,18 @@ pub fn whole(value: &Json) -> Option<i64> {
 /// An id as the API writes it, in no other spelling.
 pub fn uuid(text: &str) -> Option<Uuid> {
     (text.len() == 36).then(|| text.parse().ok()).flatten()
+}
+
+/// A day that stands beside the fields of a record.
+///
+/// Errors: malformed if it is no date; refused, as no schema says it, if it is none of the years that are kept.
+pub fn day(name: &str, text: &str) -> Result<Day, Error> {
+    let is_date = text.len() == 10 && text.parse::<Date>().is_ok_and(|date| date.to_string() == text);
+    match Day::parse(text).filter(|day| day.to_string() == text) {
+        Some(day) => Ok(day),
+        None if is_date => Err(Error::field(name, "invalid-date")),
+        None => Err(Error::malformed(name, "invalid-date")),
+    }
 }
 
 /// Whether a body that makes or changes a record may hold the field.

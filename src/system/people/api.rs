@@ -5,13 +5,13 @@ use axum::extract::State;
 use axum::http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
-use store::{Day, Tx, Uuid};
+use store::{Tx, Uuid};
 
 use super::command;
 use crate::shell::access::Role;
 use crate::shell::api::operation::reference;
 use crate::shell::api::records::{present, said_again};
-use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, Operation, Post, schema_of};
+use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, Operation, Post, schema_of, shape};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::{Actor, Object, Registry};
@@ -132,8 +132,7 @@ async fn set_manager(
     body: Body,
 ) -> Result<Answer> {
     let asked: Line = body.read()?;
-    let from = Day::parse(&asked.from).filter(|day| day.to_string() == asked.from);
-    let from = from.ok_or_else(|| Error::malformed("from", "invalid-date"))?;
+    let from = shape::day("from", &asked.from)?;
     let changed = at_api(&app, &viewer, async |tx, actor| {
         let seen = seen.within(command::standing(tx, person).await?.version)?;
         let (clock, by) = (&actor.clock, By::of(actor));

@@ -217,9 +217,8 @@ fn check(asking: &Asking, config: &Config) -> Result<()> {
         }
     }
     for name in ["from", "to"] {
-        let is_day = |text: &str| Day::parse(text).is_some_and(|day| day.to_string() == text);
-        if asking.one(name)?.is_some_and(|text| !is_day(text)) {
-            return Err(Error::malformed(name, "invalid-date"));
+        if let Some(text) = asking.one(name)? {
+            shape::day(name, text)?;
         }
     }
     let is_owner = |text: &str| matches!(text, "me" | "team" | "none") || shape::uuid(text).is_some();
