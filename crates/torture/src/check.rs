@@ -58,6 +58,26 @@ pub async fn examine(db: &Db) -> Result<Findings, String> {
                 }
             }
         }
+        // A conversion is three rows and a lead that names them, or none. Names are given once.
+        const PARTS: [&str; 3] = ["account", "contact", "opportunity"];
+        for part in PARTS {
+            let halves = [
+                format!(
+                    "SELECT COUNT(*) FROM lead l WHERE l.status = 'converted'
+                        AND NOT EXISTS (SELECT 1 FROM {part} p WHERE p.id = l.converted_{part}_id AND p.name = l.name)"
+                ),
+                format!(
+                    "SELECT COUNT(*) FROM {part} p JOIN lead l ON l.name = p.name
+                      WHERE l.status <> 'converted' OR l.converted_{part}_id <> p.id"
+                ),
+            ];
+            for half in &halves {
+                let count = session.value::<i64>(half.as_str()).await?.unwrap_or(0);
+                if count > 0 {
+                    faults.push(format!("{count} half conversions: {half}"));
+                }
+            }
+        }
         let moves = "SELECT COUNT(*) FROM opportunity o WHERE NOT EXISTS (SELECT 1 FROM stage_change c WHERE c.opportunity_id = o.id)";
         let unmoved = session.value::<i64>(moves).await?.unwrap_or(0);
         if unmoved > 0 {

@@ -17,11 +17,12 @@ pub async fn get(address: SocketAddr, path: &str) -> std::io::Result<Answer> {
     send(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")).await
 }
 
+/// Made on whatever version there is.
 pub async fn post_json(address: SocketAddr, token: &str, path: &str, body: &Json) -> std::io::Result<Answer> {
     let body = body.to_string();
     let length = body.len();
     let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nIf-Match: *\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
     );
     send(address, &(head + &body)).await
 }
@@ -51,16 +52,20 @@ pub enum Kind {
     Opportunity,
     /// lead, event, search words
     Lead,
+    /// A lead that is there becomes an account, a contact and an opportunity, each with its event and search words.
+    Conversion,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 3] = [Kind::Account, Kind::Opportunity, Kind::Lead];
+    pub const ALL: [Kind; 4] = [Kind::Account, Kind::Opportunity, Kind::Lead, Kind::Conversion];
 
+    /// Where what was promised is found by its name: contacts come of conversions alone.
     pub fn table(self) -> &'static str {
         match self {
             Kind::Account => "account",
             Kind::Opportunity => "opportunity",
             Kind::Lead => "lead",
+            Kind::Conversion => "contact",
         }
     }
 
@@ -70,19 +75,36 @@ impl Kind {
             Kind::Opportunity => {
                 ("/api/opportunities", json!({ "name": name, "amount": "12500.50", "close_date": "2027-03-31" }))
             }
-            Kind::Lead => ("/api/leads", json!({ "name": name, "company": "云帆科技" })),
+            Kind::Lead | Kind::Conversion => ("/api/leads", json!({ "name": name, "company": "云帆科技" })),
         }
     }
 
     /// Writes a record of this name. `Ok`: the server has promised that it is stored.
     pub async fn write(self, address: SocketAddr, token: &str, name: &str) -> Result<(), Refusal> {
         let (path, body) = self.request(name);
-        match post_json(address, token, path, &body).await {
-            Ok(answer) if answer.status == 201 => Ok(()),
-            Ok(answer) if answer.status == 429 || answer.status == 503 => Err(Refusal::Busy),
-            Ok(answer) => Err(Refusal::Wrong(format!("POST {path}: {} {}", answer.status, answer.body))),
-            Err(_) => Err(Refusal::Gone),
+        let made = accepted(address, token, path, &body, 201).await?;
+        if self == Kind::Conversion {
+            let lead = serde_json::from_str::<Json>(&made).ok().and_then(|lead| Some(lead["id"].as_str()?.to_owned()));
+            let lead = lead.ok_or_else(|| Refusal::Wrong(format!("a lead without an id: {made}")))?;
+            let names = json!({
+                "account_name": name,
+                "contact_name": name,
+                "opportunity_name": name,
+                "opportunity_close_date": "2027-03-31",
+            });
+            accepted(address, token, &format!("/api/leads/{lead}/convert"), &names, 200).await?;
         }
+        Ok(())
+    }
+}
+
+/// The body of the answer, if it is the one that promises something.
+async fn accepted(address: SocketAddr, token: &str, path: &str, body: &Json, status: u16) -> Result<String, Refusal> {
+    match post_json(address, token, path, body).await {
+        Ok(answer) if answer.status == status => Ok(answer.body),
+        Ok(answer) if answer.status == 429 || answer.status == 503 => Err(Refusal::Busy),
+        Ok(answer) => Err(Refusal::Wrong(format!("POST {path}: {} {}", answer.status, answer.body))),
+        Err(_) => Err(Refusal::Gone),
     }
 }
 
