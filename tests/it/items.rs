@@ -90,6 +90,13 @@ fn a_line_is_changed_by_who_may_change_the_deal_and_see_its_amount() {
         app.execute("UPDATE organization SET config_version = config_version + 1").await;
         assert_eq!(app.post_form(&lin, &path, &wish).await.status, 403);
         assert_eq!(app.get(&lin, &format!("{path}/edit")).await.status, 403);
+        // A line more or less would set the amount, too.
+        assert_eq!(app.get(&lin, &format!("/opportunities/{deal}/items/new")).await.status, 403);
+        let lamp: Option<Uuid> = app.value("SELECT product_id FROM line_item").await;
+        let more = [("product", lamp.expect("a lamp").to_string()), ("quantity", "5".into())];
+        let more: Vec<(&str, &str)> = more.iter().map(|(key, text)| (*key, text.as_str())).collect();
+        assert_eq!(app.post_form(&lin, &format!("/opportunities/{deal}/items"), &more).await.status, 403);
+        assert_eq!(app.post_form(&lin, &format!("{path}/removal"), &[("version", "2")]).await.status, 403);
         assert_eq!(amount(app, deal).await, Some(180_000));
     });
 }

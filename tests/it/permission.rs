@@ -4,21 +4,25 @@
 //! `TRIVET_WORLDS=300 TRIVET_SEED=1` tries more of them; a disagreement names its seed.
 
 pub mod model;
+pub mod surfaces;
 pub mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::Method;
+use serde_json::{Value as Json, json};
 use store::{Cell, Uuid};
 use testkit::{Answer, Engine, Person, TestApp, on};
-use trivet::shell::access::Level as RealLevel;
+use trivet::shell::access::{Access, Level as RealLevel};
 use trivet::shell::creation::alike;
 use trivet::shell::error::Error;
 use trivet::shell::format;
 use trivet::shell::i18n::Locale;
 use trivet::shell::record::{Draft, command, query};
+use trivet::shell::routes::Policy;
 
 use self::model::{Level, World};
+use self::surfaces::{About, Surface, check_all_found, surfaces};
 use self::world::{Dice, House, KINDS, VIEWERS, made, token, tokens};
 
 /// Companies that a usual run looks at.
@@ -33,6 +37,7 @@ pub fn number(variable: &str, usual: u64) -> u64 {
 fn every_surface_shows_exactly_what_the_model_says() {
     let first = number("TRIVET_SEED", 1);
     let mut checks = 0;
+    let found = std::sync::Mutex::new(BTreeSet::new());
     for (engine, usual) in WORLDS {
         for seed in first..first + number("TRIVET_WORLDS", usual) {
             // Lists are found in two ways, by how many records they have; a world is looked at in one of them.
@@ -52,9 +57,15 @@ fn every_surface_shows_exactly_what_the_model_says() {
                     app.execute("ANALYZE").await;
                 }
                 let mut wrong = Vec::new();
+                let surfaces = surfaces(app, &house).await;
                 for person in 0..VIEWERS {
-                    let mut eyes = Eyes { app, house: &house, person, wrong: Vec::new(), checks: 0 };
+                    let mut eyes =
+                        Eyes { app, house: &house, person, wrong: Vec::new(), checks: 0, asked: BTreeMap::new() };
                     eyes.look_around().await;
+                    eyes.everything_else(&surfaces, seed as usize).await;
+                    let answered = |surface: &&Surface| eyes.asked.get(&surface.path) == Some(&200);
+                    let routes = surfaces.iter().filter(answered).map(|surface| surface.route.clone());
+                    found.lock().expect("no panic").extend(routes);
                     checked.fetch_add(eyes.checks, std::sync::atomic::Ordering::Relaxed);
                     wrong.extend(eyes.wrong);
                 }
@@ -67,6 +78,10 @@ fn every_surface_shows_exactly_what_the_model_says() {
     }
     eprintln!("{checks} comparisons");
     assert!(checks > 10_000, "only {checks} comparisons");
+    // A single company, looked at again after a disagreement, has not everything.
+    if number("TRIVET_WORLDS", WORLDS[0].1) >= WORLDS[0].1 {
+        check_all_found(&found.into_inner().expect("no panic"));
+    }
 }
 
 /// The first of each kind of disagreement, and how many there are.
@@ -162,7 +177,26 @@ struct Eyes<'a> {
     person: usize,
     wrong: Vec<(String, String)>,
     checks: u64,
+    /// Addresses, and the status of their answers.
+    asked: BTreeMap<String, u16>,
 }
+
+/// Routes that refuse some of those who may call them and see the record, or change it: how, and why.
+const ALSO: &[(&str, u16, &str)] = &[
+    ("/accounts/{id}/shares/new", 403, "only who has the owner within reach shares"),
+    ("/opportunities/{id}/shares/new", 403, "as above"),
+    ("/leads/{id}/shares/new", 403, "as above"),
+    ("/accounts/{id}/team/new", 403, "as above"),
+    ("/opportunities/{id}/items/new", 403, "prices are amounts, and those are hidden"),
+    ("/opportunities/{id}/items/{item}/edit", 403, "as above"),
+    ("/api/opportunities/{id}/items", 403, "as above"),
+    ("/api/opportunities/{id}/items/{item}", 403, "as above"),
+    ("/opportunities/{id}/committee/new", 403, "the contacts of deals are hidden"),
+    ("/imports/templates/{file}", 404, "only for what one may bring in"),
+];
+
+/// Of the addresses that only the walk asks, and that are one per record, each person asks for one in so many.
+const SAMPLE: usize = 3;
 
 impl<'a> Eyes<'a> {
     fn world(&self) -> &'a World {
@@ -202,9 +236,34 @@ impl<'a> Eyes<'a> {
         self.expect(&format!("{place}: records that are not theirs to know"), named, Vec::new());
     }
 
+    /// The log names records by their ids to who keeps it, and a view that somebody shares with everybody goes by the id that they
+    /// chose: what these records are is told to who may read them.
+    fn leaks_words(&mut self, place: &str, page: &str) {
+        self.leaks(place, &page.replace('-', " "));
+    }
+
+    /// Asks with a session, the API with a token. What is in a workbook stands in the answer as text.
+    async fn ask(&mut self, path: &str) -> Answer {
+        let mut answer = if path.starts_with("/api") {
+            self.app.api(&self.house.tokens[self.person], Method::GET, path, &[], None).await
+        } else {
+            self.app.get(self.me(), path).await
+        };
+        self.asked.insert(path.to_owned(), answer.status.as_u16());
+        if answer.bytes.starts_with(b"PK") {
+            answer.body = rows_of(self.app, &answer.bytes);
+        }
+        answer
+    }
+
+    /// As [`Eyes::get`], with the answer of the API.
+    async fn api(&mut self, path: &str, allowed: bool) -> Option<Json> {
+        self.get(path, allowed).await.map(|answer| answer.json())
+    }
+
     /// Asks for a page that exists for some.
     async fn get(&mut self, path: &str, allowed: bool) -> Option<Answer> {
-        let mut page = self.app.get(self.me(), path).await;
+        let mut page = self.ask(path).await;
         // What somebody typed is no news to them.
         if let Some((_, words)) = path.split_once("q=zq") {
             page.body = page.body.replace(&format!("zq{words}"), "");
@@ -227,6 +286,63 @@ impl<'a> Eyes<'a> {
         self.board().await;
         self.calendar().await;
         self.figures().await;
+        self.api_figures().await;
+    }
+
+    /// Every other address that the router has: nothing there is for another's eyes, and who may not see the record finds nothing.
+    async fn everything_else(&mut self, surfaces: &[Surface], seed: usize) {
+        let viewer = self.app.viewer(self.me()).await;
+        let of_people = viewer.scope.access("person");
+        for surface in surfaces {
+            let turn = match surface.about {
+                About::Record(at) | About::Field(at, _) | About::Person(at) => at + self.person + seed,
+                About::Nothing | About::View => 0,
+            };
+            if self.asked.contains_key(&surface.path) || turn % SAMPLE != 0 {
+                continue;
+            }
+            let answer = self.ask(&surface.path).await;
+            let status = answer.status.as_u16();
+            let expected = self.expected(surface, of_people);
+            self.expect(&format!("{}: {status} fits {expected:?}", surface.name), expected.contains(&status), true);
+            if surface.route.contains("/audit") || surface.route.contains("/views") {
+                self.leaks_words(&surface.name, &answer.body);
+            } else {
+                self.leaks(&surface.name, &answer.body);
+            }
+        }
+    }
+
+    /// What a route answers to the person, from its policy and the rights of the model, which has none on people.
+    fn expected(&self, surface: &Surface, of_people: Access) -> Vec<u16> {
+        let (world, person) = (self.world(), self.person);
+        let allowed = match surface.policy {
+            Policy::Public | Policy::SignedIn => true,
+            Policy::Read("person") => of_people.read > RealLevel::None,
+            Policy::Change("person") => of_people.write > RealLevel::None,
+            Policy::Create("person") => of_people.create,
+            Policy::Export("person") => of_people.export,
+            Policy::Read(object) => self.reads_kind(object),
+            Policy::Change(object) => self.changes_kind(object),
+            Policy::Create(object) => world.rule(person, object).create,
+            Policy::Export(object) => world.rule(person, object).export,
+            Policy::CreateAny => of_people.create || KINDS.iter().any(|(object, ..)| world.rule(person, object).create),
+            Policy::Roles(roles) => roles.iter().any(|role| world.people[person].contains(role.key())),
+        };
+        let changes = matches!(surface.policy, Policy::Change(_));
+        let also = ALSO.iter().filter(|(route, ..)| *route == surface.route).map(|(_, status, _)| *status);
+        match surface.about {
+            _ if !allowed => vec![404],
+            About::Record(record) if !world.reads(person, record) => vec![404],
+            About::Field(record, field)
+                if !world.reads(person, record) || !world.sees(person, world.records[record].object, field) =>
+            {
+                vec![404]
+            }
+            About::Record(record) | About::Field(record, _) if changes && !world.writes(person, record) => vec![403],
+            About::View => vec![200, 403, 404],
+            _ => also.chain([200]).collect(),
+        }
     }
 
     fn reads_kind(&self, object: &str) -> bool {
@@ -260,8 +376,28 @@ impl<'a> Eyes<'a> {
             self.expect(&format!("trash of {plural}"), self.records(&ids_after(&page.body, "data-row=\"")), trash);
         }
         self.get(&format!("/{plural}"), reads).await;
-        if let Some(page) = self.get(&format!("/{plural}.csv?{all}"), rule.export).await {
-            self.expect(&format!("/{plural}.csv"), tokens(&page.body), self.texts_of(&expected));
+        for (_, view) in self.house.views.iter().filter(|(object, _)| *object == name) {
+            let path = format!("/{plural}?view={view}");
+            let page = self.ask(&path).await;
+            self.expect(&path, page.status.as_u16(), if reads { 200 } else { 404 });
+            self.leaks_words(&path, &page.body);
+        }
+        let seen: Vec<&str> = object
+            .fields
+            .iter()
+            .filter(|field| !field.is_virtual() && field.is_read() && self.world().sees(self.person, name, field.key))
+            .map(|field| field.key)
+            .collect();
+        let fields = seen.join(",");
+        for file in [
+            format!("/{plural}.csv?{all}"),
+            format!("/{plural}.xlsx?{all}"),
+            format!("/api/{plural}/export?fields={fields}"),
+            format!("/api/{plural}/export?format=xlsx&fields={fields}"),
+        ] {
+            if let Some(answer) = self.get(&file, rule.export).await {
+                self.expect(&format!("{file}: texts"), tokens(&answer.body), self.texts_of(&expected));
+            }
         }
         self.get(&format!("/{plural}/new"), rule.create).await;
         for key in texts {
@@ -273,7 +409,19 @@ impl<'a> Eyes<'a> {
             if sees {
                 self.expect(&path, self.records(&ids_after(&page.body, &open)), expected.clone());
             }
+            let path = format!("/api/{plural}?limit=200&f={key}:has:zq");
+            let answer = self.ask(&path).await;
+            self.expect(&path, answer.status.as_u16(), status);
+            if sees {
+                self.expect(&path, self.listed(&answer.json()), expected.clone());
+            }
         }
+    }
+
+    /// The records in the `data` of an answer.
+    fn listed(&self, answer: &Json) -> BTreeSet<usize> {
+        let rows = answer["data"].as_array().into_iter().flatten();
+        self.records(&rows.filter_map(|row| row["id"].as_str()?.parse().ok()).collect())
     }
 
     async fn api_list(&mut self, name: &str) {
@@ -316,6 +464,11 @@ impl<'a> Eyes<'a> {
         if let Some(page) = self.get("/search?q=kite", true).await {
             self.expect(&format!("search: {name}"), self.records(&ids_after(&page.body, &mark)), expected.clone());
         }
+        if let Some(answer) = self.api("/api/search?q=kite&limit=50", true).await {
+            let of_kind =
+                self.listed(&answer).into_iter().filter(|record| self.world().records[*record].object == name);
+            self.expect(&format!("API search: {name}"), of_kind.collect(), expected.clone());
+        }
         if let Some(page) = self.get("/palette?q=kite", true).await {
             let shown = self.records(&ids_after(&page.body, &mark));
             self.expect(&format!("palette: {name}"), shown.len(), expected.len().min(5));
@@ -347,7 +500,13 @@ impl<'a> Eyes<'a> {
             if let Some(page) = self.get(&path, true).await {
                 let shown = self.records(&ids_after(&page.body, &mark));
                 let expected = if found { BTreeSet::from([record]) } else { BTreeSet::new() };
-                self.expect(&format!("{path} ({name} by {key})"), shown, expected);
+                self.expect(&format!("{path} ({name} by {key})"), shown, expected.clone());
+                if index == self.person {
+                    let path = format!("/api{path}");
+                    if let Some(answer) = self.api(&path, true).await {
+                        self.expect(&format!("{path} ({name} by {key})"), self.listed(&answer), expected);
+                    }
+                }
             }
         }
     }
@@ -376,6 +535,19 @@ impl<'a> Eyes<'a> {
             let some = format!("you may change {writable} of them");
             self.expect(&format!("{path}: all {}", read.len()), chosen, true);
             self.expect(&format!("{path}: {some}"), page.has(&some), writable < read.len());
+        }
+        let path = format!("/api{path}");
+        let ask = json!({ "action": "trash", "filter": { "f": [] }, "dry_run": true });
+        let token = &self.house.tokens[self.person];
+        let answer = self.app.api(token, Method::POST, &path, &[], Some(&ask)).await;
+        self.expect(&path, answer.status.as_u16(), if may_change { 200 } else { 404 });
+        self.leaks(&path, &answer.body);
+        if answer.status == 200 {
+            let told = answer.json();
+            let left = told["left"].as_array().map_or(0, Vec::len);
+            let counts = (told["chosen"].as_u64(), told["changed"].as_u64(), left);
+            let expected = (Some(read.len() as u64), Some(writable as u64), read.len() - writable);
+            self.expect(&format!("{path}: chosen, changed, left"), counts, expected);
         }
     }
 
@@ -512,7 +684,36 @@ impl<'a> Eyes<'a> {
             let line =
                 page.body.split("<ol class=\"timeline\"").nth(1).unwrap_or("").split("</ol>").next().unwrap_or("");
             let shown = self.records(&ids_after(line, "class=\"event-title\" href=\"/activities/"));
-            self.expect(&format!("{path}: timeline"), shown, activities);
+            self.expect(&format!("{path}: timeline"), shown, activities.clone());
+        }
+        let timeline = format!("/api{path}/timeline?limit=200");
+        if let Some(answer) = self.api(&timeline, true).await {
+            let rows = answer["data"].as_array().into_iter().flatten().filter(|row| row["event"].is_null());
+            let shown = self.records(&rows.filter_map(|row| row["id"].as_str()?.parse().ok()).collect());
+            self.expect(&timeline, shown, activities);
+            // Who sees all the rows sees what happened to the record itself.
+            let own = format!("\"record\":\"{}\"", self.house.ids[record]);
+            self.expect(&format!("{timeline}: its own history"), answer.to_string().contains(&own), true);
+        }
+        if name == "opportunity" {
+            let committee = format!("/api{path}/committee");
+            if let Some(answer) = self.get(&committee, true).await {
+                let shown: BTreeSet<usize> = self.records(&all_ids(&answer.body));
+                self.expect(&committee, shown, world.committee_of(person, record));
+            }
+        }
+        if name == "account" {
+            let team = format!("/api{path}/team");
+            if let Some(answer) = self.get(&team, true).await {
+                let people = &self.house.people;
+                let shown = (0..people.len()).filter(|at| answer.has(&people[*at].id.to_string())).collect();
+                let members: BTreeSet<usize> =
+                    world.teams.iter().filter(|(of, _)| *of == record).map(|(_, person)| *person).collect();
+                self.expect::<BTreeSet<usize>>(&team, shown, members);
+            }
+        }
+        if name == "lead" && world.writes(person, record) {
+            self.convert(&path).await;
         }
         if let Some(page) = self.get(&format!("{path}?tab=related"), true).await {
             let lists: &[(&str, &str)] = match name {
@@ -529,6 +730,21 @@ impl<'a> Eyes<'a> {
                 let expected = self.world().hanging(person, object, field, record);
                 let shown = self.records(&ids_after(main, &format!("class=\"row-name\" href=\"/{plural}/")));
                 self.expect(&format!("{path}: {plural} by {field}"), shown, expected);
+            }
+        }
+    }
+
+    /// What a lead may have been before is offered to who may know both: all accounts here have the domain of its address.
+    async fn convert(&mut self, path: &str) {
+        let sees = |object: &str, field: &str| self.world().sees(self.person, object, field);
+        let by_domain = sees("lead", "email") && sees("account", "website");
+        let accounts = if by_domain { self.world().read_of(self.person, "account").len().min(5) } else { 0 };
+        let path = format!("{path}/convert");
+        if let Some(page) = self.get(&path, true).await {
+            let offered = self.records(&ids_after(&page.body, "href=\"/accounts/")).len();
+            self.expect(&format!("{path}: at least {accounts} accounts of {offered}"), offered >= accounts, true);
+            if !self.reads_kind("account") {
+                self.expect(&format!("{path}: accounts"), offered, 0);
             }
         }
     }
@@ -559,6 +775,16 @@ impl<'a> Eyes<'a> {
             if !sums {
                 self.expect("/board: no amount", page.has("class=\"board-sum\"><b>¥"), false);
             }
+        }
+        if let Some(answer) = self.api("/api/board", reads).await {
+            self.expect("/api/board: count", answer["count"].as_u64(), Some(open.len() as u64));
+            let total = sums.then(|| format::plain_amount(total, "CNY"));
+            self.expect("/api/board: total", answer["total"].as_str(), total.as_deref());
+            self.expect("/api/board: weighted", answer["weighted"].is_string(), sums && weighted);
+            let columns = answer["data"].as_array().into_iter().flatten();
+            let counts = columns.clone().filter_map(|column| column["count"].as_u64()).sum();
+            self.expect("/api/board: counts", Some(counts), answer["count"].as_u64());
+            self.expect("/api/board: sums", columns.filter(|column| column.get("total").is_some()).count() > 0, sums);
         }
         if let Some(page) = self.get("/opportunities/sums?view=none", reads).await {
             let whole = format::money(whole, "CNY");
@@ -621,4 +847,27 @@ impl<'a> Eyes<'a> {
             self.get(&format!("/{}", self.app.object(object).plural), real).await;
         }
     }
+
+    /// Every figure of the API's analysis has just the deals behind it that its reader may see.
+    async fn api_figures(&mut self) {
+        let Some(answer) = self.api("/api/analysis?period=all", self.reads_kind("opportunity")).await else { return };
+        let mut figures = BTreeMap::new();
+        crate::api_analysis::figures(&answer, &mut figures);
+        for (path, count) in figures {
+            let path = format!("{path}&count=true&limit=1&fields=name");
+            if let Some(listed) = self.api(&path, true).await {
+                self.expect(&path, listed["count"].as_i64(), Some(count));
+            }
+        }
+    }
+}
+
+/// The rows of a workbook as text.
+fn rows_of(app: &TestApp, bytes: &[u8]) -> String {
+    let path = app.database.folder.path().join("taken.xlsx");
+    std::fs::write(&path, bytes).expect("the folder is writable");
+    let sheet = paper::sheet::Sheet::open(&path, &paper::sheet::Options::default()).expect("a workbook");
+    let headers = sheet.headers.join(",");
+    let rows = sheet.map(|row| row.expect("a row").cells.join(","));
+    std::iter::once(headers).chain(rows).collect::<Vec<_>>().join("\n")
 }

@@ -422,12 +422,13 @@ struct Lines {
     data: Vec<Line>,
 }
 
-/// A deal has no lines for somebody from whom its amount is hidden: products and quantities tell what it is about.
+/// A deal has no lines for somebody from whom its amount is hidden: products and quantities tell what it is about. The product is
+/// null for somebody who reads no products.
 #[derive(Serialize, schemars::JsonSchema)]
 struct Line {
     id: Uuid,
     version: i64,
-    product: Uuid,
+    product: Option<Uuid>,
     product_label: Option<String>,
     quantity: String,
     unit_price: String,
@@ -473,7 +474,7 @@ fn shown_line(viewer: &Viewer, currency: &str, item: Item) -> Line {
     Line {
         id: item.id,
         version: item.version,
-        product: item.product_id,
+        product: names_products.then_some(item.product_id),
         product_label: names_products.then_some(item.product),
         quantity: Decimal::new(item.quantity, 3).normalize().to_string(),
         unit_price: format::plain_amount(item.unit_price, currency),

@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use store::Uuid;
+use store::{Session, Uuid};
 
 use super::evidence::{self, Note};
 use super::items::{self, Ask, Item};
@@ -215,9 +215,7 @@ async fn ask_for_pipeline(
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
     let (row, fields) = query::find(&mut session, viewer, app.registry, &OPPORTUNITY, deal).await?;
-    if !query::allowed(&mut session, viewer, &OPPORTUNITY, deal, Right::Write).await? {
-        return Err(Error::Forbidden);
-    }
+    check_change(&mut session, viewer, deal).await?;
     drop(session);
     let at = fields.iter().position(|field| field.key == "pipeline");
     let here = at.and_then(|at| row.cells[at].id());
@@ -365,7 +363,7 @@ fn version_of(item: &evidence::Item) -> String {
     item.version.map_or_else(String::new, |version| version.to_string())
 }
 
-/// GET /opportunities/{id}/evidence/{criterion}
+/// GET /opportunities/{id}/evidence/{criterion} · who may change the deal
 async fn evidence_form(
     State(app): State<App>,
     viewer: Viewer,
@@ -374,6 +372,7 @@ async fn evidence_form(
 ) -> Result<Response> {
     let (deal, criterion) = (id(&deal)?, id(&criterion)?);
     let item = evidence_item(&app, &viewer, deal, criterion).await?;
+    check_change(&mut app.db.read().await?, &viewer, deal).await?;
     let page = Page::new(&viewer, &asked, item.name.clone());
     let (note, version) = (item.note.clone().unwrap_or_default(), version_of(&item));
     respond(&page, &EvidenceForm { page: &page, id: deal, item, note, version, error: None })
@@ -484,11 +483,18 @@ fn respond_item(
     form::respond_form(status, &page, &body)
 }
 
-/// GET /opportunities/{id}/items/new
+/// Errors: forbidden, of a deal that the viewer has been shown to see.
+async fn check_change(session: &mut Session, viewer: &Viewer, deal: Uuid) -> Result<()> {
+    let may = query::allowed(session, viewer, &OPPORTUNITY, deal, Right::Write).await?;
+    if may { Ok(()) } else { Err(Error::Forbidden) }
+}
+
+/// GET /opportunities/{id}/items/new · who may change the deal, and its amount
 async fn item_form(State(app): State<App>, viewer: Viewer, asked: Asked, Path(deal): Path<String>) -> Result<Response> {
     let deal = id(&deal)?;
     let mut session = app.db.read().await?;
     let (row, fields) = query::find(&mut session, &viewer, app.registry, &OPPORTUNITY, deal).await?;
+    check_change(&mut session, &viewer, deal).await?;
     if !viewer.sees(&OPPORTUNITY, "amount") {
         return Err(Error::Forbidden);
     }

@@ -78,6 +78,12 @@ pub struct World {
     pub shares: Vec<(usize, usize, bool)>,
     /// People who work on an account beside its owner.
     pub teams: Vec<(usize, usize)>,
+    /// Deal and product.
+    pub items: Vec<(usize, usize)>,
+    /// Deal and contact who decides on it.
+    pub committee: Vec<(usize, usize)>,
+    /// Records on which a file hangs.
+    pub files: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -226,6 +232,13 @@ impl World {
             return BTreeSet::new();
         }
         self.read_of(person, object).into_iter().filter(|record| self.links(*record, field) == Some(on)).collect()
+    }
+
+    /// Who decides on a deal, as far as the person may know both and that deals have contacts.
+    pub fn committee_of(&self, person: usize, deal: usize) -> BTreeSet<usize> {
+        let members =
+            self.committee.iter().filter(|(of, _)| *of == deal && self.sees(person, "opportunity", "contact"));
+        members.map(|(_, contact)| *contact).filter(|contact| self.reads(person, *contact)).collect()
     }
 
     /// The texts of a record that the person may read: its own fields, and the name of what it points to.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use store::{Cells, Day, Uuid, sql};
 use testkit::{Person, Role, TestApp};
 use trivet::shell::record::{Kind, command};
+use trivet::shell::shows::can_edit_in_place;
 use trivet::system::setup;
 
 use super::model::{Level, Line, Record, Right, Rule, World};
@@ -138,6 +139,19 @@ pub fn made(dice: &mut Dice, app: &TestApp, today: i64) -> World {
         if object == "account" && dice.chance(25) {
             world.teams.push((record, dice.roll(PEOPLE)));
         }
+        if object == "opportunity" {
+            let product = dice.pick(&world.of("product").collect::<Vec<_>>());
+            let contact = dice.pick(&world.of("contact").collect::<Vec<_>>());
+            if dice.chance(50) {
+                world.items.push((record, product));
+            }
+            if dice.chance(60) {
+                world.committee.push((record, contact));
+            }
+        }
+        if matches!(object, "account" | "contact" | "lead" | "opportunity") && dice.chance(30) {
+            world.files.push(record);
+        }
     }
     world
 }
@@ -193,6 +207,11 @@ pub struct House {
     pub tokens: Vec<String>,
     pub ids: Vec<Uuid>,
     pub by_id: BTreeMap<Uuid, usize>,
+    /// What hangs on a record and has an address of its own: record, name in the path, id.
+    pub parts: Vec<(usize, &'static str, String)>,
+    /// Views that everybody may use, by kind of record.
+    pub views: Vec<(&'static str, Uuid)>,
+    pub price_list: Uuid,
 }
 
 impl House {
@@ -216,9 +235,11 @@ impl House {
             ids.push(id);
         }
         read_links(app, &mut world, &ids).await;
+        let parts = hang_parts(app, &world, &ids, &maker).await;
         if let Some(person) = unseen_by {
             change_unseen(app, &maker, &people, &mut world, &ids, person).await;
         }
+        let (views, price_list) = save_views(app, &world, &ids, &maker).await;
         behind_the_scenes(app, &world, &people, &ids, &maker).await;
         let mut tokens = Vec::new();
         for person in &people[..VIEWERS] {
@@ -227,12 +248,20 @@ impl House {
         let last = people[PEOPLE - 1].id;
         app.execute(sql!("UPDATE person SET state = 'disabled' WHERE id = $1", last)).await;
         let by_id = ids.iter().copied().zip(0..).collect();
-        House { world, people, tokens, ids, by_id }
+        House { world, people, tokens, ids, by_id, parts, views, price_list }
     }
 
     /// How the person may deal with the record, and where it is.
     pub fn path(&self, app: &TestApp, record: usize) -> String {
         format!("/{}/{}", app.object(self.world.records[record].object).plural, self.ids[record])
+    }
+
+    /// One of the texts of a record that are edited in their place, of every record another one.
+    pub fn field_in_place(&self, app: &TestApp, record: usize) -> &'static str {
+        let object = app.object(self.world.records[record].object);
+        let in_place = |key: &&&str| object.field(key).is_some_and(can_edit_in_place);
+        let texts: Vec<&str> = self.world.records[record].fields.iter().filter(in_place).copied().collect();
+        texts[record % texts.len()]
     }
 
     /// What may be named on a page for the person: also records in the trash, which are shown there.
@@ -271,6 +300,13 @@ async fn make(
     let day = format!("2026-11-{:02}", 2 + dice.roll(27));
     match one.object {
         "product" => fields.push(("list_price", "12".into())),
+        // What a lead may have been before: its company by the address, its contact by the number.
+        "account" => fields.push(("website", "https://kite.example".into())),
+        "contact" => fields.push(("mobile", "13800138000".into())),
+        "lead" => {
+            fields.push(("email", "somebody@kite.example".into()));
+            fields.push(("mobile", "13800138000".into()));
+        }
         "opportunity" => {
             fields.push(("amount", format!("{}.{:02}", one.amount / 100, one.amount % 100)));
             fields.push(("close_date", day));
@@ -344,6 +380,86 @@ async fn change_unseen(
             world.records[record].in_trash = !world.records[record].in_trash;
         }
     }
+}
+
+/// Lines, files and evidence, each with an address of its own, and committees.
+async fn hang_parts(app: &TestApp, world: &World, ids: &[Uuid], maker: &Person) -> Vec<(usize, &'static str, String)> {
+    let mut parts = Vec::new();
+    for (deal, product) in &world.items {
+        let id = store::new_id(&app.clock);
+        app.execute(sql!(
+            "INSERT INTO line_item (id, version, opportunity_id, product_id, quantity, unit_price, discount, amount, position) VALUES ($1, 1, $2, $3, 1000, 1200, 0, 1200, 0)",
+            id,
+            ids[*deal],
+            ids[*product]
+        ))
+        .await;
+        parts.push((*deal, "item", id.to_string()));
+    }
+    for (deal, contact) in &world.committee {
+        app.execute(sql!(
+            "INSERT INTO opportunity_contact (opportunity_id, contact_id, buying_role) VALUES ($1, $2, 'champion')",
+            ids[*deal],
+            ids[*contact]
+        ))
+        .await;
+    }
+    for record in &world.files {
+        let path = format!("/{}/{}", app.object(world.records[*record].object).plural, ids[*record]);
+        let text = token(world, *record, world.title(*record));
+        let added = crate::files::add(app, maker, &path, &format!("{text}.txt"), text.as_bytes()).await;
+        assert_eq!(added.status, 303, "{}", added.body);
+        let file = sql!("SELECT id FROM attachment WHERE subject_id = $1", ids[*record]);
+        let file: Uuid = app.value(file).await.expect("the file hangs on its record");
+        parts.push((*record, "file", file.to_string()));
+    }
+    let config = app.config(0).await.expect("settings");
+    let criteria = config.pipelines[0].stages.iter().flat_map(|stage| &stage.criteria);
+    let criterion = criteria.into_iter().find(|one| one.field.is_none()).expect("a criterion that takes a note").id;
+    for deal in world.of("opportunity") {
+        let text = token(world, deal, world.title(deal));
+        app.execute(sql!(
+            "INSERT INTO evidence (opportunity_id, criterion_id, note, by_id, at) VALUES ($1, $2, $3, $4, 0)",
+            ids[deal],
+            criterion,
+            format!("Shown to {text}"),
+            maker.id
+        ))
+        .await;
+        parts.push((deal, "criterion", criterion.to_string()));
+    }
+    parts
+}
+
+/// A view of each kind of record that everybody may use, filtered by a record that not everybody may see; a list of prices.
+async fn save_views(app: &TestApp, world: &World, ids: &[Uuid], maker: &Person) -> (Vec<(&'static str, Uuid)>, Uuid) {
+    let mut views = Vec::new();
+    for (name, text) in KINDS.iter().map(|(name, _, texts)| (*name, texts[0])).chain([("person", "name")]) {
+        let object = app.object(name);
+        let link = object.fields.iter().filter(|field| field.filtered).find_map(|field| match field.kind {
+            Kind::Ref(target) => Some((field.key, world.of(target).next()?)),
+            _ => None,
+        });
+        let filter = match link {
+            Some((key, to)) => format!("f={key}%3Ais%3A{}", ids[to]),
+            None => format!("f={text}%3Ahas%3Akite"),
+        };
+        let view = store::new_id(&app.clock);
+        app.execute(sql!(
+            "INSERT INTO saved_view (id, version, object, name, owner_id, audience, query, columns, is_default, created_at) VALUES ($1, 1, $2, 'Of everybody', $3, 'all', $4, '', $5, 0)",
+            view,
+            name,
+            maker.id,
+            filter,
+            false
+        ))
+        .await;
+        views.push((name, view));
+    }
+    let list = store::new_id(&app.clock);
+    app.execute(sql!("INSERT INTO price_list (id, version, name, currency) VALUES ($1, 1, 'Partners', 'CNY')", list))
+        .await;
+    (views, list)
 }
 
 const OPEN_STAGES: [&str; 3] = ["Prospecting", "Engaging", "Proposal"];
