@@ -50,6 +50,11 @@ impl Limits {
         self.exports_per_minute()
     }
 
+    /// Files that one person may hang on records in a minute: one call in ten, and never fewer than sixty.
+    pub fn files_per_minute(&self) -> f64 {
+        f64::from((self.api_per_minute() / 10).max(60))
+    }
+
     pub fn set_api_per_minute(&self, allowed: u32) {
         self.api_per_minute.store(allowed.max(1), Ordering::Relaxed);
     }

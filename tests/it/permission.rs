@@ -189,8 +189,7 @@ const ALSO: &[(&str, u16, &str)] = &[
     ("/accounts/{id}/team/new", 403, "as above"),
     ("/opportunities/{id}/items/new", 403, "prices are amounts, and those are hidden"),
     ("/opportunities/{id}/items/{item}/edit", 403, "as above"),
-    ("/api/opportunities/{id}/items", 403, "as above"),
-    ("/api/opportunities/{id}/items/{item}", 403, "as above"),
+    ("/api/opportunities/{id}/items/{item}", 404, "then a deal has no lines"),
     ("/opportunities/{id}/committee/new", 403, "the contacts of deals are hidden"),
     ("/imports/templates/{file}", 404, "only for what one may bring in"),
 ];

@@ -118,7 +118,7 @@ async fn add(
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<Answer> {
     check_before(app, viewer, object, id).await?;
-    app.limits.take(format!("file {}", viewer.person), files::PER_MINUTE, app.clock.now())?;
+    app.limits.take(format!("file {}", viewer.person), app.limits.files_per_minute(), app.clock.now())?;
     let form = form.map_err(|_| Error::Refused { status: 415, key: "error-no-form" })?;
     let file = read_form(app, form).await?.ok_or_else(|| Error::malformed("file", "invalid-required"))?;
     let kept: Result<Answer> = keep(object, app, viewer, id, (headers, uri), &file).await;

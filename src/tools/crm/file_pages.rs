@@ -67,7 +67,7 @@ async fn add(
 ) -> Result<Response> {
     let record = id(&record)?;
     check_before(&app, &viewer, object, record).await?;
-    app.limits.take(format!("file {}", viewer.person), files::PER_MINUTE, app.clock.now())?;
+    app.limits.take(format!("file {}", viewer.person), app.limits.files_per_minute(), app.clock.now())?;
     let form = form.map_err(|_| Error::Refused { status: 400, key: "error-bad-request" })?;
     let added: Result<Received> = async {
         let file = read_form(&app, form).await?.ok_or_else(|| Error::field("file", "invalid-no-file"))?;

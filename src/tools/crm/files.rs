@@ -15,8 +15,6 @@ pub const LARGEST: u64 = 25 * 1024 * 1024;
 pub const LARGEST_REQUEST: usize = 4 * LARGEST as usize;
 /// A record may have so many files.
 const MOST: i64 = 200;
-/// Uploads of a person per minute.
-pub const PER_MINUTE: f64 = 60.0;
 
 /// How a file stands in the history: its name.
 pub const FILE: &str = "file";

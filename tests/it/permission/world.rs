@@ -149,7 +149,7 @@ pub fn made(dice: &mut Dice, app: &TestApp, today: i64) -> World {
                 world.committee.push((record, contact));
             }
         }
-        if matches!(object, "account" | "contact" | "lead" | "opportunity") && dice.chance(30) {
+        if object != "person" && dice.chance(30) {
             world.files.push(record);
         }
     }
