@@ -120,6 +120,7 @@ bulk-job-hint = This is done behind the scenes, in portions: you can go on worki
 bulk-job-queued = Waiting for its turn
 bulk-job-running = Working on the records
 bulk-job-list = To the list
+bulk-job-trial = This was only tried: nothing has been changed. The numbers say what would be done.
 bulk-job-cancelled = This was stopped. What had been done by then stays; you can undo it.
 bulk-job-changed = Done
 bulk-job-left = Not yours to change

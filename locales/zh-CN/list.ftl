@@ -120,6 +120,7 @@ bulk-job-hint = 将在后台分批进行：期间可继续其他工作，可随�
 bulk-job-queued = 排队中
 bulk-job-running = 正在处理记录
 bulk-job-list = 返回列表
+bulk-job-trial = 本次仅为试运行，未作任何更改。以下数字为将会产生的结果。
 bulk-job-cancelled = 已停止。已完成的部分仍然保留，可以撤销。
 bulk-job-changed = 已完成
 bulk-job-left = 无权修改

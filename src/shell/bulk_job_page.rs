@@ -50,6 +50,8 @@ struct JobBody<'a> {
     when: String,
     query: String,
     is_cancelled: bool,
+    /// Nothing was kept.
+    is_trial: bool,
     progress: Option<ProgressView>,
     problem: Option<String>,
     tiles: Vec<TileView>,
@@ -99,6 +101,7 @@ async fn show(State(app): State<App>, viewer: Viewer, asked: Asked, Path(text): 
         when: job.finished_at.map(|at| format::instant(locale, at, &viewer.config.zone)).unwrap_or_default(),
         query: standing.order.from.clone(),
         is_cancelled: job.state == "cancelled",
+        is_trial: standing.order.dry_run,
         progress,
         problem: (job.state == "failed").then(|| problem_of(locale, job)),
         tiles: tiles_of(locale, &standing),
