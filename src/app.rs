@@ -46,6 +46,10 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration { name: "0018_contacts_bring_along", text: include_str!("../migrations/0018_contacts_bring_along.sql") },
     Migration { name: "0020_price_list_of_deals", text: include_str!("../migrations/0020_price_list_of_deals.sql") },
+    Migration {
+        name: "0021_audit_by_door_and_kind",
+        text: include_str!("../migrations/0021_audit_by_door_and_kind.sql"),
+    },
 ];
 
 /// The JSON API: what every kind of record has, then what is particular, a line per slice.

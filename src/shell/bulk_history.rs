@@ -23,7 +23,7 @@ use super::viewer::Viewer;
 /// So far back a person looks for what they did at once.
 const DAYS: i64 = 30;
 const ENTRIES: i64 = 20;
-/// So many records of one entry are shown with what they were.
+/// So many records of one entry stand on a page, with what they were.
 const SHOWN: i64 = 100;
 /// What still stands of an entry is counted up to here.
 const COUNTED: i64 = 10_000;
@@ -56,8 +56,8 @@ struct Body<'a> {
     /// One of them is looked at.
     is_one: bool,
     touched: Vec<Touched>,
-    /// There are more records than are shown.
-    more: usize,
+    first_page: Option<String>,
+    next_page: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -102,6 +102,7 @@ impl Told {
 #[derive(sqlx::FromRow)]
 struct Left {
     id: Uuid,
+    event: Uuid,
     name: String,
     /// Of its amounts; `None` for records that have none, or none of their own.
     currency: Option<String>,
@@ -109,19 +110,24 @@ struct Left {
     is_gone: i64,
 }
 
-/// GET /{plural}/bulk: what the person did at once; with `at`, the records of one of these with what they were.
+/// GET /{plural}/bulk: what the person did at once; with `at`, the records of one of these with what they were, from the one
+/// `after` an event.
 pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewer, asked: Asked) -> Result<Response> {
-    let open = get(&pairs(&asked.query), "at").parse::<i64>().ok();
+    let asks = pairs(&asked.query);
+    let open = get(&asks, "at").parse::<i64>().ok();
+    let after = get(&asks, "after").parse::<Uuid>().unwrap_or_default();
     let mut session = app.db.read().await?;
     let told = told(&mut session, &viewer, object, app.clock.now()).await?;
     let standing = standing(&mut session, &viewer, object, &told).await?;
-    let left = match open {
+    let mut left = match open {
         Some(at) => {
             let opened = told.iter().find(|told| told.at == at).ok_or(Error::NotFound)?;
-            records_of(&mut session, &viewer, object, opened).await?
+            records_of(&mut session, &viewer, object, opened, after).await?
         }
         None => Vec::new(),
     };
+    let has_more = left.len() > SHOWN as usize;
+    left.truncate(SHOWN as usize);
     let changes = |text: &str| serde_json::from_str::<Vec<Change>>(text).unwrap_or_default();
     let all: Vec<Change> =
         told.iter().flat_map(Told::changes).chain(left.iter().flat_map(|left| changes(&left.changes))).collect();
@@ -158,7 +164,10 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
     });
     let title = locale.text("bulk-history");
     let page = Page::new(&viewer, &asked, title.clone());
-    let opened = told.iter().find(|told| open == Some(told.at)).map_or(0, Told::rows);
+    let of_one = |after: Option<Uuid>| {
+        let after = after.map(|event| format!("&after={event}")).unwrap_or_default();
+        format!("/{}/bulk?at={}{after}", object.plural, open.unwrap_or_default())
+    };
     let body = Body {
         page: &page,
         object,
@@ -166,7 +175,8 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         title,
         entries: told.iter().map(entry).collect(),
         is_one: open.is_some(),
-        more: usize::try_from(opened).unwrap_or(0).saturating_sub(left.len()),
+        first_page: (!after.is_nil()).then(|| of_one(None)),
+        next_page: left.last().filter(|_| has_more).map(|last| of_one(Some(last.event))),
         touched: touched.collect(),
     };
     respond_with(axum::http::StatusCode::OK, &page, render(&body)?)
@@ -226,20 +236,26 @@ async fn standing(
     Ok(session.all::<(i64, i64)>(statement).await?.into_iter().collect())
 }
 
-/// The records of one entry, as far as the person still sees them.
-async fn records_of(session: &mut Session, viewer: &Viewer, object: &'static Object, told: &Told) -> Result<Vec<Left>> {
+/// The records of one entry behind an event, as far as the person still sees them: a page of them, and one more.
+async fn records_of(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    told: &Told,
+    after: Uuid,
+) -> Result<Vec<Left>> {
     let currency = if object.field("currency").is_some() { "t.currency" } else { "CAST(NULL AS TEXT)" };
     let mut statement = Sql::new(format!(
-        "SELECT t.id, t.{} AS name, {currency} AS currency, e.changes,
+        "SELECT t.id, e.id AS event, t.{} AS name, {currency} AS currency, e.changes,
                 CAST(CASE WHEN t.deleted_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_gone
            FROM event e JOIN {} t ON t.id = e.subject_id WHERE ",
         object.title_field().column,
         object.table
     ));
     told.push_its_events(&mut statement, viewer, object);
-    statement.push(" AND e.kind IN ('updated', 'deleted', 'restored') AND ");
+    statement.push(" AND e.id > ").bind(after).push(" AND e.kind IN ('updated', 'deleted', 'restored') AND ");
     (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
-    statement.push(" ORDER BY e.id LIMIT ").bind(SHOWN);
+    statement.push(" ORDER BY e.id LIMIT ").bind(SHOWN + 1);
     Ok(session.all(statement).await?)
 }
 

@@ -28,7 +28,7 @@ const CHUNK: usize = 100;
 /// So many are looked up at once.
 const LOOKED_UP: i64 = 5_000;
 /// What breaks a rule is told of so many records; nobody reads more.
-const TOLD: usize = 20;
+const TOLD: usize = 100;
 /// If none of so many can be given the value, it is the value that is wrong.
 const TRIED: usize = 20;
 

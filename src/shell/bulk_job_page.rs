@@ -31,6 +31,8 @@ struct TileView {
     label: String,
     icon: &'static str,
     count: String,
+    /// Where its records are.
+    href: Option<String>,
 }
 
 struct WrongView {
@@ -57,6 +59,7 @@ struct JobBody<'a> {
     tiles: Vec<TileView>,
     wrong: Vec<WrongView>,
     more_wrong: usize,
+    /// Where it is undone, as long as that would put anything back.
     undo: Option<i64>,
 }
 
@@ -83,8 +86,8 @@ async fn show(State(app): State<App>, viewer: Viewer, asked: Asked, Path(text): 
     let mut session = app.db.read().await?;
     let standing = bulk_job::find(&mut session, app.registry, &viewer, id(&text)?).await?;
     let progress = progress_of(&app, locale, &standing);
-    let undo = match &progress {
-        None => undo_of(&mut session, &app, &viewer, &standing).await?,
+    let told = match &progress {
+        None => told_of(&mut session, &app, &viewer, &standing).await?,
         Some(_) => None,
     };
     let wrong = wrong_of(&mut session, &viewer, &standing).await?;
@@ -104,32 +107,48 @@ async fn show(State(app): State<App>, viewer: Viewer, asked: Asked, Path(text): 
         is_trial: standing.order.dry_run,
         progress,
         problem: (job.state == "failed").then(|| problem_of(locale, job)),
-        tiles: tiles_of(locale, &standing),
+        tiles: tiles_of(locale, &standing, told.map(|(at, _)| at)),
         more_wrong: (place.refused as usize).saturating_sub(wrong.len()),
         wrong,
-        undo,
+        undo: told.filter(|(_, can_undo)| *can_undo).map(|(at, _)| at),
     };
     respond(&page, &body)
 }
 
-/// Where it is undone, as long as that would put anything back.
-pub async fn undo_of(session: &mut Session, app: &App, viewer: &Viewer, standing: &Standing) -> Result<Option<i64>> {
-    let told = bulk_history::of_job(session, viewer, standing.object, app.clock.now(), standing.job.id).await?;
-    Ok(told.filter(|(_, stands)| *stands).map(|(at, _)| at))
+/// Where what it did is told record by record, and whether undoing it there would put anything back. An undoing is told where the
+/// work is told that it undid.
+pub async fn told_of(
+    session: &mut Session,
+    app: &App,
+    viewer: &Viewer,
+    standing: &Standing,
+) -> Result<Option<(i64, bool)>> {
+    let (of, is_work) = match standing.order.what {
+        What::Work(..) => (standing.job.id, true),
+        What::Undo(of) => (of, false),
+    };
+    let told = bulk_history::of_job(session, viewer, standing.object, app.clock.now(), of).await?;
+    Ok(told.map(|(at, can_undo)| (at, can_undo && is_work)))
 }
 
-fn tiles_of(locale: Locale, standing: &Standing) -> Vec<TileView> {
+fn tiles_of(locale: Locale, standing: &Standing, told: Option<i64>) -> Vec<TileView> {
     let place = &standing.place;
-    let tile = |key: &str, icon, count| TileView { label: locale.text(key), icon, count: format::grouped(count) };
+    let tile = |key: &str, icon, count, href: Option<String>| TileView {
+        label: locale.text(key),
+        icon,
+        count: format::grouped(count),
+        href: href.filter(|_| count > 0),
+    };
+    let done = told.map(|at| format!("/{}/bulk?at={at}", standing.object.plural));
     if let What::Undo(_) = standing.order.what {
-        let back = tile("bulk-job-back", "arrow-back-up", place.changed);
-        return vec![back, tile("bulk-job-changed-since", "minus", place.left)];
+        let back = tile("bulk-job-back", "arrow-back-up", place.changed, done);
+        return vec![back, tile("bulk-job-changed-since", "minus", place.left, None)];
     }
     vec![
-        tile("bulk-job-changed", "circle-check", place.changed),
-        tile("bulk-job-left", "minus", place.left),
-        tile("bulk-job-stale", "pencil", place.stale),
-        tile("bulk-job-refused", "alert-circle", place.refused),
+        tile("bulk-job-changed", "circle-check", place.changed, done),
+        tile("bulk-job-left", "minus", place.left, None),
+        tile("bulk-job-stale", "pencil", place.stale, None),
+        tile("bulk-job-refused", "alert-circle", place.refused, Some("#refused".into())),
     ]
 }
 

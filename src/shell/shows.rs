@@ -141,7 +141,9 @@ impl<'a> Shows<'a> {
         href: &str,
         may_change: bool,
     ) -> CellView {
-        let editable = may_change && index > 0 && can_edit_in_place(field);
+        // The row may not say whether the field has a sense for its record; if it holds something, it has.
+        let has_sense = field.only_while.is_none() || !matches!(row.cells[index], Cell::Null);
+        let editable = may_change && index > 0 && has_sense && can_edit_in_place(field);
         let class = match field.kind {
             Kind::Money | Kind::BaseMoney | Kind::Integer { .. } | Kind::Percent => "num",
             Kind::Text { .. } if index > 0 => "text",

@@ -43,6 +43,9 @@ const CHUNK: i64 = 500;
 const HOUSE_TYPES: [&str; 3] = ["person", "settings", "audit"];
 /// Keep in step with the index `event_of_house`: word for word, or it is not used.
 const OF_HOUSE: &str = " AND e.subject_type IN ('person', 'settings', 'audit')";
+/// Likewise with `event_by_door` and `event_of_rare_kind`.
+const NOT_BY_PAGE: &str = " AND e.via <> 'page'";
+const OF_RARE_KIND: &str = " AND e.kind NOT IN ('created', 'updated')";
 
 pub(super) const VIA: [&str; 5] = ["page", "api", "import", "cli", "job"];
 
@@ -166,12 +169,14 @@ impl Filter {
             statement.push(" AND e.actor_id = ").bind(person);
         }
         if !self.kind.is_empty() {
+            statement.push(if ["created", "updated"].contains(&self.kind.as_str()) { "" } else { OF_RARE_KIND });
             statement.push(" AND e.kind = ").bind(self.kind.as_str());
         }
         if !self.subject_type.is_empty() {
             statement.push(" AND e.subject_type = ").bind(self.subject_type.as_str());
         }
         if !self.via.is_empty() {
+            statement.push(if self.via == "page" { "" } else { NOT_BY_PAGE });
             statement.push(" AND e.via = ").bind(self.via.as_str());
         }
         if let Some(record) = self.record {

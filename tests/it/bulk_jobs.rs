@@ -67,7 +67,22 @@ async fn apply(app: &TestApp, who: &Person, all: &[(&str, &str)], seen: &str) ->
 fn figure(page: &Answer, heading: &str) -> String {
     let begin = format!("{heading}</dt><dd class=\"tile-value\">");
     let (_, rest) = page.body.split_once(&begin).unwrap_or_else(|| panic!("{heading} is there: {}", page.body));
-    rest.split('<').next().unwrap_or_default().to_owned()
+    let figure = rest.split("</").next().unwrap_or_default();
+    figure.rsplit('>').next().unwrap_or_default().to_owned()
+}
+
+/// How many records stand on a page and on those behind it.
+async fn told(app: &TestApp, who: &Person, first: &str) -> Vec<usize> {
+    let (mut sizes, mut next) = (Vec::new(), Some(first.to_owned()));
+    while let Some(path) = next {
+        let page = app.get(who, &path).await;
+        assert!(page.statements <= 12, "{} statements", page.statements);
+        sizes.push(page.body.matches("<del>Wuxi</del>").count());
+        let links = page.body.split("href=\"").skip(1).filter_map(|link| link.split_once('"'));
+        let found = links.filter(|(_, rest)| rest.starts_with(" rel=\"next\"")).map(|(href, _)| href).next();
+        next = found.map(|href| href.replace("&#38;", "&").replace("&amp;", "&"));
+    }
+    sizes
 }
 
 #[test]
@@ -119,6 +134,10 @@ fn everything_that_matches_is_edited_by_a_job_and_undone_by_one() {
         let at: i64 = app.value("SELECT at FROM event WHERE kind = 'bulk'").await.expect("it was noted");
         let undo = format!("/accounts/bulk/undo?at={at}");
         assert!(over.has(&undo), "{}", over.body);
+        // The figure leads to what it counts.
+        let one = format!("/accounts/bulk?at={at}");
+        assert!(over.has(&format!("<a href=\"{one}\">318</a>")), "{}", over.body);
+        assert_eq!(told(app, &lin, &one).await, [100, 100, 100, 18]);
         let answer = app.post_form(&lin, &undo, &[]).await;
         assert!(answer.location().starts_with("/bulk-jobs/"), "{}", answer.location());
         work(app).await;

@@ -12,7 +12,7 @@ use super::operation::{Api, Operation, schema_of};
 use crate::shell::app::App;
 use crate::shell::bulk::Work;
 use crate::shell::bulk_job::{self, Standing, What};
-use crate::shell::bulk_job_page::{errors_of, undo_of};
+use crate::shell::bulk_job_page::{errors_of, told_of};
 use crate::shell::error::{FieldError, Result};
 use crate::shell::i18n::Locale;
 use crate::shell::viewer::Viewer;
@@ -82,7 +82,8 @@ fn address_of(id: Uuid) -> String {
 async fn answer(session: &mut Session, app: &App, viewer: &Viewer, id: Uuid) -> Result<Answer> {
     let standing = bulk_job::find(session, app.registry, viewer, id).await?;
     let is_over = standing.job.is_over();
-    let undo = if is_over { undo_of(session, app, viewer, &standing).await? } else { None };
+    let told = if is_over { told_of(session, app, viewer, &standing).await? } else { None };
+    let undo = told.filter(|(_, can_undo)| *can_undo).map(|(at, _)| at);
     let Standing { job, order, object, place } = standing;
     let of_records = place.wrong.iter().flat_map(|(id, errors)| errors.iter().map(|error| (Some(*id), error)));
     let errors = if job.state == "failed" { errors_of(&job) } else { Vec::new() };

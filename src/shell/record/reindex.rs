@@ -9,24 +9,29 @@ use crate::shell::error::Result;
 /// Records that go into one transaction.
 const CHUNK: i64 = 500;
 
-/// Does it where the database was last indexed by an older edition.
+/// Does it where the database was last indexed by an older edition. What was indexed before stays until its record's turn comes, so
+/// that two servers that open the database at once do the same work twice, and neither undoes the other's.
 pub async fn if_outdated(app: &App) -> Result<()> {
     let mut session = app.db.read().await?;
     let edition: Option<i64> = session.value("SELECT words_edition FROM organization WHERE id = 1").await?;
     drop(session);
     if edition.is_some_and(|edition| edition < search::EDITION) {
         tracing::info!("every record is indexed anew, which takes some minutes where there are many");
-        everything(app).await?;
+        all(app).await?;
     }
     Ok(())
 }
 
-/// Every record of every kind; what lies in the trash is found by nothing, but has its place in the order of the trash.
-/// Returns how many are found.
+/// From an empty index, before anybody is served. Returns how many records are found.
 pub async fn everything(app: &App) -> Result<usize> {
     let mut tx = app.db.write().await?;
     search::clear(&mut tx).await?;
     tx.commit().await?;
+    all(app).await
+}
+
+/// Every record of every kind; what lies in the trash is found by nothing, but has its place in the order of the trash.
+async fn all(app: &App) -> Result<usize> {
     let mut indexed = 0;
     for object in app.registry.objects.iter().copied() {
         let mut after = Uuid::nil();

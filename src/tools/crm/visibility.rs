@@ -105,7 +105,9 @@ pub fn activity(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
                     visible(statement, scope, Right::Read, key);
                 });
             }
-            statement.push(&format!(" OR ({alias}.opportunity_id IS NULL AND "));
+            // Written so that SQLite does not go by the index of deals through everything that has none; PostgreSQL reads it as
+            // the plain comparison that it is.
+            statement.push(&format!(" OR (COALESCE({alias}.opportunity_id, NULL) IS NULL AND "));
             scope.push_leads_to(statement, &format!("{alias}.account_id"), "account aa", "aa.id", |statement| {
                 statement.push("aa.deleted_at IS NULL AND ");
                 account(statement, scope, Right::Read, "aa");
