@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use axum::http::Method;
 use store::{Day, Uuid};
 use testkit::{Answer, Engine, Person, Role, TestApp, on, on_both};
 use trivet::shell::list::{Asks, settle};
@@ -111,6 +112,28 @@ pub async fn rows_behind(app: &TestApp, person: &Person, href: &str) -> i64 {
         .expect("it can be counted")
 }
 
+/// Deals that one seller won over the years; returns who.
+pub async fn history(app: &TestApp) -> Person {
+    let lin = app.person("Lin Yan").create().await;
+    let account = app.account(&lin, "Acme").await.to_string();
+    let (won, first) = (app.stage("Won").await.to_string(), app.stage("Prospecting").await.to_string());
+    for closed in ["2019-02-11", "2020-12-31", "2021-01-01", "2021-06-15", "2022-05-05", "2025-03-03"] {
+        let day = Day::parse(closed).expect("a day");
+        let fields = [
+            ("name", format!("Won {closed}")),
+            ("account", account.clone()),
+            ("amount", "1000".into()),
+            ("created_on", day.plus(-20).to_string()),
+            ("close_date", closed.into()),
+            ("stage", won.clone()),
+            ("reached_stage", first.clone()),
+            ("closed_on", closed.into()),
+        ];
+        deal(app, &lin, &fields).await;
+    }
+    lin
+}
+
 async fn check_links(app: &TestApp, person: &Person, path: &str, at_least: usize) {
     let page = app.get(person, path).await;
     assert_eq!(page.status, 200, "{path}: {}", page.body);
@@ -154,6 +177,71 @@ fn every_figure_has_exactly_its_rows_behind_it() {
 }
 
 #[test]
+fn an_old_or_long_period_has_its_months_and_each_bar_its_rows() {
+    on_both(async |app| {
+        let lin = history(app).await;
+        for (days, at_least) in [
+            ("from=2021-01-01&to=2021-12-31", 15),
+            ("from=2021-03-10&to=2021-06-20", 8),
+            ("from=2020-06-01&to=2026-11-24", 25),
+            // Before the calendar begins.
+            ("from=1950-01-01&to=1960-12-31", 0),
+        ] {
+            check_links(app, &lin, &format!("/analysis?period=days&{days}"), at_least).await;
+        }
+        let counts = |page: &Answer, from: &str, to: &str| {
+            let (from, to) = (format!("closed_on%3Amin%3A{from}"), format!("closed_on%3Amax%3A{to}"));
+            let won = "state%3Ais%3Awon";
+            let of = |(href, count): (String, i64)| {
+                [won, &from, &to].iter().all(|part| href.contains(*part)).then_some(count)
+            };
+            counted(&page.body).into_iter().find_map(of)
+        };
+        let year = app.get(&lin, "/analysis?period=days&from=2021-01-01&to=2021-12-31").await;
+        for (from, to, count) in
+            [("2021-01-01", "2021-01-31", 1), ("2021-06-01", "2021-06-30", 1), ("2021-12-01", "2021-12-31", 0)]
+        {
+            assert_eq!(counts(&year, from, to), Some(count), "{from}: {}", year.body);
+        }
+        assert!(year.has("2 deals won"), "{}", year.body);
+        // The bar before the months begins with the period: what was won in 2019 is not behind it.
+        let long = app.get(&lin, "/analysis?period=days&from=2020-06-01&to=2026-11-24").await;
+        assert_eq!(counts(&long, "2020-06-01", "2024-11-30"), Some(4), "{}", long.body);
+        assert!(long.has("the best month was Mar 2025"), "{}", long.body);
+    });
+}
+
+#[test]
+fn what_should_have_closed_is_counted_up_to_yesterday() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").create().await;
+        let account = app.account(&lin, "Acme").await.to_string();
+        for day in ["2026-10-05", "2026-11-02", "2026-11-23", "2026-11-24", "2026-11-30", "2026-12-24"] {
+            let fields = [("name", day), ("account", account.as_str()), ("amount", "1000"), ("close_date", day)];
+            app.create("opportunity", &lin, &fields).await;
+        }
+        check_links(app, &lin, "/analysis", 10).await;
+        let page = app.get(&lin, "/analysis").await;
+        assert!(page.has("3 deals should have closed already"), "{}", page.body);
+        let overdue = counted(&page.body).into_iter().find(|(href, _)| {
+            let by_stage = href.contains("stage%3Ais") || href.contains("close_date%3Amin");
+            href.contains("close_date%3Amax%3A2026-11-23") && !by_stage
+        });
+        let (href, count) = overdue.expect("the overdue deals are linked");
+        let list = "/opportunities?view=none&f=state:is:open&f=close_date:within:overdue";
+        assert_eq!((count, rows_behind(app, &lin, &href).await, rows_behind(app, &lin, list).await), (3, 3, 3));
+        let body = app.api(&app.api_token(&lin).await, Method::GET, "/api/analysis", &[], None).await.json();
+        let month = |at: usize| {
+            let month = &body["open_by_month"][at];
+            (month["from"].as_str(), month["to"].as_str(), month["all"]["count"].as_i64())
+        };
+        assert_eq!(month(0), (None, Some("2026-11-23"), Some(3)), "{body}");
+        assert_eq!(month(1), (Some("2026-11-24"), Some("2026-11-30"), Some(2)), "{body}");
+        assert_eq!(month(2), (Some("2026-12-01"), Some("2026-12-31"), Some(1)), "{body}");
+    });
+}
+
+#[test]
 fn nobody_counts_deals_they_may_not_see() {
     on_both(async |app| {
         let world = world(app).await;
@@ -180,6 +268,7 @@ fn a_hidden_field_leaves_the_analysis() {
         assert_eq!(page.status, 200);
         assert!(!page.has("Win rate by industry") && page.has("Win rate by source"));
         assert!(!page.has("¥"), "amounts are hidden but shown");
+        assert!(!page.has("by amount") && !page.has("Weighted"), "amounts are hidden but rates tell of them");
         assert_eq!(app.get(&world.lin, "/analysis?segment=retail").await.status, 422);
         assert_eq!(app.get(&world.lin, "/opportunities?f=segment:is:retail").await.status, 422);
         assert!(!app.get(&world.lin, "/").await.has("¥"));

@@ -7,7 +7,7 @@ use axum::http::Method;
 use serde_json::{Value as Json, json};
 use testkit::{Engine, Role, TestApp, on, on_both};
 
-use crate::analysis::world;
+use crate::analysis::{history, world};
 
 async fn get(app: &TestApp, token: &str, path: &str) -> (u16, Json) {
     let answer = app.api(token, Method::GET, path, &[], None).await;
@@ -82,6 +82,20 @@ fn the_figures_of_the_api_are_those_of_the_page_and_its_sums_those_of_its_deals(
             let stages = month["stages"].as_array().expect("stages");
             assert_eq!(stages.iter().map(minor).sum::<i64>(), minor(&month["all"]), "{month}");
         }
+        // Each month is rounded by itself.
+        let cents = |text: &Json| text.as_str().and_then(|text| text.replace('.', "").parse::<i64>().ok());
+        let weighted: Vec<i64> = months.iter().map(|month| cents(&month["weighted"]).expect("an amount")).collect();
+        let whole = cents(&all["weighted"]).expect("an amount");
+        assert!((weighted.iter().sum::<i64>() - whole).abs() <= months.len() as i64, "{weighted:?} are not {whole}");
+        for (month, weighted) in months.iter().zip(&weighted) {
+            assert!(*weighted <= minor(&month["all"]), "{month}");
+            let shown = format!("title=\"{}\"", trivet::shell::format::money(*weighted, "CNY"));
+            assert!(page.has(&shown), "{shown} is not on the page");
+        }
+        let (worth, lost) = (minor(&all["won"]) as f64, minor(&all["lost"]) as f64);
+        let by_amount = all["win_rate_by_amount"].as_f64().expect("a rate");
+        assert!((by_amount - worth / (worth + lost)).abs() < 1e-9, "{by_amount} is not {worth} of {lost} more");
+        assert!(page.has(&format!("{:.0}% by amount", by_amount * 100.0)), "{by_amount} is not on the page");
         let won = body["won_by_month"].as_array().expect("months");
         assert_eq!(won.iter().map(|month| minor(&month["won"])).sum::<i64>(), minor(&all["won"]));
         for dimension in ["owner", "segment", "source"] {
@@ -93,6 +107,28 @@ fn the_figures_of_the_api_are_those_of_the_page_and_its_sums_those_of_its_deals(
         assert!(
             steps.windows(2).all(|pair| pair[0]["reached"]["count"].as_i64() >= pair[1]["reached"]["count"].as_i64())
         );
+    });
+}
+
+#[test]
+fn an_old_or_long_period_is_told_by_month_from_its_first_day_on() {
+    on_both(async |app| {
+        let token = app.api_token(&history(app).await).await;
+        let (_, year) = get(app, &token, "/api/analysis?period=days&from=2021-01-01&to=2021-12-31").await;
+        let months = year["won_by_month"].as_array().expect("months");
+        assert_eq!(
+            (months.len(), &months[0]["from"], &months[0]["won"]["count"]),
+            (12, &json!("2021-01-01"), &json!(1))
+        );
+        let won: i64 = months.iter().filter_map(|month| month["won"]["count"].as_i64()).sum();
+        assert_eq!((Some(won), won), (year["all"]["won"]["count"].as_i64(), 2));
+        let (_, long) = get(app, &token, "/api/analysis?period=days&from=2020-06-01&to=2026-11-24").await;
+        let months = long["won_by_month"].as_array().expect("months");
+        let earlier = &months[0];
+        assert_eq!((months.len(), &earlier["from"], &earlier["to"]), (25, &json!("2020-06-01"), &json!("2024-11-30")));
+        let path = earlier["won"]["path"].as_str().expect("a path");
+        let (_, listed) = get(app, &token, &format!("{path}&count=true&limit=1&fields=name")).await;
+        assert_eq!((&earlier["won"]["count"], &listed["count"]), (&json!(4), &json!(4)), "{path}");
     });
 }
 

@@ -12,7 +12,7 @@ use super::behind::{self, OPEN};
 use super::funnel::steps;
 use super::rates::{Expected, Group, groups};
 use super::sql::{Lens, Outcome, Sum};
-use super::study::{Study, ends, gather, lost_reasons, open_stages, open_sums, won_in};
+use super::study::{Study, ends, gather, lost_reasons, open_stages, open_sums, weighted_in, won_in};
 use crate::shell::api::{Answer, Api, Asking, Operation, schema_of, shape};
 use crate::shell::app::App;
 use crate::shell::config::Config;
@@ -75,6 +75,9 @@ struct Numbers {
     won: Figure,
     lost: Figure,
     win_rate: Rate,
+    /// Of what the closed deals are worth, the part that was won.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    win_rate_by_amount: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     average_won: Option<String>,
     cycle_days: Option<Cycle>,
@@ -114,6 +117,7 @@ struct Onward {
     lost_there: Figure,
 }
 
+/// What should have closed before today has no `from`, what is expected after the last month no `to`; this month begins today.
 #[derive(Serialize, schemars::JsonSchema)]
 struct OpenMonth {
     #[schemars(extend("format" = "date"))]
@@ -121,6 +125,8 @@ struct OpenMonth {
     #[schemars(extend("format" = "date"))]
     to: Option<String>,
     all: Figure,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weighted: Option<String>,
     stages: Vec<OfStage>,
 }
 
@@ -306,6 +312,7 @@ impl Teller<'_> {
             won: self.figure(outcome.won, &closed("won")),
             lost: self.figure(outcome.lost, &closed("lost")),
             win_rate: self.rate(outcome.closed(), &with(self.study.closed_filters.clone())),
+            win_rate_by_amount: outcome.rate_by_amount().filter(|_| self.study.money),
             average_won: outcome.average().and_then(|average| self.money(average)),
             cycle_days: outcome.cycle.map(|[lower_quartile, median, upper_quartile]| Cycle {
                 lower_quartile,
@@ -318,8 +325,11 @@ impl Teller<'_> {
 
     fn totals(&self) -> Totals {
         let weighted: Weighted = self.study.open.iter().map(|group| group.weighted).sum();
-        let weighted = self.money(weighted.minor()).filter(|_| self.lens.viewer.sees(&OPPORTUNITY, "probability"));
-        Totals { numbers: self.numbers(&self.study.all, None), weighted }
+        Totals { numbers: self.numbers(&self.study.all, None), weighted: self.weighted(weighted) }
+    }
+
+    fn weighted(&self, weighted: Weighted) -> Option<String> {
+        self.money(weighted.minor()).filter(|_| self.study.weighted)
     }
 
     fn groups(&self, dimension: Dimension, groups: &[Group]) -> Vec<OfGroup> {
@@ -378,6 +388,7 @@ impl Teller<'_> {
                     from: text(days.0),
                     to: text(days.1),
                     all: self.figure(all, &behind::open_within(days, None)),
+                    weighted: self.weighted(weighted_in(&self.study.open, bucket)),
                     stages: stages.iter().filter_map(of_stage).collect(),
                 }
             })

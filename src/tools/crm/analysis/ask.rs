@@ -136,6 +136,21 @@ impl Ask {
         query.finish()
     }
 
+    /// The days of a period of own dates.
+    ///
+    /// Errors: [`Error::Invalid`] when they are no days or in the wrong order.
+    pub fn own_days(&self) -> Result<Option<(Day, Day)>> {
+        if self.period != PeriodName::Days {
+            return Ok(None);
+        }
+        let first = Day::parse(&self.from).ok_or_else(|| Error::field("from", "invalid-date"))?;
+        let last = Day::parse(&self.to).ok_or_else(|| Error::field("to", "invalid-date"))?;
+        if last < first {
+            return Err(Error::field("to", "invalid-analysis-order"));
+        }
+        Ok(Some((first, last)))
+    }
+
     pub fn owner_id(&self) -> Option<Uuid> {
         self.owner.parse().ok()
     }
@@ -151,7 +166,7 @@ pub struct Span {
     pub number: i64,
 }
 
-/// The fiscal calendar around today: three years back, two ahead.
+/// The fiscal calendar around today, three years back and two ahead, and back to the days that were asked for.
 #[derive(Debug, Clone)]
 pub struct Months {
     pub spans: Vec<Span>,
@@ -162,8 +177,10 @@ const SPANS: &str = "
     SELECT kind, first_day, last_day, fiscal_year, number FROM period
      WHERE last_day >= $1 AND first_day <= $2 ORDER BY first_day";
 
-pub async fn months_of(session: &mut Session, today: Day) -> Result<Months> {
-    let spans = session.all(sql!(SPANS, today.plus(-1200), today.plus(800))).await?;
+pub async fn months_of(session: &mut Session, today: Day, asked: Option<(Day, Day)>) -> Result<Months> {
+    let back = today.plus(-1200);
+    let first = asked.map_or(back, |(from, _)| from.min(back));
+    let spans = session.all(sql!(SPANS, first, today.plus(800))).await?;
     Ok(Months { spans, today })
 }
 
@@ -188,7 +205,7 @@ impl Months {
 
     /// The days of a period; `None`: without limit.
     ///
-    /// Errors: [`Error::Invalid`] when the two days are no days or in the wrong order.
+    /// Errors: those of [`Ask::own_days`].
     pub fn days(&self, ask: &Ask) -> Result<Option<(Day, Day)>> {
         let span = |kind: &str, day: Day| self.of(kind, day).map(|span| (span.first_day, span.last_day));
         Ok(match ask.period {
@@ -199,14 +216,7 @@ impl Months {
             PeriodName::ThisYear => span("year", self.today),
             PeriodName::LastTwelveMonths => self.last_twelve(),
             PeriodName::All => None,
-            PeriodName::Days => {
-                let first = Day::parse(&ask.from).ok_or_else(|| Error::field("from", "invalid-date"))?;
-                let last = Day::parse(&ask.to).ok_or_else(|| Error::field("to", "invalid-date"))?;
-                if last < first {
-                    return Err(Error::field("to", "invalid-analysis-order"));
-                }
-                Some((first, last))
-            }
+            PeriodName::Days => ask.own_days()?,
         })
     }
 }

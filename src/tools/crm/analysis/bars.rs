@@ -6,14 +6,15 @@ use store::{Day, Uuid};
 use super::behind;
 use super::charts::{Chart, Column, Figure, Painter, Row, json_html};
 use super::sql::{ClosedGroup, OpenGroup, Sum};
-use super::study::{ends, lost_reasons, open_sums, won_in};
+use super::study::{ends, lost_reasons, open_sums, weighted_in, won_in};
 use crate::shell::config::Stage;
 use crate::shell::format;
 use crate::shell::page::{Html, escape};
 use crate::tools::crm::objects::OPPORTUNITY;
 
 impl Painter<'_> {
-    /// Open deals by month of expected close, a layer per stage. `spans[0]` is this month; the last one is "later".
+    /// Open deals by month of expected close, a layer per stage, and beside it what they are worth by their probability. `spans[0]`
+    /// is what is left of this month; the last one is "later".
     pub fn open_by_month(
         &self,
         stages: &[&Stage],
@@ -23,13 +24,13 @@ impl Painter<'_> {
     ) -> Chart {
         let later = spans.len() as i64 - 1;
         let name = |bucket: i64| match bucket {
-            -1 => self.t("analysis-earlier"),
+            -1 => self.t("analysis-overdue"),
             bucket if bucket == later => self.t("analysis-later"),
             bucket => names[bucket as usize].clone(),
         };
         let has = |bucket: i64| groups.iter().any(|group| group.bucket == bucket);
         let last = groups.iter().map(|group| group.bucket).filter(|bucket| *bucket < later).max().unwrap_or(-1);
-        let buckets: Vec<i64> = (-1..=last.max(0))
+        let buckets: Vec<i64> = (-1..=last.max(0).min(later - 1))
             .chain([later])
             .filter(|bucket| !matches!(*bucket, -1) && *bucket != later || has(*bucket))
             .collect();
@@ -38,7 +39,7 @@ impl Painter<'_> {
             stages.iter().filter(|stage| groups.iter().any(|group| group.stage_id == stage.id)).collect();
         let at = |stage: Uuid, bucket: i64| by.get(&(stage, bucket)).copied().unwrap_or_default();
         let open = |bucket: i64, stage: Option<Uuid>| behind::open_within(behind::days_ahead(bucket, spans), stage);
-        let series: Vec<Json> = stages
+        let mut series: Vec<Json> = stages
             .iter()
             .map(|stage| {
                 let figures: Vec<Figure> = buckets
@@ -59,18 +60,33 @@ impl Painter<'_> {
                 amount: sum.amount + more.amount,
             })
         };
+        let weighted = |bucket: i64| Sum { amount: weighted_in(groups, bucket).minor(), ..total(bucket) };
+        if self.weighted {
+            let figures: Vec<Figure> =
+                buckets.iter().map(|bucket| self.measure(weighted(*bucket), &open(*bucket, None))).collect();
+            series.push(json!({
+                "name": self.t("analysis-weighted"), "stack": "weighted", "dashed": true, "colour": "quiet",
+                "values": buckets.iter().map(|bucket| self.measured(weighted(*bucket))).collect::<Vec<_>>(),
+                "text": figures.iter().map(|figure| &figure.text).collect::<Vec<_>>(),
+                "hrefs": figures.iter().map(|figure| &figure.href).collect::<Vec<_>>(),
+            }));
+        }
         let rows = buckets
             .iter()
             .map(|bucket| {
+                let all = open(*bucket, None);
                 let cells = stages
                     .iter()
                     .map(|stage| self.measure(at(stage.id, *bucket), &open(*bucket, Some(stage.id))).html())
-                    .chain([self.measure(total(*bucket), &open(*bucket, None)).html()])
+                    .chain([self.measure(total(*bucket), &all).html()])
+                    .chain(self.weighted.then(|| self.measure(weighted(*bucket), &all).html()))
                     .collect();
                 Row { head: Html(escape(&name(*bucket))), cells }
             })
             .collect();
-        let largest = buckets.iter().copied().max_by(|left, right| {
+        // What is overdue is said by itself.
+        let expected = buckets.iter().copied().filter(|bucket| *bucket >= 0 && total(*bucket).count > 0);
+        let largest = expected.max_by(|left, right| {
             self.measured(total(*left)).partial_cmp(&self.measured(total(*right))).unwrap_or(std::cmp::Ordering::Equal)
         });
         let past = total(-1);
@@ -82,13 +98,17 @@ impl Painter<'_> {
             let count = format::grouped(past.count);
             sentence.push_str(&self.locale.counted("analysis-open-past", past.count, &[("count", &count)]));
         }
+        let mut method = self.t("analysis-open-method");
+        if self.weighted {
+            method.push_str(&self.t("analysis-open-weighted"));
+        }
         Chart {
             id: "open",
             kind: "stacked",
             size: "",
             title: self.t("analysis-open-by-month"),
-            sentence,
-            method: self.t("analysis-open-method"),
+            sentence: sentence.trim_start().to_owned(),
+            method,
             picture: json_html(&json!({
                 "categories": buckets.iter().map(|bucket| name(*bucket)).collect::<Vec<_>>(),
                 "unit": self.unit(), "axis": self.axis(), "series": series,
@@ -97,12 +117,13 @@ impl Painter<'_> {
                 .into_iter()
                 .chain(stages.iter().map(|stage| Column { label: stage.name.clone(), number: true }))
                 .chain([self.column("analysis-total", true)])
+                .chain(self.weighted.then(|| self.column("analysis-weighted", true)))
                 .collect(),
             rows: if groups.is_empty() { Vec::new() } else { rows },
         }
     }
 
-    /// Won deals by month. With an open beginning the first bar is everything before `spans[0]`.
+    /// Won deals by month. Of a long period, or one without a beginning, the first bar is everything before `spans[0]`.
     pub fn won_by_month(&self, groups: &[ClosedGroup], spans: &[(Day, Day)], names: &[String]) -> Chart {
         let sum = |bucket: i64| won_in(groups, bucket);
         let filters = |bucket: i64| behind::closed_within("won", behind::days_back(bucket, spans, self.days));
@@ -117,7 +138,9 @@ impl Painter<'_> {
             .iter()
             .map(|bucket| sum(*bucket))
             .fold(Sum::default(), |all, one| Sum { count: all.count + one.count, amount: all.amount + one.amount });
-        let best = buckets.iter().copied().max_by(|left, right| {
+        // All that lies before the months is no month, unless there is nothing else.
+        let months = buckets.iter().copied().filter(|bucket| *bucket >= 0 || buckets.len() == 1);
+        let best = months.max_by(|left, right| {
             self.measured(sum(*left)).partial_cmp(&self.measured(sum(*right))).unwrap_or(std::cmp::Ordering::Equal)
         });
         let sentence = best.map_or_else(String::new, |best| {

@@ -62,11 +62,12 @@ fn is_any(field: &str, ids: impl IntoIterator<Item = Uuid>) -> String {
     format!("{field}:is:{}", ids.join("|"))
 }
 
-/// The days of expected close that a bucket stands for: −1 is everything before the first span, the last one everything later.
+/// The days of expected close that a bucket stands for: −1 is everything before the first span, which begins today; the last one
+/// everything later.
 pub fn days_ahead(bucket: i64, spans: &[(Day, Day)]) -> (Option<Day>, Option<Day>) {
     let later = spans.len() as i64 - 1;
     match bucket {
-        -1 => (None, Some(spans[0].0.plus(-1))),
+        -1 => (None, spans.first().map(|(first, _)| first.plus(-1))),
         bucket if bucket == later => (Some(spans[bucket as usize].0), None),
         bucket => (Some(spans[bucket as usize].0), Some(spans[bucket as usize].1)),
     }
@@ -80,11 +81,12 @@ pub fn open_within((first, last): (Option<Day>, Option<Day>), stage: Option<Uuid
     all
 }
 
-/// The days of closing that a bucket stands for: −1 is everything before the first span. The ends of a period may lie within a
-/// month.
+/// The days of closing that a bucket stands for: −1 is what the period has before the first span, all of it where there is none. The
+/// ends of a period may lie within a month.
 pub fn days_back(bucket: i64, spans: &[(Day, Day)], period: Option<(Day, Day)>) -> (Option<Day>, Option<Day>) {
     let Ok(at) = usize::try_from(bucket) else {
-        return (None, spans.first().map(|(first, _)| first.plus(-1)));
+        let (from, to) = period.unzip();
+        return (from, spans.first().map(|(first, _)| first.plus(-1)).or(to));
     };
     let (first, last) = spans[at];
     match period {

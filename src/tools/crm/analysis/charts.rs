@@ -100,6 +100,8 @@ pub struct Painter<'a> {
     pub currency: &'a str,
     /// Whether amounts may be shown; else deals are counted.
     pub money: bool,
+    /// Whether they may be shown by their probability too.
+    pub weighted: bool,
     /// The period; `None`: without limit.
     pub days: Option<(Day, Day)>,
     /// Closed deals of the period, and deals created in it.

@@ -83,6 +83,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
         locale: viewer.locale,
         currency: &config.base_currency,
         money: study.money,
+        weighted: study.weighted,
         days,
         closed: study.closed_filters.clone(),
         created: study.created_filters.clone(),
@@ -256,7 +257,7 @@ fn tiles(painter: &Painter<'_>, open: &[OpenGroup], all: &Outcome) -> Vec<Tile> 
     let missing = || Figure { text: "–".into(), ..Figure::default() };
     if painter.money {
         tile("analysis-open-pipeline", painter.amount(pipeline, &open_filter), deals(pipeline.count));
-        if painter.lens.viewer.sees(&OPPORTUNITY, "probability") {
+        if painter.weighted {
             tile("analysis-weighted", painter.amount(weighted, &open_filter), painter.t("analysis-weighted-note"));
         }
     } else {
@@ -266,7 +267,7 @@ fn tiles(painter: &Painter<'_>, open: &[OpenGroup], all: &Outcome) -> Vec<Tile> 
         Some((rate, (low, high))) => {
             let shown = if tally.is_enough() { Painter::percent(rate) } else { painter.t("analysis-not-enough") };
             let figure = Figure { text: shown, ..painter.count(tally.trials, &painter.closed) };
-            let note = painter.with(
+            let mut note = painter.with(
                 "analysis-win-rate-note",
                 &[
                     ("k", &format::grouped(tally.successes)),
@@ -275,6 +276,9 @@ fn tiles(painter: &Painter<'_>, open: &[OpenGroup], all: &Outcome) -> Vec<Tile> 
                     ("high", &Painter::percent(high)),
                 ],
             );
+            if let Some(by_amount) = painter.by_amount(all) {
+                note.push_str(&format!(" · {by_amount}"));
+            }
             tile("analysis-win-rate", figure, note);
         }
         None => tile("analysis-win-rate", missing(), painter.t("analysis-nothing-closed")),

@@ -145,7 +145,12 @@ impl Painter<'_> {
                 cells.push(self.count(outcome.won.count, &won).html());
                 cells.push(self.count(outcome.lost.count, &of(self.closed_as("lost"))).html());
                 cells.push(match tally.rate().filter(|_| tally.is_enough()) {
-                    Some(rate) => Figure { text: Self::percent(rate), ..self.count(tally.trials, &closed) }.html(),
+                    Some(rate) => {
+                        let figure = Figure { text: Self::percent(rate), ..self.count(tally.trials, &closed) }.html();
+                        let by_amount = self.by_amount(outcome).map(|text| escape(&text));
+                        let below = by_amount.map(|text| format!("<div class=\"tiny dim\">{text}</div>"));
+                        Html(format!("{figure}{}", below.unwrap_or_default()))
+                    }
                     None => self.too_few(),
                 });
                 if self.money {
@@ -198,6 +203,12 @@ impl Painter<'_> {
             columns.push(self.column("analysis-velocity", true));
         }
         columns
+    }
+
+    /// The win rate by amount, beside the one by number.
+    pub fn by_amount(&self, outcome: &Outcome) -> Option<String> {
+        let rate = outcome.rate_by_amount().filter(|_| self.money)?;
+        Some(self.with("analysis-by-amount", &[("rate", &Self::percent(rate))]))
     }
 
     pub fn per_day(&self, minor: f64) -> String {

@@ -60,7 +60,7 @@ fn bucket(column: &str, spans: &[(Day, Day)]) -> String {
         text.push_str(&format!(" WHEN {column} < {} THEN {}", first.0, index as i64 - 1));
     }
     text.push_str(&format!(" ELSE {} END AS BIGINT)", spans.len() as i64 - 1));
-    if spans.is_empty() { "CAST(0 AS BIGINT)".into() } else { text }
+    if spans.is_empty() { "CAST(-1 AS BIGINT)".into() } else { text }
 }
 
 /// Open deals of one stage and one month of expected close.
@@ -155,6 +155,12 @@ impl Outcome {
             let (amount, count) = (i128::from(self.won.amount), i128::from(self.won.count));
             (2 * amount + count).div_euclid(2 * count) as i64
         })
+    }
+
+    /// Of what the closed deals are worth, the part that was won; `None` while it rests on too little.
+    pub fn rate_by_amount(&self) -> Option<f64> {
+        let closed = self.won.amount as f64 + self.lost.amount as f64;
+        (self.closed().is_enough() && closed > 0.0).then(|| self.won.amount as f64 / closed)
     }
 
     /// Open deals × win rate × average won deal ÷ days of a cycle: what the pipeline brings in per day, in minor units.
@@ -283,8 +289,19 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_by_amount_weighs_each_deal_by_what_it_is_worth() {
+        let won = Sum { count: 6, amount: 100 };
+        let outcome = Outcome { won, lost: Sum { count: 2, amount: 300 }, ..Outcome::default() };
+        assert_eq!(outcome.rate_by_amount(), Some(0.25));
+        assert_eq!(Outcome { lost: Sum { count: 1, amount: 300 }, ..outcome }.rate_by_amount(), None, "too few");
+        let nothing = Sum { count: 8, amount: 0 };
+        assert_eq!(Outcome { won: nothing, lost: nothing, ..Outcome::default() }.rate_by_amount(), None);
+    }
+
+    #[test]
     fn buckets_leave_no_gap() {
         let spans = [(Day(10), Day(19)), (Day(20), Day(29))];
         assert_eq!(bucket("d", &spans), "CAST(CASE WHEN d < 10 THEN -1 WHEN d < 20 THEN 0 ELSE 1 END AS BIGINT)");
+        assert_eq!(bucket("d", &[]), "CAST(-1 AS BIGINT)");
     }
 }

@@ -11,6 +11,7 @@ use crate::shell::config::{Config, Pipeline, Stage, StageKind};
 use crate::shell::error::Result;
 use crate::shell::viewer::Viewer;
 use crate::tools::crm::objects::OPPORTUNITY;
+use crate::tools::crm::standing::Weighted;
 
 /// Months ahead that have a bar of their own.
 const AHEAD: usize = 12;
@@ -24,6 +25,8 @@ pub struct Study<'a> {
     pub days: Option<(Day, Day)>,
     /// Whether amounts may be shown; else deals are counted.
     pub money: bool,
+    /// Whether they may be shown by their probability too.
+    pub weighted: bool,
     /// Filters of the deals that were closed in the period, and of those that were created in it.
     pub closed_filters: Vec<String>,
     pub created_filters: Vec<String>,
@@ -59,7 +62,7 @@ impl Named {
 pub async fn gather<'a>(app: &App, viewer: &'a Viewer, config: &'a Config, ask: &Ask) -> Result<Study<'a>> {
     let today = config.today(app.clock.now());
     let mut session = app.db.read().await?;
-    let months = months_of(&mut session, today).await?;
+    let months = months_of(&mut session, today, ask.own_days()?).await?;
     let days = months.days(ask)?;
     let lens = Lens { viewer, registry: app.registry, today, filters: ask.filters() };
     let ends = ends(days);
@@ -89,6 +92,7 @@ pub async fn gather<'a>(app: &App, viewer: &'a Viewer, config: &'a Config, ask: 
         months,
         days,
         money,
+        weighted: money && viewer.sees(&OPPORTUNITY, "probability"),
         closed_filters,
         created_filters,
         ahead,
@@ -107,10 +111,15 @@ pub fn ends(days: Option<(Day, Day)>) -> (Option<Day>, Option<Day>) {
     days.map_or((None, None), |(first, last)| (Some(first), Some(last)))
 }
 
-/// This month and those after it; the last span is everything later.
+/// What is left of this month, and those after it; the last span is everything later. What was expected before today is overdue,
+/// also when that was this month.
 fn months_ahead(months: &Months) -> Named {
     let coming = months.spans.iter().filter(|span| span.kind == "month" && span.last_day >= months.today);
-    Named::of(coming.take(AHEAD + 1).cloned().collect())
+    let mut ahead = Named::of(coming.take(AHEAD + 1).cloned().collect());
+    if let Some((first, _)) = ahead.spans.first_mut() {
+        *first = months.today;
+    }
+    ahead
 }
 
 /// The months of the period up to today.
@@ -144,6 +153,11 @@ pub fn open_sums(groups: &[OpenGroup]) -> BTreeMap<(Uuid, i64), Sum> {
         .iter()
         .map(|group| ((group.stage_id, group.bucket), Sum { count: group.count, amount: group.amount }))
         .collect()
+}
+
+/// The amounts of the open deals of a bucket, times their probability.
+pub fn weighted_in(groups: &[OpenGroup], bucket: i64) -> Weighted {
+    groups.iter().filter(|group| group.bucket == bucket).map(|group| group.weighted).sum()
 }
 
 /// What was won in a bucket.

@@ -192,7 +192,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
     let look = Look { app: &app, viewer: &viewer, today, now, money, weighted };
     let reads = |object: &str| viewer.scope.level(object, Right::Read) > Level::None;
     let mut session = app.db.read().await?;
-    let months = months_of(&mut session, today).await?;
+    let months = months_of(&mut session, today, None).await?;
     let page = Page::new(&viewer, &asked, viewer.locale.text("nav-home"));
 
     let mut body = Body {
