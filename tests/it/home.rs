@@ -2,6 +2,19 @@
 
 use testkit::{Role, on_both};
 
+use crate::analysis::{deal, rows_behind};
+
+/// A section of a page, by the id of its head.
+fn section<'a>(page: &'a str, id: &str) -> &'a str {
+    let from = page.find(&format!("id=\"{id}\"")).unwrap_or_else(|| panic!("there is a section {id}: {page}"));
+    page[from..].split("</section>").next().unwrap_or("")
+}
+
+/// The rows of the table of people.
+fn people(page: &str) -> Vec<&str> {
+    section(page, "team").split("<tr><th scope=\"row\">").skip(1).collect()
+}
+
 #[test]
 fn a_deal_at_risk_stands_with_its_account_and_its_own_reasons() {
     on_both(async |app| {
@@ -83,5 +96,94 @@ fn what_is_planned_with_a_deal_is_its_next_step_on_card_page_and_home() {
         let list = app.get(&lin, "/opportunities?view=none&f=at_risk:is:true").await;
         assert!(list.has(&format!("/opportunities/{}", deals[1])), "{}", list.body);
         assert!(!list.has(&format!("/opportunities/{}", deals[2])), "{}", list.body);
+    });
+}
+
+#[test]
+fn who_won_most_stands_in_the_table_whatever_their_name_and_the_others_are_counted() {
+    on_both(async |app| {
+        let partner = app.person("Pia Partner").role(Role::Partner).create().await;
+        let boss = app.person("Mei Zhang").role(Role::Manager).create().await;
+        for number in 0..41 {
+            app.person(&format!("Seller {number:02}")).manager(&boss).create().await;
+        }
+        let best = app.person("Zoe Zwick").manager(&boss).create().await;
+        let today = app.config(0).await.expect("settings").today(app.clock.now());
+        let account = app.account(&best, "Harbour Optics").await.to_string();
+        let fields = [
+            ("name", "Won".to_owned()),
+            ("account", account.clone()),
+            ("amount", "90000".into()),
+            ("created_on", today.plus(-40).to_string()),
+            ("close_date", today.to_string()),
+            ("stage", app.stage("Won").await.to_string()),
+            ("reached_stage", app.stage("Prospecting").await.to_string()),
+            ("closed_on", today.to_string()),
+        ];
+        deal(app, &best, &fields).await;
+        let late = today.plus(-3).to_string();
+        let fields = [("name", "Passed"), ("account", account.as_str()), ("amount", "500"), ("close_date", &late)];
+        app.create("opportunity", &best, &fields).await;
+        for (person, all) in
+            [(&partner, "/analysis?by=owner#compare"), (&boss, "/analysis?by=owner&#38;owner=team#compare")]
+        {
+            let home = app.get(person, "/").await;
+            assert!(home.statements <= 12, "{}: {} statements", person.name, home.statements);
+            let rows = people(&home.body);
+            assert_eq!(rows.len(), 40, "{}", person.name);
+            assert!(rows[0].contains("Zoe Zwick"), "{}", rows[0]);
+            // Who won nothing stands in the order of names.
+            assert!(rows[1].contains("Mei Zhang") && rows[2].contains("Seller 00"), "{}{}", rows[1], rows[2]);
+            let team = section(&home.body, "team");
+            assert!(team.contains("3 more people are not shown") && team.contains(all), "{team}");
+            let risk = section(&home.body, "risk");
+            assert!(risk.contains("Passed") && risk.contains("Zoe Zwick"), "{risk}");
+            let compared = app.get(person, &all.replace("#compare", "").replace("&#38;", "&")).await;
+            assert!(section(&compared.body, "compare").contains("Zoe Zwick"), "{}", person.name);
+        }
+        let own = app.get(&best, "/").await;
+        let risk = section(&own.body, "risk");
+        assert!(risk.contains("Passed") && !risk.contains("Zoe Zwick"), "one's own deals name no owner: {risk}");
+        app.execute("UPDATE person SET state = 'disabled' WHERE name > 'Seller 37' AND name < 'T'").await;
+        let team = app.get(&boss, "/").await;
+        assert_eq!(people(&team.body).len(), 40);
+        assert!(!team.has("not shown"), "nobody is left out");
+    });
+}
+
+#[test]
+fn what_is_planned_is_no_last_activity_and_ends_no_silence() {
+    on_both(async |app| {
+        let boss = app.person("Mei Zhang").role(Role::Manager).create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).manager(&boss).create().await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        let deal = app.opportunity(&lin, "Forty seats", account).await;
+        let (now, id) = (app.clock.now(), deal.to_string());
+        for (kind, days) in [("call", -61), ("visit", 3)] {
+            let at = now.plus_seconds(days * 86_400).timestamp().to_string();
+            let fields = [("kind", kind), ("subject", "Tour"), ("opportunity", id.as_str()), ("happened_at", &at)];
+            app.create("activity", &lin, &fields).await;
+        }
+        // Too long in its stage, and nothing happened with it for two months.
+        let today = app.config(0).await.expect("settings").today(now);
+        app.execute(store::sql!("UPDATE opportunity SET stage_since = 0, created_day = $1", today.plus(-90))).await;
+        let row = async || {
+            let home = app.get(&boss, "/").await.body;
+            let of_lin = people(&home).into_iter().find(|row| row.contains("Lin Yan")).expect("Lin's row").to_owned();
+            (of_lin, section(&home, "risk").to_owned())
+        };
+        let (of_lin, risk) = row().await;
+        assert!(of_lin.contains("61 days ago") && !of_lin.contains("Today"), "{of_lin}");
+        let filters =
+            of_lin.split("href=\"/activities?").nth(1).and_then(|rest| rest.split('"').next()).expect("a link");
+        let filters = filters.replace("&amp;", "&").replace("&#38;", "&");
+        assert_eq!(rows_behind(app, &boss, &format!("/activities?{filters}")).await, 1, "only the call: {filters}");
+        let said = risk.contains("Nothing logged for 30 days") && !risk.contains("No next step");
+        assert!(risk.contains("Forty seats") && said, "{risk}");
+        // The visit took place.
+        app.clock.advance(3 * 86_400);
+        let (of_lin, risk) = row().await;
+        assert!(of_lin.contains("Today") && !of_lin.contains("days ago"), "{of_lin}");
+        assert!(risk.contains("No next step") && !risk.contains("Nothing logged"), "{risk}");
     });
 }

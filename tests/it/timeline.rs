@@ -298,3 +298,42 @@ fn what_a_reference_was_changed_to_is_named_to_who_may_see_it() {
         assert!(app.get(&boss, &format!("/opportunities/{deal}")).await.has("Secret Works"));
     });
 }
+
+#[test]
+fn what_is_planned_stands_above_what_happened_and_is_not_told_as_done() {
+    on_both(async |app| {
+        let boss = app.person("Mei Zhang").role(Role::Manager).locale("zh-CN").create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).manager(&boss).create().await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        let contact = app.contact(&lin, "Wang Fang", account).await.to_string();
+        let (path, account) = (format!("/accounts/{account}"), account.to_string());
+        let now = app.clock.now();
+        for (kind, subject, hours) in [("visit", "Tour", 240), ("call", "Ring back", 3), ("meeting", "Kick-off", -1)] {
+            let at = now.plus_seconds(hours * 3600).timestamp().to_string();
+            let on = [("account", account.as_str()), ("contact", contact.as_str()), ("happened_at", at.as_str())];
+            app.create("activity", &lin, &[&[("kind", kind), ("subject", subject)][..], &on].concat()).await;
+        }
+        let headings = |page: &str| -> Vec<String> {
+            let parts = page.split("<li class=\"timeline-day\">").skip(1);
+            parts.map(|part| part.split("</li>").next().unwrap_or("").to_owned()).collect()
+        };
+        let page = app.get(&lin, &path).await;
+        assert_eq!(headings(&page.body), ["Planned", "Today"]);
+        let all = entries(&page.body);
+        for (place, subject, said) in [(0, "Tour", "plans to visit"), (1, "Ring back", "plans to call")] {
+            let entry = &all[place];
+            assert!(entry.contains(subject) && entry.contains(said) && entry.contains("Wang Fang"), "{entry}");
+            assert!(!entry.contains("visited") && !entry.contains("called"), "{entry}");
+        }
+        let met = all.iter().find(|entry| entry.contains("Kick-off")).expect("the meeting");
+        assert!(met.contains("</b> met "), "{met}");
+        let in_chinese = app.get(&boss, &path).await;
+        assert_eq!(headings(&in_chinese.body), ["计划中", "今天"]);
+        assert!(entries(&in_chinese.body)[0].contains("计划拜访"), "{}", in_chinese.body);
+        // The day has come.
+        app.clock.advance(240 * 3600);
+        let page = app.get(&lin, &path).await;
+        assert_eq!(headings(&page.body).first().map(String::as_str), Some("Today"));
+        assert!(entries(&page.body)[0].contains("</b> visited "), "{}", page.body);
+    });
+}

@@ -83,11 +83,11 @@ fn reads_activities(viewer: &Viewer) -> bool {
     viewer.scope.level("activity", Right::Read) > Level::None && viewer.sees(&ACTIVITY, "opportunity")
 }
 
-/// What is planned lies ahead from this moment on. It goes by five minutes: figures are kept for as long as their question is
-/// the same (decision 0011).
-fn ahead(now: Instant) -> i64 {
+/// What is planned lies ahead from this moment on; what lies before it has happened. It goes by five minutes: figures are kept for
+/// as long as their question is the same (decision 0011).
+pub fn ahead(now: Instant) -> Instant {
     const STEP: i64 = 300_000_000;
-    (now.0 / STEP + 1) * STEP
+    Instant((now.0 / STEP + 1) * STEP)
 }
 
 /// Appends the day on which the next open task of the deal `t` is due, of those that the viewer may see.
@@ -107,7 +107,7 @@ pub fn push_next_activity(statement: &mut Sql, viewer: &Viewer) {
     statement.push(&format!(
         "(SELECT MIN(ka.happened_at) FROM activity ka
            WHERE ka.opportunity_id = t.id AND ka.deleted_at IS NULL AND ka.happened_at >= {}",
-        ahead(viewer.now)
+        ahead(viewer.now).0
     ));
     statement.push(if reads_activities(viewer) { ")" } else { " AND FALSE)" });
 }
@@ -173,9 +173,11 @@ impl Risk {
             Risk::Quiet if !reads_activities(viewer) => statement.push("FALSE"),
             Risk::Quiet => statement.push(&format!(
                 "(t.created_day <= {} AND NOT EXISTS (SELECT rv.id FROM activity rv
-                    WHERE rv.opportunity_id = t.id AND rv.deleted_at IS NULL AND rv.happened_at >= {}))",
+                    WHERE rv.opportunity_id = t.id AND rv.deleted_at IS NULL
+                      AND rv.happened_at >= {} AND rv.happened_at < {}))",
                 today.0 - QUIET_DAYS,
-                start(today.plus(-QUIET_DAYS))
+                start(today.plus(-QUIET_DAYS)),
+                ahead(viewer.now).0
             )),
         };
     }

@@ -1,5 +1,5 @@
-//! One timeline of everything (S22): what people did (calls, meetings, visits, mails, notes), what is to be done (tasks), and what
-//! changed (fields, stages, owners), newest first. Whose events stand on it is asked of the records as they hang together now: a
+//! One timeline of everything (S22): what people did and plan (calls, meetings, visits, mails, notes), what is to be done (tasks),
+//! and what changed (fields, stages, owners), newest first. Whose events stand on it is asked of the records as they hang together now: a
 //! deal brings its whole history along to the account it is given. Visibility comes from the subject of each entry; hidden fields
 //! are left out.
 
@@ -10,7 +10,7 @@ use store::{Cells, Day, Instant, Session, Sql, Uuid};
 
 use super::committee_pages::role_name;
 use super::objects::{ACTIVITY, CONTACT, PERSON, REGISTRY};
-use super::{activity, committee, files, team};
+use super::{activity, committee, files, standing, team};
 use crate::shell::access::Right;
 use crate::shell::error::Result;
 use crate::shell::format;
@@ -32,7 +32,7 @@ pub struct Entry {
     /// Who did what, as markup.
     pub line: Html,
     pub body: Html,
-    /// A heading before this entry, when its day differs from the one above.
+    /// A heading before this entry, when it differs from the one above: the day, or that it is planned.
     pub heading: Option<String>,
 }
 
@@ -139,7 +139,8 @@ fn head_days(viewer: &Viewer, entries: &mut [Entry], today: Day) {
     for entry in entries {
         let day = entry.at.day_in(&viewer.config.zone);
         let heading = match today.0 - day.0 {
-            0 => locale.text("timeline-today"),
+            _ if is_planned(viewer, entry.at) => locale.text("timeline-planned"),
+            ..=0 => locale.text("timeline-today"),
             1 => locale.text("timeline-yesterday"),
             2..=6 => locale.text("timeline-this-week"),
             _ => format::month(locale, day),
@@ -149,6 +150,11 @@ fn head_days(viewer: &Viewer, entries: &mut [Entry], today: Day) {
             last = heading;
         }
     }
+}
+
+/// What lies ahead is not told as if it had happened.
+fn is_planned(viewer: &Viewer, at: Instant) -> bool {
+    at >= standing::ahead(viewer.now)
 }
 
 fn entry(viewer: &Viewer, at: Instant, mark: &'static str, icon_name: &str, line: String, body: String) -> Entry {
@@ -214,7 +220,9 @@ fn activity_entry(viewer: &Viewer, object: &'static Object, cells: &[store::Cell
     let locale = viewer.locale;
     let text = |at: usize| cells[at].text().unwrap_or("");
     let kind = text(1).to_owned();
-    let said = locale.text(&format!("timeline-{kind}"));
+    let at = Instant(cells[4].int().unwrap_or(0));
+    let is_planned = is_planned(viewer, at);
+    let said = locale.text(&format!("timeline-{}{kind}", if is_planned { "planned-" } else { "" }));
     let mut line = format!("<b>{}</b> {said}", escape(text(7)));
     if !text(8).is_empty() {
         line.push_str(&format!(
@@ -253,8 +261,8 @@ fn activity_entry(viewer: &Viewer, object: &'static Object, cells: &[store::Cell
         "mail" => "mail",
         _ => "note",
     };
-    let mark = if kind == "note" { "" } else { "is-good" };
-    entry(viewer, Instant(cells[4].int().unwrap_or(0)), mark, icon_name, line, body)
+    let mark = if kind == "note" || is_planned { "" } else { "is-good" };
+    entry(viewer, at, mark, icon_name, line, body)
 }
 
 /// Kinds whose events also stand on the page of a record they hang on, and the fields by which they do.

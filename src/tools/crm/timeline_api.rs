@@ -38,7 +38,7 @@ fn of_object(api: Api, object: &'static Object) -> Api {
     )
 }
 
-/// Either something that people did, or something that changed.
+/// Either something that people did or plan, or something that changed.
 fn entry_schema() -> Json {
     let text = || json!({ "type": ["string", "null"] });
     let link = json!({

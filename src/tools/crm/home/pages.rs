@@ -1,11 +1,14 @@
 //! GET /: the parts that fit the viewer's roles, most urgent first.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
 use axum::extract::State;
 use axum::response::Response;
 use solver::statistics::Tally;
 use store::{Cell, Day, Instant, Session, Uuid};
 
-use super::sql::{self, AtRisk, House, LeadGroup, Standing};
+use super::sql::{self, AtRisk, Colleague, House, LeadGroup, Standing};
 use crate::shell::access::{Level, Right, Role};
 use crate::shell::app::App;
 use crate::shell::error::Result;
@@ -20,8 +23,8 @@ use crate::tools::crm::standing::{QUIET_DAYS, Risk, Weighted};
 
 /// Tasks, deals at risk and recent records shown; the rest is a link away.
 const SHOWN: i64 = 8;
-/// People in the team table.
-const PEOPLE: i64 = 40;
+/// People in the team table, those who won most; the others are a link away.
+const PEOPLE: usize = 40;
 
 /// Whose deals the figures add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +142,8 @@ struct Body<'a> {
     team_title: String,
     team_columns: Vec<String>,
     team: Vec<PersonRow>,
+    /// How many people the table leaves out, and the address that has them.
+    team_more: Option<(String, &'static str)>,
     lead_columns: Vec<String>,
     leads: Option<Vec<LeadRow>>,
     house: Option<Vec<Tile>>,
@@ -211,6 +216,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
         team_title: String::new(),
         team_columns: Vec::new(),
         team: Vec::new(),
+        team_more: None,
         lead_columns: Vec::new(),
         leads: None,
         house: None,
@@ -372,18 +378,22 @@ async fn deals(
     if viewer.sees(&OPPORTUNITY, "at_risk") {
         let found = sql::at_risk(session, &lens, SHOWN).await?;
         tile_risk(look, body, &risk_figure, open_count);
-        let people = if reach == Reach::Own {
-            Vec::new()
-        } else {
-            sql::colleagues(session, viewer, reach == Reach::Team, PEOPLE).await?
-        };
-        let name = |owner: Uuid| {
-            people.iter().find(|person| person.id == owner).map(|person| person.name.clone()).unwrap_or_default()
-        };
-        let rows = found.iter().map(|deal| risk_row(look, deal, name(deal.owner))).collect();
+        // Of their own deals nobody needs to be told whose they are.
+        let owner = |deal: &AtRisk| if reach == Reach::Own { String::new() } else { deal.owner.clone() };
+        let rows = found.iter().map(|deal| risk_row(look, deal, owner(deal))).collect();
         body.risks = Some((look.t(&format!("home-risk-{}", reach.key())), rows, risk_figure));
         if reach != Reach::Own {
             let empty = Standing::default();
+            let by_owner: HashMap<Uuid, &Standing> = standings.iter().map(|one| (one.owner_id, one)).collect();
+            let standing = |person: &Colleague| by_owner.get(&person.id).copied().unwrap_or(&empty);
+            let mut people = sql::colleagues(session, viewer, reach == Reach::Team).await?;
+            // An order tells as much as the amounts: who may not see them sees one by numbers of deals.
+            people.sort_by_key(|person| {
+                let one = standing(person);
+                Reverse(if look.money { (one.won_amount, one.open_amount) } else { (one.won_count, one.open_count) })
+            });
+            body.team_more = more_people(look, reach, people.len().saturating_sub(PEOPLE));
+            people.truncate(PEOPLE);
             body.team_title = look.t(&format!("home-people-{}", reach.key()));
             let columns: &[&str] = &[
                 "opportunity-owner",
@@ -399,10 +409,10 @@ async fn deals(
                 .filter(|key| look.weighted || **key != "analysis-weighted")
                 .map(|key| look.t(key))
                 .collect();
-            let mut rows: Vec<(i64, PersonRow)> = people
+            body.team = people
                 .iter()
                 .map(|person| {
-                    let standing = standings.iter().find(|one| one.owner_id == person.id).unwrap_or(&empty);
+                    let standing = standing(person);
                     let own = [format!("owner:is:{}", person.id)];
                     let open = open(&own);
                     let mut cells = vec![look.amount(standing.open_amount, standing.open_count, &open).html()];
@@ -415,18 +425,22 @@ async fn deals(
                     let late = [own[0].clone(), "status:is:open".into(), "due_date:within:overdue".into()];
                     cells.push(look.count(&TASK, late_of(person.id), &late).html());
                     cells.push(last_activity(look, person.last_activity, &own));
-                    (standing.won_amount, PersonRow { name: crate::shell::page::who(&person.name), cells })
+                    PersonRow { name: crate::shell::page::who(&person.name), cells }
                 })
                 .collect();
-            // An order tells as much as the amounts.
-            if look.money {
-                rows.sort_by_key(|(won, _)| std::cmp::Reverse(*won));
-            }
-            body.team = rows.into_iter().map(|(_, row)| row).collect();
         }
     }
     body.has_deals = open_count + tally.trials > 0;
     Ok(())
+}
+
+/// What stands below a table of people that has no room for some.
+fn more_people(look: &Look<'_>, reach: Reach, left_out: usize) -> Option<(String, &'static str)> {
+    let count = format::grouped(left_out as i64);
+    let text = look.viewer.locale.counted("home-people-more", left_out as i64, &[("count", &count)]);
+    let href =
+        if reach == Reach::Team { "/analysis?by=owner&owner=team#compare" } else { "/analysis?by=owner#compare" };
+    (left_out > 0).then_some((text, href))
 }
 
 fn tile_risk(look: &Look<'_>, body: &mut Body<'_>, figure: &Figure, open: i64) {
@@ -446,7 +460,9 @@ fn last_activity(look: &Look<'_>, at: Option<i64>, own: &[String]) -> Html {
         1 => look.t("home-yesterday"),
         days => look.with("home-days-ago", &[("days", &days.to_string())]),
     };
-    let href = href_of(&ACTIVITY, own);
+    // The list begins with the newest: what is planned would stand above it.
+    let filters: Vec<String> = own.iter().cloned().chain(within("happened_at", None, Some(look.today))).collect();
+    let href = href_of(&ACTIVITY, &filters);
     Html(format!("<a href=\"{}\">{}</a>", crate::shell::page::escape(&href), crate::shell::page::escape(&text)))
 }
 

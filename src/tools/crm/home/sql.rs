@@ -70,7 +70,7 @@ pub struct AtRisk {
     pub close_day: Day,
     pub stage: Uuid,
     pub since: Instant,
-    pub owner: Uuid,
+    pub owner: String,
     /// When the viewer may see it.
     pub account: Option<String>,
     pub risks: Vec<Risk>,
@@ -79,7 +79,8 @@ pub struct AtRisk {
 /// The largest deals at risk; for who may not know which are, those that should be closed first.
 pub async fn at_risk(session: &mut Session, lens: &Lens<'_>, limit: i64) -> Result<Vec<AtRisk>> {
     let mut select = Sql::new(
-        "SELECT t.id, t.name, t.amount, t.currency, t.close_day, t.stage_id, t.stage_since, t.owner_id,
+        "SELECT t.id, t.name, t.amount, t.currency, t.close_day, t.stage_id, t.stage_since,
+                (SELECT ow.name FROM person ow WHERE ow.id = t.owner_id),
                 (SELECT sa.name FROM account sa WHERE sa.id = t.account_id AND sa.deleted_at IS NULL AND ",
     );
     visibility::account(&mut select, &lens.viewer.scope, Right::Read, "sa");
@@ -103,7 +104,7 @@ pub async fn at_risk(session: &mut Session, lens: &Lens<'_>, limit: i64) -> Resu
             close_day: Day(cells[4].int().unwrap_or(0)),
             stage: cells[5].id().unwrap_or_default(),
             since: Instant(cells[6].int().unwrap_or(0)),
-            owner: cells[7].id().unwrap_or_default(),
+            owner: cells[7].text().unwrap_or("").to_owned(),
             account: cells[8].text().map(str::to_owned),
             risks: Risk::ALL
                 .into_iter()
@@ -137,8 +138,9 @@ pub struct Colleague {
     pub last_activity: Option<i64>,
 }
 
-/// Active sellers and managers: of the viewer's team, or everybody.
-pub async fn colleagues(session: &mut Session, viewer: &Viewer, team: bool, limit: i64) -> Result<Vec<Colleague>> {
+/// Active sellers and managers, of the viewer's team or everybody, in the order of their names. All of them: who is shown is
+/// decided by figures that this statement does not know.
+pub async fn colleagues(session: &mut Session, viewer: &Viewer, team: bool) -> Result<Vec<Colleague>> {
     let mut statement = Sql::new("SELECT p.id, p.name, ");
     if viewer.scope.level("activity", Right::Read) == Level::None {
         statement.push("CAST(NULL AS BIGINT)");
@@ -146,7 +148,7 @@ pub async fn colleagues(session: &mut Session, viewer: &Viewer, team: bool, limi
         statement
             .push("(SELECT MAX(a.happened_at) FROM activity a WHERE a.owner_id = p.id AND a.deleted_at IS NULL AND ");
         visibility::activity(&mut statement, &viewer.scope.of_whole_sets(), Right::Read, "a");
-        statement.push(")");
+        statement.push(&format!(" AND a.happened_at < {})", standing::ahead(viewer.now).0));
     }
     statement.push(
         " AS last_activity FROM person p WHERE p.state = 'active' AND p.deleted_at IS NULL
@@ -158,7 +160,7 @@ pub async fn colleagues(session: &mut Session, viewer: &Viewer, team: bool, limi
             .bind(viewer.person)
             .push(")");
     }
-    statement.push(" ORDER BY p.name_key, p.id LIMIT ").bind(limit);
+    statement.push(" ORDER BY p.name_key, p.id");
     Ok(session.all_kept(statement).await?)
 }
 
