@@ -132,6 +132,7 @@ invalid-role = “{ $value }” is not a role.
 invalid-manager-circle = That would make a circle: the manager reports to this person.
 refused-lead-converted = A lead is converted with the Convert button, and a converted lead stays so.
 refused-lead-reason = Say why the lead is not qualified.
+refused-lead-reason-qualified = Only an unqualified lead says why it is not qualified. Set it to Unqualified first.
 refused-evidence-missing = Asked for before this stage, and not given yet: { $criterion }
 refused-currency-items = The line items have prices in the currency of this deal: remove them first.
 refused-loss-not-lost = Only a lost deal says why it was lost. Move it to a lost stage first.

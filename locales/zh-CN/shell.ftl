@@ -132,6 +132,7 @@ invalid-role = “{ $value }”不是角色。
 invalid-manager-circle = 会形成循环：该主管的上级正是此人。
 refused-lead-converted = 请用“转化”按钮转化线索；已转化的线索不能改回。
 refused-lead-reason = 请说明线索不合格的原因。
+refused-lead-reason-qualified = 只有不合格的线索才能填写不合格原因，请先改为“不合格”。
 refused-evidence-missing = 进入该阶段还缺：{ $criterion }
 refused-currency-items = 产品明细按该商机的币种计价，请先移除产品明细。
 refused-loss-not-lost = 只有输单的商机才能填写输单原因和输单说明，请先移到输单阶段。

@@ -116,7 +116,18 @@ pub fn inputs(
         input.creates = matches!(field.kind, Kind::Ref(target) if NAMED.contains(&target) && viewer.may_create(target));
         input
     };
-    fields.iter().map(with_creating).collect()
+    let mut inputs: Vec<Input> = fields.iter().map(with_creating).collect();
+    // What says something only while another field has a value waits for that value, where the form asks for both.
+    for field in fields {
+        let Some((key, value)) = field.only_while else { continue };
+        let Some(decides) = inputs.iter_mut().find(|input| input.key == key) else { continue };
+        let is_so = decides.value == value;
+        decides.asking.push(value.into());
+        for waiting in inputs.iter_mut().filter(|input| input.key == field.key) {
+            waiting.waits = !is_so && waiting.error.is_none();
+        }
+    }
+    inputs
 }
 
 /// Kinds of record that can be made of nothing but a name, where another form asks for one: `POST /pick/{kind}`.
@@ -292,17 +303,17 @@ pub fn create_fields(viewer: &Viewer, object: &'static Object) -> Vec<&'static F
 
 /// The fields of the form that changes a record.
 pub fn edit_fields(viewer: &Viewer, object: &'static Object, filled: &Filled) -> Vec<&'static Field> {
-    // A form that comes back does not say what decides; then what it had before counts.
+    let is_asked = |field: &&'static Field| {
+        field.write == super::record::Write::Always && !field.is_virtual() && field.key != "stage"
+    };
+    // Where the form asks for what decides, the field waits in it. Else a form that comes back does not say what decides, and what
+    // it had before counts.
     let has_sense = |field: &&'static Field| match field.only_while {
+        Some((key, _)) if viewer.projection(object).filter(is_asked).any(|decides| decides.key == key) => true,
         Some((key, value)) => filled.texts.get(key).map_or(filled.texts.contains_key(field.key), |now| now == value),
         None => true,
     };
-    viewer
-        .projection(object)
-        .filter(|field| field.write == super::record::Write::Always && !field.is_virtual() && field.key != "stage")
-        .filter(has_sense)
-        .filter(|field| has_choices(viewer, field))
-        .collect()
+    viewer.projection(object).filter(is_asked).filter(has_sense).filter(|field| has_choices(viewer, field)).collect()
 }
 
 /// Who keeps no price lists is not asked for one.

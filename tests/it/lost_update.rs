@@ -251,8 +251,14 @@ fn of_two_changes_of_a_field_made_on_the_same_version_the_first_stands() {
                     let what = format!("{name}.{} by {door:?}", field.key);
                     let code = format!("{}-{index}", field.key);
                     let mut more = vec![];
-                    if field.only_while == Some(("state", "lost")) {
-                        more.extend([("stage", lost.as_str()), ("lost_reason", "price")]);
+                    match field.only_while {
+                        Some(("state", "lost")) => {
+                            more.extend([("stage", lost.as_str()), ("lost_reason", "price")]);
+                        }
+                        Some(("status", "unqualified")) => {
+                            more.extend([("status", "unqualified"), ("disqualify_reason", "No budget")]);
+                        }
+                        _ => {}
                     }
                     if !first.is_empty() {
                         more.push((field.key, first.as_str()));

@@ -33,6 +33,7 @@ mod import_rows;
 mod interference;
 mod items;
 mod kit;
+mod lead;
 mod lifecycle;
 mod lost_update;
 mod money;

@@ -253,7 +253,9 @@ pub async fn prepare_change(
     check_references(tx, actor, object, &draft, known).await?;
     (object.prepare)(tx, actor, &mut draft, Some(before)).await?;
     check_required(object, &draft, Some(before))?;
-    Ok(Some(draft))
+    // The kind's own rules may have left out all that was said.
+    let says_nothing = draft.is_empty() && draft.derived.is_empty() && draft.reason.is_none();
+    Ok(Some(draft).filter(|_| !says_nothing))
 }
 
 /// Where only the currency changes, $1,000.00 becomes ¥1,000: the amount that people read stays, not the number of minor units.

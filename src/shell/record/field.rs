@@ -144,7 +144,8 @@ pub struct Field {
     pub quick: bool,
     /// The "new" form has an input for it that shows only when something else in the form asks for it.
     pub when_asked: bool,
-    /// Says something only while another field has this value: otherwise no form offers it.
+    /// Says something only while another field has this value: otherwise no page shows it, and no form offers it but one that asks
+    /// for the other field too.
     pub only_while: Option<(&'static str, &'static str)>,
     /// Hidden from nobody: whose a record is, where it stands, what the house counts and orders by.
     pub always_shown: bool,

@@ -173,7 +173,7 @@ pub static LEAD: Object = Object {
         Field::new("city", SHORT),
         Field::new("consent", Kind::Choice(&["unknown", "given", "withdrawn"])).hinted(),
         Field::new("consent_on", Kind::Date).column("consent_day"),
-        Field::new("disqualify_reason", TEXT),
+        Field::new("disqualify_reason", TEXT).only_while("status", "unqualified"),
         Field::new("created_on", Kind::Date).column("created_day").on_create().listed().sorted().always_shown(),
         external_id(),
         owner_field(),

@@ -280,6 +280,7 @@ impl Sight<'_> {
                             "description" | "updated_at" | "stage" | "state" | "stage_since" | "amount_base" | "body"
                         ))
             })
+            .filter(|field| self.has_sense(field))
             .filter(|field| {
                 let is_empty = matches!(self.cell(field.key), Some(Cell::Null));
                 all || !is_empty || (self.can_edit(field) && has_choices(self.viewer, field))
@@ -295,7 +296,12 @@ impl Sight<'_> {
 
     /// By a click on its value.
     fn can_edit(&self, field: &Field) -> bool {
-        can_edit_in_place(field) && field.only_while.is_none_or(|(key, value)| self.text(key) == value)
+        can_edit_in_place(field) && self.has_sense(field)
+    }
+
+    /// Whether a field says something of the record as it stands.
+    fn has_sense(&self, field: &Field) -> bool {
+        field.only_while.is_none_or(|(key, value)| self.text(key) == value)
     }
 
     /// A value with every digit of an amount.
