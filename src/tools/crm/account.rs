@@ -72,6 +72,7 @@ pub fn prepare_contact<'a>(
             draft.set("owner", Cell::Id(owner));
         }
         fill_owner(actor, draft, before);
+        draft.fill(before, "consent", || Cell::Text("unknown".into()));
         Ok(())
     })
 }

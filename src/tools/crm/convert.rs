@@ -1,7 +1,8 @@
 //! Converting a lead: it becomes an account, a contact and perhaps an opportunity, new ones or some that exist, in one
 //! transaction. The lead is locked first, so of two people who convert it at once one does and the other is told. What
-//! was said and planned with the lead goes along: its activities and tasks also hang on what it became. Page and API call
-//! [`convert`]; what is offered to choose from comes from [`accounts_like`] and [`contacts_like`].
+//! was said and planned with the lead goes along: its activities and tasks also hang on what it became, and whoever withdrew
+//! their consent has not given it by becoming a contact. Page and API call [`convert`]; what is offered to choose from comes
+//! from [`accounts_like`] and [`contacts_like`].
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use store::event::{self, Change, Event};
 use store::search::sort_key;
 use store::{Arg, Cell, Cells, Session, Sql, Tx, Uuid, new_id, sql};
 
-use super::objects::{ACCOUNT, CONTACT, LEAD, OPPORTUNITY};
+use super::objects::{ACCOUNT, CONSENTS, CONTACT, LEAD, OPPORTUNITY};
 use super::opportunity::usual_days;
 use crate::shell::access::Right;
 use crate::shell::config::StageKind;
@@ -88,7 +89,7 @@ pub async fn convert(tx: &mut Tx, actor: &Actor, lead: Uuid, version: Option<i64
     };
     known.insert(("account", account));
     let contact = match wish.contact {
-        Party::Existing(id) => at_account(tx, actor, &CONTACT, id, account, "contact").await?,
+        Party::Existing(id) => existing_contact(tx, actor, &lead, id, account, &mut known).await?,
         Party::New(name) => {
             let draft = contact_draft(actor, &lead, account, name);
             make(tx, actor, &CONTACT, draft, &mut known, "contact").await?
@@ -97,7 +98,7 @@ pub async fn convert(tx: &mut Tx, actor: &Actor, lead: Uuid, version: Option<i64
     known.insert(("contact", contact));
     let opportunity = match wish.deal {
         Deal::None => None,
-        Deal::Existing(id) => Some(at_account(tx, actor, &OPPORTUNITY, id, account, "opportunity").await?),
+        Deal::Existing(id) => Some(existing_deal(tx, actor, &lead, id, account, &mut known).await?),
         Deal::New(texts) => {
             let mut draft = deal_draft(actor, &lead, owner, texts).map_err(|error| named(error, "opportunity"))?;
             draft.set("account", Cell::Id(account));
@@ -130,34 +131,96 @@ async fn visible(tx: &mut Tx, actor: &Actor, object: &'static Object, id: Uuid, 
     }
 }
 
-/// An existing contact or deal, which must be one of the account's. One that has no account yet gets it.
-async fn at_account(
+/// An existing contact: one of the account's, or one that has no account yet and gets it. What the lead says of consent counts
+/// there too. Of a withdrawal the contact has to learn, or the lead does not become part of it: who may not know what is said of
+/// consent needs the right to change the contact in any case, so that no refusal tells.
+async fn existing_contact(
+    tx: &mut Tx,
+    actor: &Actor,
+    lead: &Loaded,
+    id: Uuid,
+    account: Uuid,
+    known: &mut Known,
+) -> Result<Uuid> {
+    let contact = visible(tx, actor, &CONTACT, id, "contact").await?;
+    let mut draft = to_account(&contact, account, "contact")?;
+    let is_told = |object: &'static Object| actor.viewer.sees(object, "consent");
+    let is_withdrawn = |record: &Loaded| record.text("consent") == "withdrawn";
+    let must_learn = (is_withdrawn(lead) || !is_told(&LEAD)) && (!is_withdrawn(&contact) || !is_told(&CONTACT));
+    let contact = match command::load_for_write(tx, actor, &CONTACT, id).await {
+        Err(Error::Forbidden) if draft.has("account") => {
+            return Err(Error::field("contact", "invalid-other-account"));
+        }
+        Err(Error::Forbidden) if must_learn => return Err(Error::field("contact", "refused-convert-consent")),
+        Err(Error::Forbidden) => return Ok(id),
+        other => other?,
+    };
+    add_consent(lead, &contact, &mut draft);
+    change(tx, actor, &CONTACT, &contact, draft, known, "contact").await
+}
+
+/// A withdrawal stands against whatever else was said, and any statement against none; of two that say the same the newer
+/// counts. Its day belongs to the statement.
+fn add_consent(lead: &Loaded, contact: &Loaded, draft: &mut Draft) {
+    let weight = |record: &Loaded| CONSENTS.iter().position(|said| *said == record.text("consent"));
+    let day = |record: &Loaded| record.int("consent_on");
+    if (weight(lead), day(lead)) > (weight(contact), day(contact)) {
+        for key in ["consent", "consent_on"] {
+            draft.set(key, lead.get(key).clone());
+        }
+    }
+}
+
+/// An existing deal: one of the account's, or one that has no account yet and gets it. It says which lead it came from, and from
+/// where, unless it says so already. Who may only look at it cannot give it a lead.
+async fn existing_deal(
+    tx: &mut Tx,
+    actor: &Actor,
+    lead: &Loaded,
+    id: Uuid,
+    account: Uuid,
+    known: &mut Known,
+) -> Result<Uuid> {
+    let deal = visible(tx, actor, &OPPORTUNITY, id, "opportunity").await?;
+    let mut draft = to_account(&deal, account, "opportunity")?;
+    let deal = match command::load_for_write(tx, actor, &OPPORTUNITY, id).await {
+        Err(Error::Forbidden) => return Err(Error::field("opportunity", "refused-convert-read-only")),
+        other => other?,
+    };
+    if deal.get("lead").is_null() {
+        draft.set("lead", Cell::Id(lead.id));
+    }
+    if deal.get("source").is_null() {
+        carry(actor, lead, &OPPORTUNITY, &mut draft, &[("source", "source")]);
+    }
+    change(tx, actor, &OPPORTUNITY, &deal, draft, known, "opportunity").await
+}
+
+/// What makes an existing record one of the account's; refused where it is another's.
+fn to_account(record: &Loaded, account: Uuid, key: &str) -> Result<Draft> {
+    let mut draft = Draft::default();
+    match record.id_of("account") {
+        Some(of) if of == account => {}
+        Some(_) => return Err(Error::field(key, "invalid-other-account")),
+        None => draft.set("account", Cell::Id(account)),
+    }
+    Ok(draft)
+}
+
+async fn change(
     tx: &mut Tx,
     actor: &Actor,
     object: &'static Object,
-    id: Uuid,
-    account: Uuid,
+    record: &Loaded,
+    draft: Draft,
+    known: &mut Known,
     key: &str,
 ) -> Result<Uuid> {
-    let found = visible(tx, actor, object, id, key).await?;
-    match found.id_of("account") {
-        Some(of) if of == account => Ok(id),
-        Some(_) => Err(Error::field(key, "invalid-other-account")),
-        None => {
-            let record = match command::load_for_write(tx, actor, object, id).await {
-                Err(Error::Forbidden) => return Err(Error::field(key, "invalid-other-account")),
-                other => other?,
-            };
-            let mut draft = Draft::default();
-            draft.set("account", Cell::Id(account));
-            let mut known = Known::from([("account", account)]);
-            let change = command::prepare_change(tx, actor, object, &record, None, draft, &mut known).await;
-            if let Some(draft) = change.map_err(|error| named(error, key))? {
-                command::write_change(tx, actor, object, &record, &draft).await?;
-            }
-            Ok(id)
-        }
+    let prepared = command::prepare_change(tx, actor, object, record, None, draft, known).await;
+    if let Some(draft) = prepared.map_err(|error| named(error, key))? {
+        command::write_change(tx, actor, object, record, &draft).await?;
     }
+    Ok(record.id)
 }
 
 async fn make(
@@ -221,7 +284,8 @@ fn contact_draft(actor: &Actor, lead: &Loaded, account: Uuid, name: Option<Strin
     if let Some(name) = typed(name) {
         draft.set("name", name);
     }
-    carry(actor, lead, &CONTACT, &mut draft, &["name", "job_title", "email", "mobile"].map(|key| (key, key)));
+    let same = ["name", "job_title", "email", "mobile", "consent", "consent_on"].map(|key| (key, key));
+    carry(actor, lead, &CONTACT, &mut draft, &same);
     draft
 }
 

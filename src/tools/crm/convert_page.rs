@@ -61,6 +61,8 @@ struct ConvertBody<'a> {
     name: String,
     questions: Vec<Question>,
     general: Vec<String>,
+    /// The person no longer wants to be contacted.
+    is_withdrawn: bool,
 }
 
 impl ConvertBody<'_> {
@@ -263,7 +265,8 @@ async fn ask(
     let general = note.into_iter().chain(rest).collect();
     let name = words.text("name").to_owned();
     let page = Page::new(viewer, asked, viewer.locale.text_with("convert-title", &[("name", &name)]));
-    let body = ConvertBody { page: &page, id: lead, version: row.version, name, questions, general };
+    let is_withdrawn = words.text("consent") == "withdrawn";
+    let body = ConvertBody { page: &page, id: lead, version: row.version, name, questions, general, is_withdrawn };
     respond_with(status, &page, render(&body)?)
 }
 

@@ -35,6 +35,7 @@ pub const LIFECYCLES: &[&str] = &["prospect", "customer", "loyal", "former"];
 pub const LOST_REASONS: &[&str] =
     &["price", "product", "timing", "competitor", "no_budget", "no_decision", "relationship", "other"];
 pub const LEAD_STATUSES: &[&str] = &["new", "working", "qualified", "unqualified", "converted"];
+pub const CONSENTS: &[&str] = &["unknown", "given", "withdrawn"];
 pub const ACTIVITY_KINDS: &[&str] = &["call", "meeting", "visit", "mail", "note"];
 
 const TEXT: Kind = Kind::Text { max: 200 };
@@ -130,6 +131,9 @@ pub static CONTACT: Object = Object {
         Field::new("mobile", Kind::Phone).listed().quick().found(Found::ByPrivateNumber),
         Field::new("phone", Kind::Phone).quick().found(Found::ByPrivateNumber),
         Field::new("wechat", SHORT).quick().found(Found::ByPrivateText),
+        // What the person said as a lead goes along: who may not know the one does not see the other.
+        Field::new("consent", Kind::Choice(CONSENTS)).hinted().reads(&[("lead", "consent")]),
+        Field::new("consent_on", Kind::Date).column("consent_day").reads(&[("lead", "consent_on")]),
         external_id(),
         owner_field(),
         Field::new("description", Kind::LongText).found(Found::ByText),
@@ -171,7 +175,7 @@ pub static LEAD: Object = Object {
         Field::new("industry", Kind::Choice(INDUSTRIES)),
         Field::new("country", SHORT),
         Field::new("city", SHORT),
-        Field::new("consent", Kind::Choice(&["unknown", "given", "withdrawn"])).hinted(),
+        Field::new("consent", Kind::Choice(CONSENTS)).hinted(),
         Field::new("consent_on", Kind::Date).column("consent_day"),
         Field::new("disqualify_reason", TEXT).only_while("status", "unqualified"),
         Field::new("created_on", Kind::Date).column("created_day").on_create().listed().sorted().always_shown(),

@@ -206,7 +206,7 @@ impl Sight<'_> {
     pub fn facts(&self) -> Vec<Fact> {
         let keys: &[&str] = match self.shows.object.name {
             "account" => &["industry", "city", "employees", "annual_revenue", "phone"],
-            "contact" => &["job_title", "mobile", "email", "department"],
+            "contact" => &["job_title", "mobile", "email", "department", "consent"],
             "lead" => &["company", "source", "estimated_amount", "consent", "created_on"],
             "opportunity" => match self.text("state").as_str() {
                 "won" => &["amount", "closed_on", "source", "stage_since"],
@@ -242,9 +242,13 @@ impl Sight<'_> {
         (self.today.0 - store::Instant(since).day_in(&self.viewer.config.zone).0).max(0)
     }
 
-    /// What most needs doing about this record, in one sentence. `nothing_next`: as [`super::standing::push_nothing_next`] says it.
+    /// What most needs doing about this record, in one sentence, or not doing. `nothing_next`: as
+    /// [`super::standing::push_nothing_next`] says it.
     pub fn notice(&self, closed: bool, nothing_next: bool) -> Option<String> {
         let locale = self.viewer.locale;
+        if self.text("consent") == "withdrawn" {
+            return Some(locale.text("notice-consent-withdrawn"));
+        }
         if self.shows.object.name != "opportunity" || closed {
             return None;
         }

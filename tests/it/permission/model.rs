@@ -117,9 +117,15 @@ impl World {
         if right == Right::Read { rule.read } else { rule.write }
     }
 
-    /// A field is hidden from a person when all of their roles hide it. What an amount is worth is hidden with it.
+    /// A field is hidden from a person when all of their roles hide it. What an amount is worth is hidden with it, and a contact's
+    /// consent with the lead's.
     pub fn sees(&self, person: usize, object: &str, field: &str) -> bool {
-        if field == "amount_base" && !self.sees(person, object, "amount") {
+        let tells = match (object, field) {
+            ("opportunity", "amount_base") => Some(("opportunity", "amount")),
+            ("contact", "consent" | "consent_on") => Some(("lead", field)),
+            _ => None,
+        };
+        if tells.is_some_and(|(object, field)| !self.sees(person, object, field)) {
             return false;
         }
         let hides = |role: &str| self.hidden.iter().any(|(of, key, by)| *of == object && *key == field && *by == role);
