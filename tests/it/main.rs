@@ -42,6 +42,7 @@ mod palette;
 mod permission;
 mod pipelines;
 mod record;
+mod related;
 mod routes;
 mod sharing;
 mod statements;

@@ -188,6 +188,36 @@ pub async fn list(
     Ok(page)
 }
 
+/// The first records of several queries of one kind, those of each query after those of the one before, together no more than the
+/// first query's limit. One statement, and each part in the order of its own index. For queries that find few.
+pub async fn in_turn(
+    session: &mut Session,
+    viewer: &Viewer,
+    registry: &Registry,
+    object: &'static Object,
+    parts: &[ListQuery],
+    today: Day,
+) -> Result<Vec<Row>> {
+    let Some(first) = parts.first() else { return Ok(Vec::new()) };
+    let mut page = Sql::default();
+    for (number, query) in parts.iter().enumerate() {
+        page.push(if number == 0 { "" } else { " UNION ALL " });
+        page.push(&format!("SELECT id, part FROM (SELECT t.id, {number} AS part FROM {} t", object.table));
+        push_where(&mut page, session.engine(), viewer, registry, object, query, today, false)?;
+        push_order(&mut page, query, &query.order(viewer, today));
+        page.push(" LIMIT ").bind(first.limit).push(&format!(") p{number}"));
+    }
+    let mut statement = select(viewer, registry, object, &first.fields, "", Some(page));
+    statement.push(" ORDER BY p.part");
+    for (number, query) in parts.iter().enumerate() {
+        let order = format!("CASE WHEN p.part = {number} THEN {} END", query.order(viewer, today));
+        statement.push(&format!(", {order}{}", direction(query)));
+    }
+    statement.push(", t.id LIMIT ").bind(first.limit);
+    let rows = session.all::<Cells>(statement).await?;
+    Ok(rows.into_iter().map(|Cells(cells)| row_of(viewer, &first.fields, cells)).collect())
+}
+
 /// [`list`] with fields that the program names: one that is hidden from the viewer stays in its place and is empty.
 pub async fn list_named(
     session: &mut Session,
@@ -693,9 +723,11 @@ fn always_filled(sort: &Field) -> bool {
 }
 
 fn push_order(statement: &mut Sql, query: &ListQuery, column: &str) {
-    statement.push(&if query.descending {
-        format!(" ORDER BY {column} DESC NULLS LAST, t.id DESC")
-    } else {
-        format!(" ORDER BY {column} ASC NULLS FIRST, t.id ASC")
-    });
+    let id = if query.descending { "t.id DESC" } else { "t.id ASC" };
+    statement.push(&format!(" ORDER BY {column}{}, {id}", direction(query)));
+}
+
+/// Empty values count as the smallest.
+fn direction(query: &ListQuery) -> &'static str {
+    if query.descending { " DESC NULLS LAST" } else { " ASC NULLS FIRST" }
 }

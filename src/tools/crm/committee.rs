@@ -56,7 +56,8 @@ pub async fn of_deal(session: &mut Session, viewer: &Viewer, deal: Uuid) -> Resu
     Ok(session.all(statement).await?)
 }
 
-/// The deals on which a contact decides, as far as the viewer sees them; the newest first.
+/// The deals on which a contact decides, as far as the viewer sees them: those that are open, the one that closes first at the
+/// top, then what is closed, the latest first.
 pub async fn of_contact(session: &mut Session, viewer: &Viewer, contact: Uuid) -> Result<Vec<Tied>> {
     if !is_shown(viewer) {
         return Ok(Vec::new());
@@ -68,7 +69,12 @@ pub async fn of_contact(session: &mut Session, viewer: &Viewer, contact: Uuid) -
     ));
     statement.bind(contact).push(" AND o.deleted_at IS NULL AND ");
     (OPPORTUNITY.visible)(&mut statement, &viewer.scope, Right::Read, "o");
-    statement.push(" ORDER BY o.close_day DESC, o.id LIMIT ").bind(MOST as i64);
+    statement.push(" ORDER BY CASE WHEN o.stage_kind = 'open' THEN 0 ELSE 1 END");
+    // Whoever may not know when a deal closes is not shown an order by it.
+    if viewer.sees(&OPPORTUNITY, "close_date") {
+        statement.push(", CASE WHEN o.stage_kind = 'open' THEN o.close_day END");
+    }
+    statement.push(", o.closed_day DESC, o.id LIMIT ").bind(MOST as i64);
     Ok(session.all(statement).await?)
 }
 

@@ -14,7 +14,7 @@ use crate::shell::format;
 use crate::shell::page::{Html, escape, who};
 use crate::shell::record::filter::{Filter, Op};
 use crate::shell::record::query::{self, ListQuery, Row};
-use crate::shell::record::{Field, Kind, Object};
+use crate::shell::record::{Field, Object};
 use crate::shell::shows::{RowView, Shows, can_edit_in_place};
 use crate::shell::viewer::Viewer;
 
@@ -84,6 +84,9 @@ pub(super) struct EvidenceView {
     /// Of the pipeline that the deal is in: only there a note can be given.
     pub is_of_pipeline: bool,
 }
+
+/// So many are shown of what hangs on a record.
+const RELATED: i64 = 8;
 
 /// A record as one viewer sees it.
 pub(super) struct Sight<'a> {
@@ -390,25 +393,21 @@ impl Sight<'_> {
                 continue;
             }
             let Some(link) = object.field(key) else { continue };
-            let filter = Filter { field: link, op: Op::Is, values: vec![self.row.id.to_string()] };
             let fields: Vec<&'static Field> =
                 self.viewer.shown(object).filter(|field| field.listed && field.key != *key).take(6).collect();
-            let sort = object
-                .fields
-                .iter()
-                .find(|field| field.key == object.default_sort.trim_start_matches('-'))
-                .unwrap_or(object.title_field());
-            let query = ListQuery {
+            let of_this = Filter { field: link, op: Op::Is, values: vec![self.row.id.to_string()] };
+            let parts = self.in_turn(object).into_iter().map(|(state, sort, descending)| ListQuery {
                 fields: fields.clone(),
-                filters: vec![filter],
+                filters: [of_this.clone()].into_iter().chain(state).collect(),
                 words: None,
                 sort,
-                descending: matches!(sort.kind, Kind::Date | Kind::Instant),
+                descending,
                 after: None,
-                limit: 8,
+                limit: RELATED,
                 trash: false,
-            };
-            let found = query::list(session, self.viewer, self.app.registry, object, &query, self.today).await?;
+            });
+            let parts: Vec<ListQuery> = parts.collect();
+            let rows = query::in_turn(session, self.viewer, self.app.registry, object, &parts, self.today).await?;
             let shows = Shows::of(self.viewer, self.app.registry, object, self.today);
             related.push(Related {
                 title: self.viewer.locale.text(&format!("{}-plural", object.name)),
@@ -418,9 +417,28 @@ impl Sight<'_> {
                     .then(|| format!("/{}/new?{key}={}", object.plural, self.row.id)),
                 all_href: format!("/{}?view=none&f={key}:is:{}", object.plural, self.row.id),
                 labels: fields.iter().map(|field| self.viewer.locale.text(&object.label_key(field))).collect(),
-                rows: found.rows.iter().map(|row| shows.row(&fields, row, false)).collect(),
+                rows: rows.iter().map(|row| shows.row(&fields, row, false)).collect(),
             });
         }
         Ok(related)
+    }
+
+    /// The parts of a list of what hangs on the record, one after the other: what is open, the earliest first; then what is over,
+    /// the latest first. Each part with the state that it is of, what it goes by, and whether downwards.
+    fn in_turn(&self, object: &'static Object) -> Vec<(Option<Filter>, &'static Field, bool)> {
+        let parts: &[(&str, &[&str], &str)] = match object.name {
+            "task" => &[("status", &["open"], "due_date"), ("status", &["done"], "-due_date")],
+            "opportunity" => &[("state", &["open"], "close_date"), ("state", &["won", "lost"], "-closed_on")],
+            _ => &[("", &[], object.default_sort)],
+        };
+        let part = |(state, values, sort): &(&str, &[&str], &str)| {
+            let (key, descending) = sort.strip_prefix('-').map_or((*sort, false), |key| (key, true));
+            // A role may be kept from the field that the list usually goes by.
+            let usual = object.field(key).filter(|_| self.viewer.sees(object, key));
+            let values = values.iter().map(|value| (*value).to_owned()).collect();
+            let filter = object.field(state).map(|field| Filter { field, op: Op::Is, values });
+            (filter, usual.unwrap_or(object.title_field()), descending && usual.is_some())
+        };
+        parts.iter().map(part).collect()
     }
 }
