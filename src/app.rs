@@ -51,6 +51,7 @@ pub const MIGRATIONS: &[Migration] = &[
         text: include_str!("../migrations/0021_audit_by_door_and_kind.sql"),
     },
     Migration { name: "0022_consent_of_contacts", text: include_str!("../migrations/0022_consent_of_contacts.sql") },
+    Migration { name: "0023_moves_taken_back", text: include_str!("../migrations/0023_moves_taken_back.sql") },
 ];
 
 /// The JSON API: what every kind of record has, then what is particular, a line per slice.

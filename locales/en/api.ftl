@@ -69,6 +69,7 @@ api-pipelines = Pipelines, their stages and exit criteria
 api-stage-move = Move to another stage
 api-stage-move-text = A move forward needs what the stages it leaves ask for: filled fields, and notes as evidence, given before or with the move; or a reason why it moves all the same. A lost deal says why.
 api-stage-move-stage = The stage to move to.
+api-stage-move-closed-on = Only to a won or lost stage: the day on which the deal was closed, if that was not today.
 api-stage-move-pipeline = Only to move to another pipeline: the pipeline of the stage. What its stages before this one ask for is asked as of a deal that begins there.
 api-stage-move-reason = Why it moves although evidence is missing.
 api-stage-move-evidence = Notes by criterion id.

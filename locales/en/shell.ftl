@@ -127,6 +127,7 @@ invalid-stage = There is no such stage.
 invalid-stage-pipeline = That stage belongs to another pipeline.
 invalid-pipeline = There is no such pipeline.
 invalid-closed-before-created = A deal can't be closed before it was created.
+invalid-closed-ahead = A deal can't be closed on a day that is still to come.
 invalid-password-short = At least { $min } characters.
 invalid-role = “{ $value }” is not a role.
 invalid-manager-circle = That would make a circle: the manager reports to this person.
@@ -135,6 +136,7 @@ refused-lead-reason = Say why the lead is not qualified.
 refused-lead-reason-qualified = Only an unqualified lead says why it is not qualified. Set it to Unqualified first.
 refused-evidence-missing = Asked for before this stage, and not given yet: { $criterion }
 refused-currency-items = The line items have prices in the currency of this deal: remove them first.
+refused-closing-not-closed = Only a won or lost deal has a day on which it was closed. Move it to its last stage first.
 refused-loss-not-lost = Only a lost deal says why it was lost. Move it to a lost stage first.
 refused-lost-reason = Say why the deal was lost.
 

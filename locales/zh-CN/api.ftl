@@ -69,6 +69,7 @@ api-pipelines = 销售流程、阶段和推进条件
 api-stage-move = 推进到其他阶段
 api-stage-move-text = 向前推进须满足所离开阶段的要求：已填写的字段，以及事先或随本次请求给出的证据说明；或者说明为何仍要推进。输单须说明原因。
 api-stage-move-stage = 目标阶段。
+api-stage-move-closed-on = 仅在进入赢单或输单阶段时给出：商机的关闭日期，默认为今天。
 api-stage-move-pipeline = 仅在转到其他销售流程时给出：目标阶段所属的流程。该流程中此前各阶段的要求，按从头开始的商机检查。
 api-stage-move-reason = 缺少证据仍要推进的理由。
 api-stage-move-evidence = 按推进条件 ID 给出的说明。

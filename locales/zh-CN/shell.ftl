@@ -127,6 +127,7 @@ invalid-stage = 没有这个阶段。
 invalid-stage-pipeline = 该阶段属于另一个流程。
 invalid-pipeline = 没有这个流程。
 invalid-closed-before-created = 关闭日期不能早于创建日期。
+invalid-closed-ahead = 关闭日期不能晚于今天。
 invalid-password-short = 至少 { $min } 个字符。
 invalid-role = “{ $value }”不是角色。
 invalid-manager-circle = 会形成循环：该主管的上级正是此人。
@@ -135,6 +136,7 @@ refused-lead-reason = 请说明线索不合格的原因。
 refused-lead-reason-qualified = 只有不合格的线索才能填写不合格原因，请先改为“不合格”。
 refused-evidence-missing = 进入该阶段还缺：{ $criterion }
 refused-currency-items = 产品明细按该商机的币种计价，请先移除产品明细。
+refused-closing-not-closed = 只有赢单或输单的商机才有关闭日期，请先移到赢单或输单阶段。
 refused-loss-not-lost = 只有输单的商机才能填写输单原因和输单说明，请先移到输单阶段。
 refused-lost-reason = 请说明输单原因。
 

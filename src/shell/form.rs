@@ -119,10 +119,10 @@ pub fn inputs(
     let mut inputs: Vec<Input> = fields.iter().map(with_creating).collect();
     // What says something only while another field has a value waits for that value, where the form asks for both.
     for field in fields {
-        let Some((key, value)) = field.only_while else { continue };
+        let Some((key, values)) = field.only_while else { continue };
         let Some(decides) = inputs.iter_mut().find(|input| input.key == key) else { continue };
-        let is_so = decides.value == value;
-        decides.asking.push(value.into());
+        let is_so = values.contains(&decides.value.as_str());
+        decides.asking.extend(values.iter().map(|value| (*value).into()));
         for waiting in inputs.iter_mut().filter(|input| input.key == field.key) {
             waiting.waits = !is_so && waiting.error.is_none();
         }
@@ -310,7 +310,10 @@ pub fn edit_fields(viewer: &Viewer, object: &'static Object, filled: &Filled) ->
     // it had before counts.
     let has_sense = |field: &&'static Field| match field.only_while {
         Some((key, _)) if viewer.projection(object).filter(is_asked).any(|decides| decides.key == key) => true,
-        Some((key, value)) => filled.texts.get(key).map_or(filled.texts.contains_key(field.key), |now| now == value),
+        Some((key, values)) => match filled.texts.get(key) {
+            Some(now) => values.contains(&now.as_str()),
+            None => filled.texts.contains_key(field.key),
+        },
         None => true,
     };
     viewer.projection(object).filter(is_asked).filter(has_sense).filter(|field| has_choices(viewer, field)).collect()

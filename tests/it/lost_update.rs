@@ -103,6 +103,8 @@ impl Company {
             Kind::Percent => texts(["10", "20", "30"]),
             Kind::Money | Kind::BaseMoney => texts(["100.25", "200.5", "300.75"]),
             Kind::Currency => texts(["CNY", "USD", "EUR"]),
+            // Not ahead, and not before the deal was created.
+            Kind::Date if field.key == "closed_on" => texts(["2026-11-01", "2026-11-02", "2026-11-03"]),
             Kind::Date => texts(["2026-12-01", "2026-12-02", "2026-12-03"]),
             Kind::Instant => texts(["2026-11-01 08:00", "2026-11-02 08:00", "2026-11-03 08:00"]),
             Kind::Choice(_) if object.name == "lead" && field.key == "status" => texts(["new", "working", "qualified"]),
@@ -252,10 +254,12 @@ fn of_two_changes_of_a_field_made_on_the_same_version_the_first_stands() {
                     let code = format!("{}-{index}", field.key);
                     let mut more = vec![];
                     match field.only_while {
-                        Some(("state", "lost")) => {
-                            more.extend([("stage", lost.as_str()), ("lost_reason", "price")]);
+                        Some((_, states)) if states.contains(&"lost") => {
+                            let made =
+                                [("stage", lost.as_str()), ("lost_reason", "price"), ("created_on", "2026-10-01")];
+                            more.extend(made);
                         }
-                        Some(("status", "unqualified")) => {
+                        Some(("status", ["unqualified"])) => {
                             more.extend([("status", "unqualified"), ("disqualify_reason", "No budget")]);
                         }
                         _ => {}

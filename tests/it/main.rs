@@ -37,6 +37,7 @@ mod lead;
 mod lifecycle;
 mod lost_update;
 mod money;
+mod moves;
 mod newest;
 mod palette;
 mod permission;

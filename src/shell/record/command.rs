@@ -244,7 +244,7 @@ pub async fn prepare_change(
     keep_amounts(actor, object, before, &mut draft)?;
     for key in draft.keys().collect::<Vec<_>>() {
         if draft.get(key) == Some(before.get(key)) && object.field(key).is_some_and(|field| !field.is_virtual()) {
-            draft.remove(key);
+            draft.confirm(key);
         }
     }
     if draft.is_empty() {

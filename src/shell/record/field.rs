@@ -144,9 +144,9 @@ pub struct Field {
     pub quick: bool,
     /// The "new" form has an input for it that shows only when something else in the form asks for it.
     pub when_asked: bool,
-    /// Says something only while another field has this value: otherwise no page shows it, and no form offers it but one that asks
-    /// for the other field too.
-    pub only_while: Option<(&'static str, &'static str)>,
+    /// Says something only while another field has one of these values: otherwise no page shows it, and no form offers it but one
+    /// that asks for the other field too.
+    pub only_while: Option<(&'static str, &'static [&'static str])>,
     /// Hidden from nobody: whose a record is, where it stands, what the house counts and orders by.
     pub always_shown: bool,
     /// Only filters and groups by: worked out from other rows, neither shown nor written.
@@ -208,8 +208,8 @@ impl Field {
         self.when_asked = true;
         self
     }
-    pub const fn only_while(mut self, key: &'static str, value: &'static str) -> Field {
-        self.only_while = Some((key, value));
+    pub const fn only_while(mut self, key: &'static str, values: &'static [&'static str]) -> Field {
+        self.only_while = Some((key, values));
         self
     }
     pub const fn listed(mut self) -> Field {

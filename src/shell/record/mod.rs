@@ -67,11 +67,15 @@ pub struct Actor {
 #[derive(Debug, Clone, Default)]
 pub struct Draft {
     values: BTreeMap<&'static str, Cell>,
+    /// Fields that somebody set to what they hold already.
+    confirmed: Vec<&'static str>,
     /// Columns without a field of their own (sort keys, copies for sums).
     pub derived: Vec<(&'static str, Arg)>,
     pub reason: Option<String>,
     /// `updated` unless the command is something more particular, like `stage`.
     pub event_kind: Option<&'static str>,
+    /// The version that the record goes back to, where what was done since is taken back: what hangs on it goes back too.
+    pub takes_back: Option<i64>,
 }
 
 impl Draft {
@@ -92,6 +96,14 @@ impl Draft {
     }
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
+    }
+    /// What was set as it stands is no change, but stays as it stands whatever else changes.
+    fn confirm(&mut self, key: &'static str) {
+        self.values.remove(key);
+        self.confirmed.push(key);
+    }
+    pub fn confirms(&self, key: &str) -> bool {
+        self.confirmed.contains(&key)
     }
     /// The value after the write: what the draft sets, else what stands.
     pub fn after<'a>(&'a self, before: Option<&'a Loaded>, key: &str) -> &'a Cell {

@@ -313,6 +313,7 @@ async fn restore(
         }
     }
     let mut draft = Draft::default();
+    draft.takes_back = Some(first - 1);
     for (key, cell) in old {
         draft.set(key, cell);
     }

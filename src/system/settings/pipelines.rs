@@ -375,9 +375,11 @@ fn order_of(stages: &[StageRow]) -> String {
     stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>().join(" → ")
 }
 
+/// A removed stage goes where the one goes that it counts as.
 async fn write_order(tx: &mut Tx, stages: &[StageRow]) -> Result<()> {
     for (position, stage) in stages.iter().enumerate() {
-        tx.execute(sql!("UPDATE stage SET position = $2 WHERE id = $1", stage.id, position)).await?;
+        tx.execute(sql!("UPDATE stage SET position = $2 WHERE id = $1 OR counts_as_id = $1", stage.id, position))
+            .await?;
     }
     Ok(())
 }

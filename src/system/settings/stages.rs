@@ -74,7 +74,7 @@ pub(super) fn showing_fields(registry: &Registry, locale: Locale) -> Vec<(String
         .iter()
         .filter(|field| field.write == Write::Always && !field.is_virtual() && !field.required)
         .filter(|field| !matches!(field.kind, Kind::Money | Kind::Currency | Kind::Percent))
-        .filter(|field| !matches!(field.key, "stage" | "owner" | "external_id" | "lost_reason" | "lost_note"))
+        .filter(|field| field.only_while.is_none() && !matches!(field.key, "stage" | "owner" | "external_id"))
         .map(|field| (field.key.to_owned(), locale.text(&deal.label_key(field))))
         .collect()
 }
@@ -303,11 +303,18 @@ pub(super) async fn drop_stage(tx: &mut Tx, actor: &Actor, id: Uuid, sent: &Sent
     if before.deals > 0 {
         return Err(Error::field("", "refused-stage-in-use"));
     }
-    let others = stages_of(tx, before.pipeline_id).await?;
-    if others.iter().filter(|other| other.kind == before.kind).count() < 2 {
+    let mut alike = stages_of(tx, before.pipeline_id).await?;
+    alike.retain(|other| other.kind == before.kind);
+    let at = alike.iter().position(|other| other.id == id).unwrap_or(0);
+    let Some(heir) = alike.get(at.checked_sub(1).unwrap_or(1)) else {
         return Err(Error::field("", "refused-last-stage"));
-    }
+    };
     tx.execute(sql!("UPDATE stage SET deleted_at = $2 WHERE id = $1", id, actor.clock.now())).await?;
+    // Deals that came as far as here came as far as the stage before; so did those of stages that counted as this one.
+    const INHERIT: &str = "
+        UPDATE stage SET counts_as_id = $2, position = (SELECT h.position FROM stage h WHERE h.id = $2)
+         WHERE id = $1 OR counts_as_id = $1";
+    tx.execute(sql!(INHERIT, id, heir.id)).await?;
     let mut changes = Changes::default();
     changes.add("stage.name", before.name, Json::Null);
     finish_row(tx, actor, "deleted", id, version, changes).await?;

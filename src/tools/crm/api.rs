@@ -210,8 +210,17 @@ async fn pipelines(viewer: Viewer) -> Result<Answer> {
 // ---- moving
 
 /// What a move may set beside the stage: fields of the deal that a stage may ask for.
-const ALONG: [&str; 8] =
-    ["lost_reason", "lost_note", "amount", "close_date", "next_step", "next_step_date", "account", "contact"];
+const ALONG: [&str; 9] = [
+    "closed_on",
+    "lost_reason",
+    "lost_note",
+    "amount",
+    "close_date",
+    "next_step",
+    "next_step_date",
+    "account",
+    "contact",
+];
 
 fn move_schema() -> Json {
     let line = shape::Lexis::Lines.pattern();

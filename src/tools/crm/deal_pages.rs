@@ -289,12 +289,12 @@ async fn ask_for_missing(
     let is_asked = |key: &str| error_of(key).is_some() || has_submitted && is_given(key) && !RESERVED.contains(&key);
     let mut keys: Vec<&'static str> =
         viewer.projection(&OPPORTUNITY).map(|field| field.key).filter(|key| is_asked(key)).collect();
-    if target.kind == StageKind::Lost {
-        keys.extend(
-            ["lost_reason", "lost_note", "competitors"].into_iter().filter(|key| viewer.sees(&OPPORTUNITY, key)),
-        );
-        keys.dedup();
-    }
+    let of_end: &[&'static str] = match target.kind {
+        StageKind::Open => &[],
+        StageKind::Won => &["closed_on"],
+        StageKind::Lost => &["lost_reason", "lost_note", "competitors", "closed_on"],
+    };
+    keys.extend(of_end.iter().filter(|key| viewer.sees(&OPPORTUNITY, key)));
     let mut asked_fields = Vec::new();
     for field in keys.iter().filter_map(|key| OPPORTUNITY.field(key)) {
         if !asked_fields.iter().any(|other: &&'static crate::shell::record::Field| other.key == field.key) {
@@ -303,6 +303,8 @@ async fn ask_for_missing(
         let typed = get(given, field.key);
         if !typed.is_empty() {
             filled.texts.insert(field.key.into(), typed.into());
+        } else if field.key == "closed_on" {
+            filled.texts.insert(field.key.into(), viewer.config.today(viewer.now).to_string());
         }
     }
     let shown_errors: &[FieldError] = if has_submitted { errors } else { &[] };

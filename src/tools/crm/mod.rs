@@ -24,6 +24,7 @@ mod home;
 pub mod items;
 mod lead;
 mod lifecycle;
+mod moves;
 pub mod objects;
 mod opportunity;
 pub mod overview_api;

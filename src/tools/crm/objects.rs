@@ -177,7 +177,7 @@ pub static LEAD: Object = Object {
         Field::new("city", SHORT),
         Field::new("consent", Kind::Choice(CONSENTS)).hinted(),
         Field::new("consent_on", Kind::Date).column("consent_day"),
-        Field::new("disqualify_reason", TEXT).only_while("status", "unqualified"),
+        Field::new("disqualify_reason", TEXT).only_while("status", &["unqualified"]),
         Field::new("created_on", Kind::Date).column("created_day").on_create().listed().sorted().always_shown(),
         external_id(),
         owner_field(),
@@ -232,10 +232,14 @@ pub static OPPORTUNITY: Object = Object {
         Field::new("contact", Kind::Ref("contact")).column("contact_id"),
         Field::new("source", Kind::Choice(SOURCES)),
         Field::new("competitors", TEXT).found(Found::ByText),
-        Field::new("lost_reason", Kind::Choice(LOST_REASONS)).only_while("state", "lost"),
-        Field::new("lost_note", TEXT).only_while("state", "lost"),
+        Field::new("lost_reason", Kind::Choice(LOST_REASONS)).only_while("state", &["lost"]),
+        Field::new("lost_note", TEXT).only_while("state", &["lost"]),
         Field::new("created_on", Kind::Date).column("created_day").on_create().sorted().always_shown(),
-        Field::new("closed_on", Kind::Date).column("closed_day").on_create().sorted().always_shown(),
+        Field::new("closed_on", Kind::Date)
+            .column("closed_day")
+            .only_while("state", &["won", "lost"])
+            .sorted()
+            .always_shown(),
         Field::new("product", Kind::Ref("product")).virtual_input().on_create(),
         // For deals taken over: the day on which the stage was entered, and the open stage they were closed from.
         Field::new("moved_on", Kind::Date).virtual_input(),

@@ -1,14 +1,16 @@
 //! Opportunities: a deal moves through the stages of its pipeline. Names of stages are free, their meaning (`open`, `won`,
 //! `lost`) is fixed. A move forward needs the evidence that the stages it leaves ask for, or a reason; so does a deal that begins
 //! further on, or that goes to another pipeline, as if it came from the front. An import may give one reason for all its rows. A
-//! lost deal says why. Every move is a narrow row in `stage_change`, written in the same transaction.
+//! lost deal says why, and a closed one when it was closed. Every move is a narrow row in `stage_change`, written in the same
+//! transaction ([`super::moves`]).
 
 use std::collections::BTreeSet;
 
 use futures_util::future::BoxFuture;
-use store::{Arg, Cell, Day, Instant, Sql, Tx, Uuid, new_id, sql};
+use store::{Arg, Cell, Day, Instant, Tx, Uuid, sql};
 
 use super::account::{fill_currency, fill_owner};
+use super::moves::{self, Move, Standing};
 use super::{activity, lifecycle};
 use crate::shell::config::{Config, Criterion, Pipeline, Stage, StageKind};
 use crate::shell::error::{Error, FieldError, Result};
@@ -37,9 +39,15 @@ pub fn prepare<'a>(
         }
         let stage = settle_stage(&config, draft, before)?;
         let enters = before.is_none_or(|deal| deal.id_of("stage") != Some(stage.id));
+        let stood = match (before, draft.takes_back) {
+            (Some(deal), Some(version)) if enters => moves::standing_at(tx, deal.id, version, draft).await?,
+            _ => None,
+        };
+        keep_unclosed(actor, draft, stage)?;
         if enters {
-            enter_stage(tx, actor, &config, draft, before, stage).await?;
+            enter_stage(tx, actor, &config, draft, before, stage, stood.as_ref()).await?;
         }
+        settle_closing(actor, draft, before, stage, enters)?;
         settle_loss(actor, draft, before, stage, enters)?;
         draft.fill(before, "created_on", || Cell::Int(actor.today.0));
         // Emptied: the stage's own probability counts again.
@@ -47,17 +55,18 @@ pub fn prepare<'a>(
         if let (Some(deal), Some(created), true) =
             (before, draft.get("created_on").and_then(Cell::int), actor.import.is_some())
         {
-            correct_beginning(actor, draft, deal, Day(created));
+            correct_beginning(actor, draft, deal, Day(created), stage);
         }
-        settle_amount(tx, actor, &config, draft, before, stage).await
+        settle_amount(tx, actor, &config, draft, before, stage, stood.as_ref()).await
     })
 }
 
 /// A file that corrects the day of creation also corrects since when the deal is in its first stage.
-fn correct_beginning(actor: &Actor, draft: &mut Draft, deal: &Loaded, created: Day) {
+fn correct_beginning(actor: &Actor, draft: &mut Draft, deal: &Loaded, created: Day, stage: &Stage) {
     let zone = &actor.viewer.config.zone;
     let began = deal.int("created_on").map(|day| Instant::start_of(Day(day), zone).0);
-    if began == deal.int("stage_since") && !draft.has("stage") {
+    // A closed deal is in its stage since it was closed.
+    if began == deal.int("stage_since") && !draft.has("stage") && stage.kind == StageKind::Open {
         draft.derived.push(("stage_since", Arg::from(Instant::start_of(created, zone))));
     }
 }
@@ -99,6 +108,7 @@ async fn enter_stage(
     draft: &mut Draft,
     before: Option<&Loaded>,
     stage: &Stage,
+    stood: Option<&Standing>,
 ) -> Result<()> {
     // A file that is taken over tells what has happened elsewhere; instead of the evidence it gives one reason for all its rows.
     let told = actor.import.is_some();
@@ -111,11 +121,17 @@ async fn enter_stage(
             (None, _) => return Err(Error::Invalid(missing.iter().map(missing_error).collect())),
         }
     }
-    if draft.get("probability").is_none_or(Cell::is_null) || stage.kind != StageKind::Open {
+    // What stood before a move that is taken back is in the draft, or stands still.
+    let is_given = stood.is_some() || draft.get("probability").is_some_and(|given| !given.is_null());
+    if !is_given || stage.kind != StageKind::Open {
         draft.set("probability", Cell::Int(stage.probability));
     }
+    let was_closed = !draft.after(before, "closed_on").is_null();
     match stage.kind {
         StageKind::Open => draft.set("closed_on", Cell::Null),
+        StageKind::Won | StageKind::Lost if was_closed && (stood.is_some() || draft.confirms("closed_on")) => {
+            draft.set("closed_on", draft.after(before, "closed_on").clone());
+        }
         StageKind::Won | StageKind::Lost if draft.get("closed_on").is_none_or(Cell::is_null) => {
             // Programs that know one date only mean by it, of a closed deal, the day it was closed.
             let day = |key: &str| draft.get(key).and_then(Cell::int);
@@ -132,14 +148,14 @@ async fn enter_stage(
         draft.set("created_on", Cell::Int(closed.unwrap_or(actor.today.0).min(actor.today.0)));
     }
     let created = draft.after(before, "created_on").int().unwrap_or(actor.today.0);
-    if closed.is_some_and(|closed| closed < created) {
-        return Err(Error::field("closed_on", "invalid-closed-before-created"));
-    }
     if told && draft.after(before, "close_date").is_null() {
         // Lists from elsewhere often know no expected date: then a deal is expected after the usual length of its pipeline.
         draft.set("close_date", Cell::Int(closed.unwrap_or(created + usual_days(config, stage))));
     }
-    let since = if told { told_entry(actor, draft, before.is_none().then_some(created)) } else { actor.now };
+    let since = match stood {
+        Some(stood) => stood.since,
+        None => entry(actor, draft, before.is_none().then_some(created)),
+    };
     draft.derived.push(("stage_kind", Arg::from(stage.kind.key())));
     draft.derived.push(("stage_since", Arg::from(since)));
     if before.is_some() {
@@ -147,6 +163,61 @@ async fn enter_stage(
         draft.reason = reason_of(actor, draft);
     }
     Ok(())
+}
+
+/// Only a closed deal has a day of closing. A file tells what has happened elsewhere: of a deal that is open it says nothing by it.
+fn keep_unclosed(actor: &Actor, draft: &mut Draft, stage: &Stage) -> Result<()> {
+    let is_given = draft.get("closed_on").is_some_and(|day| !day.is_null());
+    if stage.kind != StageKind::Open || !is_given {
+        return Ok(());
+    }
+    if actor.import.is_none() {
+        return Err(Error::field("closed_on", "refused-closing-not-closed"));
+    }
+    draft.set("closed_on", Cell::Null);
+    Ok(())
+}
+
+/// A closed deal keeps a day of closing, which is neither ahead nor before it was created. Who corrects it corrects since when the
+/// deal is in its stage.
+fn settle_closing(
+    actor: &Actor,
+    draft: &mut Draft,
+    before: Option<&Loaded>,
+    stage: &Stage,
+    enters: bool,
+) -> Result<()> {
+    if stage.kind == StageKind::Open {
+        return Ok(());
+    }
+    if draft.get("closed_on").is_some_and(Cell::is_null) {
+        if actor.import.is_none() {
+            return Err(Error::field("closed_on", "invalid-required"));
+        }
+        draft.remove("closed_on");
+    }
+    // What is put back stood before.
+    if draft.takes_back.is_none() {
+        let given = draft.get("closed_on").and_then(Cell::int);
+        if given.is_some_and(|closed| closed > actor.today.0) {
+            return Err(Error::field("closed_on", "invalid-closed-ahead"));
+        }
+        let closed = draft.after(before, "closed_on").int();
+        let created = draft.after(before, "created_on").int().unwrap_or(actor.today.0);
+        let is_new = draft.has("closed_on") || draft.has("created_on");
+        if is_new && closed.is_some_and(|closed| closed < created) {
+            return Err(Error::field("closed_on", "invalid-closed-before-created"));
+        }
+    }
+    if let (false, Some(closed)) = (enters, draft.get("closed_on").and_then(Cell::int)) {
+        draft.derived.push(("stage_since", Arg::from(closed_at(actor, Day(closed)))));
+    }
+    Ok(())
+}
+
+/// When a deal was closed that was closed on this day: of today it is known to the second.
+fn closed_at(actor: &Actor, day: Day) -> Instant {
+    if day < actor.today { Instant::start_of(day, &actor.viewer.config.zone) } else { actor.now }
 }
 
 /// What is said about a loss.
@@ -183,6 +254,15 @@ fn reason_of(actor: &Actor, draft: &Draft) -> Option<String> {
 pub(super) fn usual_days(config: &Config, stage: &Stage) -> i64 {
     let stages = config.pipeline(stage.pipeline).map_or(&[][..], |pipeline| &pipeline.stages);
     stages.iter().filter_map(|stage| stage.expected_days).sum::<i64>().max(30)
+}
+
+/// When a deal enters its stage: now, but for one that is closed, which was closed on its day, and one that is taken over.
+fn entry(actor: &Actor, draft: &Draft, created: Option<i64>) -> Instant {
+    match draft.get("closed_on").and_then(Cell::int) {
+        _ if actor.import.is_some() => told_entry(actor, draft, created),
+        Some(closed) => closed_at(actor, Day(closed)),
+        None => actor.now,
+    }
 }
 
 /// When a deal taken over entered its stage: on the day the file names, else when it was closed, else when it was created.
@@ -234,6 +314,7 @@ async fn settle_amount(
     draft: &mut Draft,
     before: Option<&Loaded>,
     stage: &Stage,
+    stood: Option<&Standing>,
 ) -> Result<()> {
     if before.is_none() {
         let has_product = draft.get("product").is_some_and(|product| !product.is_null());
@@ -256,7 +337,12 @@ async fn settle_amount(
     if amount < 0 {
         return Err(Error::field("amount", "invalid-negative"));
     }
-    let moves = draft.has("amount") || draft.has("currency") || draft.has("stage");
+    let was_worth = stood.filter(|_| stage.kind != StageKind::Open).and_then(|stood| stood.amount_base);
+    if let Some(base) = was_worth {
+        draft.derived.push(("amount_base", Arg::from(base)));
+        return Ok(());
+    }
+    let moves = ["amount", "currency", "stage", "closed_on"].iter().any(|key| draft.has(key));
     if moves {
         let currency = draft.after(before, "currency").text().unwrap_or(&config.base_currency);
         let day = match stage.kind {
@@ -334,8 +420,8 @@ pub fn after_save<'a>(tx: &'a mut Tx, actor: &'a Actor, saved: Saved<'a>) -> Box
 
 /// The first stages of new deals, and the product they begin with.
 async fn begin(tx: &mut Tx, actor: &Actor, deals: &[(&Draft, Uuid)]) -> Result<()> {
-    let moves: Vec<Move> = deals.iter().flat_map(|(draft, id)| first_moves(actor, draft, *id)).collect();
-    record_moves(tx, actor, &moves).await?;
+    let first: Vec<Move> = deals.iter().flat_map(|(draft, id)| first_moves(actor, draft, *id)).collect();
+    moves::record(tx, actor, &first).await?;
     for (draft, id) in deals {
         if let Some(product) = draft.get("product").and_then(Cell::id) {
             let amount = draft.get("amount").and_then(Cell::int).unwrap_or(0);
@@ -347,15 +433,13 @@ async fn begin(tx: &mut Tx, actor: &Actor, deals: &[(&Draft, Uuid)]) -> Result<(
     lifecycle::won(tx, actor, &customers).await
 }
 
-/// A stage that was left, and a beginning that a file tells otherwise.
+/// A stage that was left, a closing that was on another day, and a beginning that a file tells otherwise.
 async fn follow(tx: &mut Tx, actor: &Actor, draft: &Draft, before: &Loaded) -> Result<()> {
-    if let Some(stage) = draft.get("stage").and_then(Cell::id).filter(|stage| before.id_of("stage") != Some(*stage)) {
-        let since = Instant(before.int("stage_since").unwrap_or(actor.now.0));
-        let at = if actor.import.is_some() { told_entry(actor, draft, None) } else { actor.now };
-        let from = before.id_of("stage");
-        let seconds = seconds_between(since, at);
-        let moved = Move { deal: before.id, from, to: stage, at, seconds, reason: reason_of(actor, draft) };
-        record_moves(tx, actor, &[moved]).await?;
+    let stage = draft.get("stage").and_then(Cell::id).filter(|stage| before.id_of("stage") != Some(*stage));
+    if let Some(stage) = stage {
+        leave_stage(tx, actor, draft, before, stage).await?;
+    } else if let (Some(closed), Some(stage)) = (draft.get("closed_on").and_then(Cell::int), before.id_of("stage")) {
+        moves::correct_entry(tx, before.id, stage, closed_at(actor, Day(closed))).await?;
     }
     if let (Some(created), true) = (draft.get("created_on").and_then(Cell::int), actor.import.is_some()) {
         let began = Instant::start_of(Day(created), &actor.viewer.config.zone);
@@ -371,6 +455,34 @@ async fn follow(tx: &mut Tx, actor: &Actor, draft: &Draft, before: &Loaded) -> R
         activity::follow_deal(tx, actor, before.id, account).await?;
     }
     follow_account(tx, actor, draft, before).await
+}
+
+/// The move to another stage. One that takes others back counts no more than they do, unless they had taken something back
+/// themselves: then it counts for that, from when that was on.
+async fn leave_stage(tx: &mut Tx, actor: &Actor, draft: &Draft, before: &Loaded, stage: Uuid) -> Result<()> {
+    let stood = match draft.takes_back {
+        Some(version) => moves::standing_at(tx, before.id, version, draft).await?,
+        None => None,
+    };
+    let at = match &stood {
+        None => entry(actor, draft, None),
+        Some(stood) if stood.is_redone => stood.since,
+        Some(_) => actor.now,
+    };
+    let moved = Move {
+        deal: before.id,
+        from: before.id_of("stage"),
+        to: stage,
+        at,
+        since: before.int("stage_since").map(Instant),
+        amount_base: before.int("amount_base"),
+        reason: reason_of(actor, draft),
+        counts: stood.as_ref().is_none_or(|stood| stood.is_redone),
+    };
+    if let Some(stood) = &stood {
+        moves::take_back(tx, actor, stood).await?;
+    }
+    moves::record(tx, actor, &[moved]).await
 }
 
 /// What a deal that was won, or is no longer, means for its account.
@@ -400,65 +512,31 @@ fn kind_after(actor: &Actor, draft: &Draft, before: Option<&Loaded>) -> Option<S
     actor.viewer.config.stage(stage).map(|stage| stage.kind)
 }
 
-fn seconds_between(from: Instant, to: Instant) -> i64 {
-    (to.0 - from.0).max(0) / 1_000_000
-}
-
 /// A new deal entered its stage when it was created. A deal taken over as closed was open before: in the stage the file
 /// names (`reached_stage`), else the first one.
 fn first_moves(actor: &Actor, draft: &Draft, deal: Uuid) -> Vec<Move> {
     let config = &actor.viewer.config;
     let Some(stage) = draft.get("stage").and_then(Cell::id).and_then(|id| config.stage(id)) else { return Vec::new() };
     let created = Day(draft.get("created_on").and_then(Cell::int).unwrap_or(actor.today.0));
-    let created = if actor.import.is_some() { Instant::start_of(created, &config.zone) } else { actor.now };
-    let enter = |from: Option<Uuid>, to: Uuid, at: Instant| {
-        let seconds = if from.is_some() { seconds_between(created, at) } else { 0 };
-        Move { deal, from, to, at, seconds, reason: reason_of(actor, draft) }
+    let is_told = actor.import.is_some();
+    let enter = |from: Option<(Uuid, Instant)>, to: Uuid, at: Instant| Move {
+        deal,
+        from: from.map(|(stage, _)| stage),
+        to,
+        at,
+        since: from.map(|(_, since)| since),
+        amount_base: None,
+        reason: reason_of(actor, draft),
+        counts: true,
     };
     if stage.kind == StageKind::Open {
-        return vec![enter(None, stage.id, created)];
+        let began = if is_told { Instant::start_of(created, &config.zone) } else { actor.now };
+        return vec![enter(None, stage.id, began)];
     }
     let reached = draft.get("reached_stage").and_then(Cell::id).and_then(|id| config.stage(id));
     let first = config.pipeline(stage.pipeline).and_then(Pipeline::first_stage);
     let Some(open) = reached.or(first) else { return Vec::new() };
-    vec![enter(None, open.id, created), enter(Some(open.id), stage.id, told_entry(actor, draft, None))]
-}
-
-/// A row of `stage_change`.
-struct Move {
-    deal: Uuid,
-    from: Option<Uuid>,
-    to: Uuid,
-    at: Instant,
-    /// Spent in the stage that was left.
-    seconds: i64,
-    reason: Option<String>,
-}
-
-/// Amount and close date are those of the deal as it now stands.
-const INSERT_MOVES: &str = ") INSERT INTO stage_change
-        (id, opportunity_id, from_stage_id, from_kind, to_stage_id, to_kind, amount, currency, amount_base, close_day, at,
-         by_id, seconds, reason)
-    SELECT m.id, o.id, m.from_stage, m.from_kind, m.to_stage, m.to_kind, o.amount, o.currency, o.amount_base, o.close_day, m.at,
-           m.by_id, m.seconds, m.reason
-      FROM moved m CROSS JOIN opportunity o WHERE o.id = m.deal";
-
-async fn record_moves(tx: &mut Tx, actor: &Actor, moves: &[Move]) -> Result<()> {
-    let config = &actor.viewer.config;
-    let kind = |stage: Uuid| config.stage(stage).map_or("open", |stage| stage.kind.key());
-    for batch in store::batches(moves) {
-        let mut statement = Sql::new(
-            "WITH moved (id, deal, from_stage, from_kind, to_stage, to_kind, at, by_id, seconds, reason) AS (VALUES ",
-        );
-        for (index, moved) in batch.iter().enumerate() {
-            statement.push(if index == 0 { "(" } else { ", (" }).bind(new_id(&actor.clock));
-            statement.push(", ").bind(moved.deal).push(", ").bind(moved.from).push(", ").bind(moved.from.map(kind));
-            statement.push(", ").bind(moved.to).push(", ").bind(kind(moved.to)).push(", ").bind(moved.at);
-            statement.push(", ").bind(actor.viewer.person).push(", ").bind(moved.seconds);
-            statement.push(", ").bind(moved.reason.clone()).push(")");
-        }
-        statement.push(INSERT_MOVES);
-        tx.execute(statement).await?;
-    }
-    Ok(())
+    let closed = entry(actor, draft, None);
+    let began = if is_told || created < actor.today { Instant::start_of(created, &config.zone) } else { actor.now };
+    vec![enter(None, open.id, began), enter(Some((open.id, began)), stage.id, closed)]
 }

@@ -308,7 +308,7 @@ impl Sight<'_> {
 
     /// Whether a field says something of the record as it stands.
     fn has_sense(&self, field: &Field) -> bool {
-        field.only_while.is_none_or(|(key, value)| self.text(key) == value)
+        field.only_while.is_none_or(|(key, values)| values.contains(&self.text(key).as_str()))
     }
 
     /// A value with every digit of an amount.

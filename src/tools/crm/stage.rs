@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use store::event::{self, Recorded};
+use store::event;
 use store::{Cell, Tx, Uuid, sql};
 
 use super::evidence::{self, Note};
@@ -33,21 +33,28 @@ pub struct Move {
 
 /// The stage that the deal's last move left.
 pub async fn came_from(tx: &mut Tx, deal: Uuid) -> Result<Option<Uuid>> {
-    const LAST: &str =
-        "SELECT from_stage_id FROM stage_change WHERE opportunity_id = $1 ORDER BY at DESC, id DESC LIMIT 1";
+    const LAST: &str = "SELECT from_stage_id FROM stage_change WHERE opportunity_id = $1 ORDER BY id DESC LIMIT 1";
     Ok(tx.value::<Option<Uuid>>(sql!(LAST, deal)).await?.flatten())
 }
 
-/// What the deal's last move took from a deal that had been lost: why, and the note on it.
-async fn loss_before(tx: &mut Tx, deal: Uuid) -> Result<Vec<(&'static str, Cell)>> {
-    let events = event::of_subject(tx, OPPORTUNITY.name, deal, 0, 50).await?;
-    let changes = events.iter().find(|event| event.kind == "stage").map(Recorded::changes).unwrap_or_default();
-    let fields = LOSS.into_iter().filter_map(|key| OPPORTUNITY.field(key));
-    let taken = fields.filter_map(|field| {
-        let change = changes.iter().find(|change| change.field == field.key && !change.old.is_null())?;
-        Some((field.key, value::from_raw_json(field, &change.old)))
-    });
-    Ok(taken.collect())
+/// What follows from a move, and goes back with it: when the deal was closed, its chance, and what is said about its loss.
+const FOLLOWS: [&str; 4] = ["closed_on", "probability", LOSS[0], LOSS[1]];
+
+/// Puts back what followed from the deal's last move, unless somebody has changed it since.
+async fn take_back(tx: &mut Tx, before: &Loaded, draft: &mut Draft) -> Result<()> {
+    let events = event::of_subject(tx, OPPORTUNITY.name, before.id, 0, 50).await?;
+    let Some(moved) = events.iter().find(|event| event.kind == "stage") else { return Ok(()) };
+    draft.takes_back = Some(moved.version - 1);
+    for change in moved.changes() {
+        let Some(field) = OPPORTUNITY.field(&change.field).filter(|field| FOLLOWS.contains(&field.key)) else {
+            continue;
+        };
+        let stands = *before.get(field.key) == value::from_raw_json(field, &change.new);
+        if stands && !draft.has(field.key) {
+            draft.set(field.key, value::from_raw_json(field, &change.old));
+        }
+    }
+    Ok(())
 }
 
 /// A move writes over no note that was not before the person.
@@ -91,11 +98,7 @@ pub async fn move_to(tx: &mut Tx, actor: &Actor, deal: Uuid, version: Option<i64
         draft.set("pipeline", Cell::Id(pipeline));
     }
     if wish.is_undo {
-        for (key, said) in loss_before(tx, deal).await? {
-            if draft.after(Some(&before), key).is_null() {
-                draft.set(key, said);
-            }
-        }
+        take_back(tx, &before, &mut draft).await?;
     }
     draft.reason = wish
         .reason

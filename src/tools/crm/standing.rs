@@ -21,12 +21,12 @@ pub fn segment(statement: &mut Sql, viewer: &Viewer, _: Day) {
 
 /// The furthest stage the deal was ever in: the won one for a won deal, else the last open one of its history. A deal
 /// that went back, or was lost, keeps how far it came. One that came from another pipeline only to be closed was at the front of
-/// this one.
+/// this one. A removed stage counts as the one that stood before it; a move that was taken back counts nowhere.
 pub fn furthest_stage(statement: &mut Sql, _: &Viewer, _: Day) {
     statement.push(
         "CASE WHEN t.stage_kind = 'won' THEN t.stage_id ELSE COALESCE(
-            (SELECT fc.to_stage_id FROM stage_change fc JOIN stage fs ON fs.id = fc.to_stage_id
-              WHERE fc.opportunity_id = t.id AND fs.kind = 'open' AND fs.pipeline_id = t.pipeline_id
+            (SELECT COALESCE(fs.counts_as_id, fs.id) FROM stage_change fc JOIN stage fs ON fs.id = fc.to_stage_id
+              WHERE fc.opportunity_id = t.id AND fc.taken_back_at IS NULL AND fs.kind = 'open' AND fs.pipeline_id = t.pipeline_id
               ORDER BY fs.position DESC LIMIT 1),
             CASE WHEN t.stage_kind = 'open' THEN t.stage_id END,
             (SELECT ff.id FROM stage ff WHERE ff.pipeline_id = t.pipeline_id AND ff.kind = 'open' AND ff.deleted_at IS NULL
