@@ -15,7 +15,7 @@ use store::{Instant, Session, Sql, Tx, Uuid, first_id_at, new_id, sql};
 
 use super::app::App;
 use super::bulk::{self, Chosen, EVENT, JOB, Outcome, Span, Undone, Work};
-use super::error::{Error, FieldError, Result};
+use super::error::{Error, FieldError, Result, Tries};
 use super::record::command::Source;
 use super::record::query::{self, ListQuery, Portion};
 use super::record::{Actor, Object, Registry};
@@ -350,7 +350,7 @@ impl AtWork<'_> {
     async fn chunk(&mut self, work: &Work, which: &Which, chunk: &[Chosen]) -> Result<Option<Ended>> {
         let viewer = Viewer::of_person(self.app, self.person).await?;
         let mut refused: Refused = Vec::new();
-        let mut overtaken = 0;
+        let mut tries = Tries::default();
         let (mut tx, actor, outcome) = loop {
             let Some(mut tx) = self.begin().await? else { return Ok(Some(Ended::Lost)) };
             let actor = self.app.actor(&viewer, self.order.via());
@@ -363,8 +363,7 @@ impl AtWork<'_> {
                 Ok(outcome) if outcome.wrong.is_empty() => break (tx, actor, outcome),
                 // Some of it may be written already: the portion is done anew without what breaks a rule.
                 Ok(outcome) => refused.extend(outcome.wrong),
-                Err(error) if error.is_overtaken() && overtaken < job::OVERTAKEN => overtaken += 1,
-                Err(error) => return Err(error),
+                Err(error) => tries.again(error)?,
             }
         };
         if self.order.dry_run {
@@ -398,7 +397,7 @@ impl AtWork<'_> {
     async fn take_back_chunk(&mut self, span: Span) -> Result<Option<Ended>> {
         let viewer = Viewer::of_person(self.app, self.person).await?;
         let mut leave: HashSet<Uuid> = HashSet::new();
-        let mut overtaken = 0;
+        let mut tries = Tries::default();
         let (tx, undone) = loop {
             let Some(mut tx) = self.begin().await? else { return Ok(Some(Ended::Lost)) };
             let actor = self.app.actor(&viewer, self.order.via());
@@ -407,8 +406,7 @@ impl AtWork<'_> {
                     leave.insert(id);
                 }
                 Ok(undone) => break (tx, undone),
-                Err(error) if error.is_overtaken() && overtaken < job::OVERTAKEN => overtaken += 1,
-                Err(error) => return Err(error),
+                Err(error) => tries.again(error)?,
             }
         };
         let mut next = self.place.clone();

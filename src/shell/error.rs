@@ -132,6 +132,23 @@ impl Error {
     }
 }
 
+/// A portion of long work is done anew when others overtook it, but not for ever.
+#[derive(Debug, Default)]
+pub struct Tries(u8);
+
+impl Tries {
+    const MOST: u8 = 5;
+
+    /// Gives the error back unless the portion is worth another try.
+    pub fn again(&mut self, error: Error) -> Result<()> {
+        if !error.is_overtaken() || self.0 == Tries::MOST {
+            return Err(error);
+        }
+        self.0 += 1;
+        Ok(())
+    }
+}
+
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Error {
         if error.is_storage_full() {
@@ -152,5 +169,21 @@ impl IntoResponse for Error {
         let mut response = self.status().into_response();
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, OVERTAKEN, Tries};
+
+    #[test]
+    fn what_others_overtook_is_tried_again_a_few_times_and_what_is_wrong_is_not() {
+        let overtaken = || Error::Refused { status: 409, key: OVERTAKEN };
+        let mut tries = Tries::default();
+        for _ in 0..Tries::MOST {
+            assert!(tries.again(overtaken()).is_ok());
+        }
+        assert!(tries.again(overtaken()).is_err());
+        assert!(Tries::default().again(Error::NotFound).is_err());
     }
 }

@@ -48,9 +48,6 @@ impl Ended {
     }
 }
 
-/// So often a chunk is tried again that others overtook.
-pub const OVERTAKEN: u8 = 5;
-
 const COLUMNS: &str = "id, kind, payload, state, cursor, done, total, result, created_by, created_at, started_at, finished_at, cancel_requested";
 
 /// How long a claimed job may go without a sign of life before another server takes it over, in seconds.

@@ -20,7 +20,7 @@ use super::rows::{Taken, extra_cells, find_by_key, key_of, may_appear, row_error
 use super::seen::Seen;
 use super::sql::{self as rows_sql, Import, Matched, Payload};
 use crate::shell::app::App;
-use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::error::{Error, FieldError, Result, Tries};
 use crate::shell::record::command;
 use crate::shell::record::{Actor, Draft};
 use crate::shell::viewer::Viewer;
@@ -202,7 +202,7 @@ impl Run {
         self.names.forget_old();
         let mut refused: HashMap<u64, Vec<FieldError>> = HashMap::new();
         let mut one_by_one = false;
-        let (mut waited, mut overtaken) = (0, 0);
+        let (mut waited, mut tries) = (0, Tries::default());
         let (mut tx, mut outcome) = loop {
             let asked = std::time::Instant::now();
             let mut tx = self.app.db.write().await?;
@@ -212,8 +212,7 @@ impl Run {
             }
             match self.apply(&mut tx, &mut actor, &rows, &refused, one_by_one).await {
                 Ok(outcome) => break (tx, outcome),
-                Err(Halt::Failed(error)) if error.is_overtaken() && overtaken < job::OVERTAKEN => overtaken += 1,
-                Err(Halt::Failed(error)) => return Err(error),
+                Err(Halt::Failed(error)) => tries.again(error)?,
                 Err(Halt::Together) => {}
                 Err(Halt::Row(number, errors)) => {
                     refused.insert(number, errors);

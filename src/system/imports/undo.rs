@@ -10,7 +10,7 @@ use store::{Sql, Tx, Uuid, event, sql};
 use super::engine::{Ended, fail, payload_of};
 use super::sql::{self as rows_sql, Import};
 use crate::shell::app::App;
-use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::error::{Error, FieldError, Result, Tries};
 use crate::shell::record::command::{self, Known};
 use crate::shell::record::{Actor, Draft, FOLLOWED, Kind, Loaded, Object, Registry, Write, value};
 use crate::shell::viewer::Viewer;
@@ -50,7 +50,7 @@ async fn all(app: &App, job: &Job) -> Result<Ended> {
         // Back to where they were: nobody need say why.
         actor.import_reason = Some(String::new());
         let mut refused: HashSet<Uuid> = HashSet::new();
-        let mut overtaken = 0;
+        let mut tries = Tries::default();
         let (mut tx, next) = loop {
             let mut tx = app.db.write().await?;
             if !job::is_ours(&mut tx, job.id, cursor.as_deref()).await? {
@@ -62,8 +62,7 @@ async fn all(app: &App, job: &Job) -> Result<Ended> {
                 Ok(Chunk::Refused(record)) => {
                     refused.insert(record);
                 }
-                Err(error) if error.is_overtaken() && overtaken < job::OVERTAKEN => overtaken += 1,
-                Err(error) => return Err(error),
+                Err(error) => tries.again(error)?,
             }
         };
         let ended = next.is_none() && place.made;
