@@ -138,6 +138,7 @@ refused-evidence-missing = Asked for before this stage, and not given yet: { $cr
 refused-currency-items = The line items have prices in the currency of this deal: remove them first.
 refused-closing-not-closed = Only a won or lost deal has a day on which it was closed. Move it to its last stage first.
 refused-loss-not-lost = Only a lost deal says why it was lost. Move it to a lost stage first.
+refused-owner = You may change this record, but not whose it is: that is for its owner, and for whoever may change the owner’s records.
 refused-lost-reason = Say why the deal was lost.
 
 # How far long work is.

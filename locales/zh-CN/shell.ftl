@@ -138,6 +138,7 @@ refused-evidence-missing = 进入该阶段还缺：{ $criterion }
 refused-currency-items = 产品明细按该商机的币种计价，请先移除产品明细。
 refused-closing-not-closed = 只有赢单或输单的商机才有关闭日期，请先移到赢单或输单阶段。
 refused-loss-not-lost = 只有输单的商机才能填写输单原因和输单说明，请先移到输单阶段。
+refused-owner = 您可以修改此记录，但不能更换负责人：只有负责人本人，以及有权修改其记录的人才能更换。
 refused-lost-reason = 请说明输单原因。
 
 # 耗时任务的进度。

@@ -154,6 +154,9 @@ pub struct Scope {
 pub enum Right {
     Read,
     Write,
+    /// To say who else has it: to share it, to put somebody on its team, to name another owner. What was shared with somebody, or is
+    /// theirs to change as one of a team, they change, but do not give.
+    Give,
 }
 
 impl Scope {
@@ -201,7 +204,7 @@ impl Scope {
         match right {
             Right::Read => access.read,
             // Nobody changes what they may not see.
-            Right::Write => access.write.min(access.read),
+            Right::Write | Right::Give => access.write.min(access.read),
         }
     }
 
@@ -228,8 +231,8 @@ impl Scope {
     }
 
     /// "…or I am on this account's team."
-    pub fn push_or_in_team(&self, statement: &mut Sql, id_column: &str) {
-        if !self.given {
+    pub fn push_or_in_team(&self, statement: &mut Sql, right: Right, id_column: &str) {
+        if !self.given || right == Right::Give {
             return;
         }
         statement
@@ -240,7 +243,7 @@ impl Scope {
 
     /// "…or this record was shared with me." Nothing where nothing was: SQLite would not use an index beside `OR FALSE`.
     pub fn push_or_shared(&self, statement: &mut Sql, object: &str, right: Right, id_column: &str) {
-        if !self.given {
+        if !self.given || right == Right::Give {
             return;
         }
         statement

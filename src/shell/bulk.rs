@@ -26,7 +26,7 @@ use super::list::{self, Asks};
 use super::page::{Asked, Page, Toast, done, render, respond_with};
 use super::record::command::{self, Source};
 use super::record::query::ListQuery;
-use super::record::{Actor, Draft, Object, query, value};
+use super::record::{Actor, Draft, OWNER, Object, query, value};
 use super::records::{for_many, get, pairs};
 use super::viewer::Viewer;
 use super::views;
@@ -146,20 +146,21 @@ async fn foresee(
     viewer: &Viewer,
     session: &mut Session,
     selection: &Selection,
+    right: Right,
 ) -> Result<Foreseen> {
     match selection {
         Selection::Named(chosen) => {
             let ids: Vec<Uuid> = chosen.iter().map(|(id, _)| *id).collect();
-            let versions = query::versions_allowed(session, viewer, object, &ids, Right::Write).await?;
+            let versions = query::versions_allowed(session, viewer, object, &ids, right).await?;
             let first = ids[..ids.len().min(LISTED)].to_vec();
             Ok(Foreseen { count: ids.len(), changeable: versions.len(), first, versions })
         }
         Selection::Matching(query, _) => {
             let (registry, today) = (app.registry, viewer.config.today(app.clock.now()));
-            let (count, changeable) = query::count_all(session, viewer, registry, object, query, today).await?;
+            let (count, changeable) = query::count_all(session, viewer, registry, object, query, today, right).await?;
             let few = query::Portion::first(LISTED as i64);
             let first = query::ids(session, viewer, registry, object, query, today, few).await?;
-            let versions = query::versions_allowed(session, viewer, object, &first, Right::Write).await?;
+            let versions = query::versions_allowed(session, viewer, object, &first, right).await?;
             Ok(Foreseen { count: count as usize, changeable: changeable as usize, first, versions })
         }
     }
@@ -200,8 +201,17 @@ async fn respond_preview(
 ) -> Result<Response> {
     let action = get(pairs, "action").to_owned();
     let locale = viewer.locale;
+    let usable: Vec<_> = viewer.projection(object).filter(|field| for_many(field)).collect();
+    let key = match action.as_str() {
+        "assign" => OWNER,
+        "edit" if !get(pairs, "field").is_empty() => get(pairs, "field"),
+        "edit" => usable.first().map_or("", |field| field.key),
+        _ => "",
+    };
+    let right = if key == OWNER { Right::Give } else { Right::Write };
     let mut session = app.db.read().await?;
-    let Foreseen { count, changeable, first, versions } = foresee(object, app, viewer, &mut session, selection).await?;
+    let Foreseen { count, changeable, first, versions } =
+        foresee(object, app, viewer, &mut session, selection, right).await?;
     if count == 0 {
         return Err(Error::field("id", "invalid-bulk-none"));
     }
@@ -219,13 +229,6 @@ async fn respond_preview(
     let (ids, seen) = match selection {
         Selection::Named(chosen) => (chosen.iter().map(carried).collect::<Vec<_>>().join(","), None),
         Selection::Matching(_, seen) => (String::new(), Some(seen.0)),
-    };
-    let usable: Vec<_> = viewer.projection(object).filter(|field| for_many(field)).collect();
-    let key = match action.as_str() {
-        "assign" => "owner",
-        "edit" if !get(pairs, "field").is_empty() => get(pairs, "field"),
-        "edit" => usable.first().map_or("", |field| field.key),
-        _ => "",
     };
     let field = usable.iter().find(|field| field.key == key);
     if field.is_none() && matches!(action.as_str(), "assign" | "edit") {
@@ -290,7 +293,7 @@ pub async fn apply(
         // Without scripts the field is chosen by a button of its own.
         return respond_preview(object, &app, &viewer, &asked, &pairs, &selection, None).await;
     }
-    let key = if action == "assign" { "owner" } else { get(&pairs, "field") };
+    let key = if action == "assign" { OWNER } else { get(&pairs, "field") };
     let field = viewer.projection(object).find(|field| field.key == key && for_many(field));
     if field.is_none() && matches!(action, "assign" | "edit") {
         return Err(Error::NotFound);
@@ -451,6 +454,10 @@ pub async fn run(
                 outcome.touched += usize::from(is_touched);
             }
             Err(Error::NotFound | Error::Forbidden) => outcome.left.push(*id),
+            // Theirs to change, but not to give to somebody else: no fault of what was asked for.
+            Err(Error::Invalid(errors)) if errors.iter().any(|error| error.key == command::OWNER_STAYS) => {
+                outcome.left.push(*id);
+            }
             Err(Error::Conflict(_)) => outcome.stale.push(*id),
             Err(Error::Invalid(errors)) => {
                 // After a statement that the database refused, PostgreSQL takes no other in this transaction.
@@ -477,8 +484,8 @@ async fn set_fields(
     let before = command::load_for_write(tx, actor, object, id).await?;
     let draft = command::read_inputs(object, &actor.viewer, inputs, Some(&before), source)?;
     // An empty value for a person would leave a record without an owner.
-    if inputs.contains_key("owner") && draft.get("owner").is_none_or(Cell::is_null) {
-        return Err(Error::field("owner", "invalid-required"));
+    if inputs.contains_key(OWNER) && draft.get(OWNER).is_none_or(Cell::is_null) {
+        return Err(Error::field(OWNER, "invalid-required"));
     }
     let set = inputs.iter().filter_map(|(key, text)| {
         let field = object.field(key)?;

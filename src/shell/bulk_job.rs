@@ -13,6 +13,7 @@ use store::event::Change;
 use store::job::{self, Ended, Job};
 use store::{Instant, Session, Sql, Tx, Uuid, first_id_at, new_id, sql};
 
+use super::access::Right;
 use super::app::App;
 use super::bulk::{self, Chosen, EVENT, JOB, Outcome, Span, Undone, Work};
 use super::error::{Error, FieldError, Result, Tries};
@@ -114,7 +115,10 @@ impl Wish {
                 let query = self.which.query(viewer, self.object)?;
                 let today = viewer.config.today(Instant(*seen));
                 let mut session = app.db.read().await?;
-                Ok(query::count_all(&mut session, viewer, app.registry, self.object, &query, today).await?.0)
+                let registry = app.registry;
+                let counted =
+                    query::count_all(&mut session, viewer, registry, self.object, &query, today, Right::Write).await?;
+                Ok(counted.0)
             }
         }
     }

@@ -14,7 +14,7 @@ use super::form::{self, Alike, Filled, FormBody};
 use super::page::{Asked, Page, Toast, done, own_path};
 use super::record::command::{self, Source};
 use super::record::{Draft, Field, Kind, Object, argument, query};
-use super::records::{currency_of, fill_labels, get, pairs, texts};
+use super::records::{currency_of, fill_labels, fill_owner, get, pairs, texts};
 use super::viewer::Viewer;
 
 /// GET /{plural}/new: values may come with the link (`?account=…`), so that a form opens already filled.
@@ -27,6 +27,7 @@ pub async fn new_form(
     let mut filled = Filled { texts: texts(&pairs(&asked.query)), ..Filled::default() };
     fill_from_references(&app, &viewer, object, &mut filled).await?;
     fill_labels(&app, &viewer, object, &mut filled).await?;
+    fill_owner(&viewer, object, &mut filled);
     if object.name == "activity" && !filled.texts.contains_key("happened_at") {
         let now = viewer.config.zone.to_datetime(app.clock.now().timestamp());
         filled.texts.insert("happened_at".into(), format!("{}T{:02}:{:02}", now.date(), now.hour(), now.minute()));
@@ -143,6 +144,7 @@ pub async fn create_record(
     match made {
         Ok(Made::Asked(alike)) => {
             fill_labels(&app, &viewer, object, &mut filled).await?;
+            fill_owner(&viewer, object, &mut filled);
             respond_new(object, &viewer, &asked, StatusCode::CONFLICT, &filled, &[], alike)
         }
         Ok(Made::Record(id)) => {
@@ -154,6 +156,7 @@ pub async fn create_record(
         }
         Err(Error::Invalid(errors)) => {
             fill_labels(&app, &viewer, object, &mut filled).await?;
+            fill_owner(&viewer, object, &mut filled);
             respond_new(object, &viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, &filled, &errors, Vec::new())
         }
         Err(error) => Err(error),

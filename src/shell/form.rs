@@ -10,7 +10,7 @@ use super::config::{Pipeline, PriceList};
 use super::error::{FieldError, Result};
 use super::page::{Page, render, respond_with};
 use super::record::query::Row;
-use super::record::{Field, Kind, Object, value};
+use super::record::{Field, Kind, OWNER, Object, value};
 use super::viewer::Viewer;
 
 /// One input as the template draws it.
@@ -301,7 +301,7 @@ pub fn create_fields(viewer: &Viewer, object: &'static Object) -> Vec<&'static F
     viewer.projection(object).filter(is_asked).collect()
 }
 
-/// The fields of the form that changes a record.
+/// The fields of the form that changes a record. Its owner is asked for where the form says who it is.
 pub fn edit_fields(viewer: &Viewer, object: &'static Object, filled: &Filled) -> Vec<&'static Field> {
     let is_asked = |field: &&'static Field| {
         field.write == super::record::Write::Always && !field.is_virtual() && field.key != "stage"
@@ -316,7 +316,13 @@ pub fn edit_fields(viewer: &Viewer, object: &'static Object, filled: &Filled) ->
         },
         None => true,
     };
-    viewer.projection(object).filter(is_asked).filter(has_sense).filter(|field| has_choices(viewer, field)).collect()
+    viewer
+        .projection(object)
+        .filter(is_asked)
+        .filter(has_sense)
+        .filter(|field| field.key != OWNER || filled.texts.contains_key(OWNER))
+        .filter(|field| has_choices(viewer, field))
+        .collect()
 }
 
 /// Who keeps no price lists is not asked for one.

@@ -23,7 +23,7 @@ use super::list_forms::{add_filter, columns_form, filter_form, filter_input, set
 use super::page::{Asked, Html, Page, Toast, done, escape, render, respond_with, toast_event, trigger};
 use super::prices;
 use super::record::command::{self, Source};
-use super::record::{Draft, Field, Kind, Object, Write, is_setting, query};
+use super::record::{Draft, Field, Kind, OWNER, Object, Write, is_setting, query, share};
 use super::routes::{Policy, Routes};
 use super::shows::{Shows, can_edit_in_place};
 use super::view_pages;
@@ -144,11 +144,15 @@ pub async fn fill_labels(app: &App, viewer: &Viewer, object: &'static Object, fi
             filled.texts.remove(field.key);
         }
     }
-    if object.field("owner").is_some() && !filled.texts.contains_key("owner") {
-        filled.texts.insert("owner".into(), viewer.person.to_string());
-        filled.labels.insert("owner".into(), viewer.name.clone());
-    }
     Ok(())
+}
+
+/// What is made belongs to who makes it, unless the form says otherwise.
+pub fn fill_owner(viewer: &Viewer, object: &'static Object, filled: &mut Filled) {
+    if object.field(OWNER).is_some() && !filled.texts.contains_key(OWNER) {
+        filled.texts.insert(OWNER.into(), viewer.person.to_string());
+        filled.labels.insert(OWNER.into(), viewer.name.clone());
+    }
 }
 
 /// The name of a record or person, if the viewer may see it.
@@ -189,10 +193,14 @@ async fn edit_form(
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
     let (row, fields) = query::find(&mut session, &viewer, app.registry, object, id(&record)?).await?;
-    if !query::allowed(&mut session, &viewer, object, row.id, Right::Write).await? {
+    let rights = share::rights(&mut session, &viewer, object, row.id).await?;
+    if !rights.write {
         return Err(Error::Forbidden);
     }
-    let filled = Filled::of_row(&viewer, &fields, &row);
+    let mut filled = Filled::of_row(&viewer, &fields, &row);
+    if !rights.give {
+        filled.texts.remove(OWNER);
+    }
     respond_edit(object, &viewer, &asked, StatusCode::OK, row.id, row.version, &filled, &[])
 }
 
@@ -385,7 +393,7 @@ async fn field_form(
     let field = editable_field(object, &viewer, &key)?;
     let mut session = app.db.read().await?;
     let (row, fields) = query::find(&mut session, &viewer, app.registry, object, id(&record)?).await?;
-    if !query::allowed(&mut session, &viewer, object, row.id, Right::Write).await? {
+    if !share::rights(&mut session, &viewer, object, row.id).await?.may_change(field) {
         return Err(Error::Forbidden);
     }
     let filled = Filled::of_row(&viewer, &fields, &row);

@@ -87,7 +87,7 @@ async fn respond(
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
     let (row, fields) = query::find(&mut session, viewer, app.registry, object, record).await?;
-    if !share::rights(&mut session, viewer, object, record).await?.share {
+    if !share::rights(&mut session, viewer, object, record).await?.give {
         return Err(Error::Forbidden);
     }
     let text = |key: &str| given.get(key).map_or("", String::as_str);

@@ -517,9 +517,8 @@ impl<'a> Eyes<'a> {
         let may_change = world.rule(self.person, name).write > Level::None;
         let read = world.read_of(self.person, name);
         let writable = world.of(name).filter(|record| world.writes(self.person, *record)).count();
+        let givable = world.of(name).filter(|record| world.gives(self.person, *record)).count();
         let path = format!("/{plural}/bulk");
-        let fields = [("action", "trash"), ("all", "1"), ("query", "view=none")];
-        let page = self.app.post_form(self.me(), &path, &fields).await;
         let status = if !may_change {
             404
         } else if read.is_empty() {
@@ -527,13 +526,22 @@ impl<'a> Eyes<'a> {
         } else {
             200
         };
-        self.expect(&path, page.status.as_u16(), status);
-        self.leaks(&path, &page.body);
-        if page.status == 200 {
-            let chosen = page.has(&told(read.len(), " chosen"));
-            let some = format!("you may change {writable} of them");
-            self.expect(&format!("{path}: all {}", read.len()), chosen, true);
-            self.expect(&format!("{path}: {some}"), page.has(&some), writable < read.len());
+        let has_owner = self.app.object(name).field("owner").is_some();
+        for (action, open) in [("trash", writable), ("assign", givable)] {
+            if action == "assign" && !has_owner {
+                continue;
+            }
+            let fields = [("action", action), ("all", "1"), ("query", "view=none")];
+            let page = self.app.post_form(self.me(), &path, &fields).await;
+            let what = format!("{path} {action}");
+            self.expect(&what, page.status.as_u16(), status);
+            self.leaks(&what, &page.body);
+            if page.status == 200 {
+                let chosen = page.has(&told(read.len(), " chosen"));
+                let some = format!("you may change {open} of them");
+                self.expect(&format!("{what}: all {}", read.len()), chosen, true);
+                self.expect(&format!("{what}: {some}"), page.has(&some), open < read.len());
+            }
         }
         let path = format!("/api{path}");
         let ask = json!({ "action": "trash", "filter": { "f": [] }, "dry_run": true });
@@ -577,9 +585,16 @@ impl<'a> Eyes<'a> {
             let page = app.get(self.me(), &form).await;
             self.expect(&form, page.status.as_u16(), status);
             self.leaks(&form, &page.body);
+            if writes && form.ends_with("/edit") && object.field("owner").is_some() {
+                let asks = page.has("name=\"owner\"");
+                self.expect(&format!("{form}: asks for its owner"), asks, world.gives(person, record));
+            }
         }
         if writes {
             self.save_as_it_was(record).await;
+        }
+        if object.field("owner").is_some() {
+            self.give(record).await;
         }
         let actor = app.actor(self.me()).await;
         let outcome = {
@@ -610,6 +625,38 @@ impl<'a> Eyes<'a> {
                 self.expect(&path, shown, own.clone());
             }
         }
+    }
+
+    /// Another owner is named by who may give the record, in a transaction that is given up.
+    async fn give(&mut self, record: usize) {
+        let (world, app, person) = (self.world(), self.app, self.person);
+        let one = &world.records[record];
+        // The last one has left, the others work here.
+        let other = (one.owner + 1) % VIEWERS;
+        let mut draft = Draft::default();
+        draft.set("owner", Cell::Id(self.house.people[other].id));
+        let actor = app.actor(self.me()).await;
+        let outcome = {
+            let mut tx = app.db.write().await.expect("the database can be written");
+            command::update(&mut tx, &actor, app.object(one.object), self.house.ids[record], None, draft).await
+        };
+        let outcome = match outcome {
+            Ok(_) => "gives",
+            Err(Error::Invalid(errors)) if errors[0].key == "refused-owner" => "changes",
+            Err(Error::Forbidden) => "reads",
+            Err(Error::NotFound) => "knows nothing",
+            Err(error) => panic!("{} {record}: {error:?}", one.object),
+        };
+        let expected = if world.gives(person, record) {
+            "gives"
+        } else if world.writes(person, record) {
+            "changes"
+        } else if world.reads(person, record) {
+            "reads"
+        } else {
+            "knows nothing"
+        };
+        self.expect(&format!("{} {record}: its owner", one.object), outcome, expected);
     }
 
     /// Who is about to make the record anew is told of it when they may see it, and what they would have to see to know.

@@ -1,6 +1,12 @@
 //! Sharing a record on its page: only who has it shares it, and it ends when it is taken back. On both engines.
 
+use axum::http::Method;
+use serde_json::json;
+use store::{Uuid, sql};
 use testkit::{Person, Role, TestApp, on_both};
+use trivet::shell::error::{Error, Result};
+
+use crate::import::{counts, refusals, run, uploaded};
 
 async fn people(app: &TestApp) -> [Person; 3] {
     let boss = app.person("Chen Wei").role(Role::Manager).create().await;
@@ -68,6 +74,115 @@ fn a_record_is_shared_on_its_page_and_the_sharing_ends_there() {
         }
         let events = app.value::<i64>("SELECT COUNT(*) FROM event WHERE kind IN ('shared', 'unshared')").await;
         assert_eq!(events, Some(9));
+    });
+}
+
+async fn owner(app: &TestApp, table: &str, id: Uuid) -> Option<Uuid> {
+    app.value(sql!(format!("SELECT owner_id FROM {table} WHERE id = $1"), id)).await
+}
+
+const STAYS: &str = "You may change this record, but not whose it is";
+
+#[test]
+fn what_was_shared_is_neither_taken_nor_passed_on_through_its_owner() {
+    on_both(async |app| {
+        let [boss, lin, wu] = people(app).await;
+        let account = app.account(&lin, "Harbour").await;
+        let deal = app.opportunity(&lin, "Forty seats", account).await;
+        let lead = app.lead(&lin, "Zhao Min").await;
+        let token = app.api_token(&wu).await;
+        for (kind, plural, id) in
+            [("account", "accounts", account), ("opportunity", "opportunities", deal), ("lead", "leads", lead)]
+        {
+            let (path, ids) = (format!("/{plural}/{id}"), id.to_string());
+            let who = wu.id.to_string();
+            let share = [("person", who.as_str()), ("may_write", "true")];
+            assert_eq!(app.post_form(&lin, &format!("{path}/shares"), &share).await.status, 303);
+            // The owner is not asked for where another would be refused.
+            let form = app.get(&wu, &format!("{path}/edit")).await;
+            assert!(form.status == 200 && !form.has("name=\"owner\""), "{}", form.body);
+            assert_eq!(app.get(&wu, &format!("{path}/field/owner")).await.status, 403);
+            let in_place = format!("{path}/field/owner");
+            let details = format!("{path}?tab=details");
+            assert!(!app.get(&wu, &details).await.has(&in_place) && app.get(&lin, &details).await.has(&in_place));
+            assert!(app.get(&lin, &format!("{path}/edit")).await.has("name=\"owner\""));
+            for to in [&wu, &boss] {
+                let to = to.id.to_string();
+                let version = form.version();
+                let fields = [("version", version.as_str()), ("owner", to.as_str())];
+                for door in [&path, &in_place] {
+                    let answer = app.post_form(&wu, door, &fields).await;
+                    assert!(answer.status == 422 && answer.has(STAYS), "{door}: {}", answer.body);
+                }
+                let assign = [("action", "assign"), ("ids", &ids), ("value", &to), ("query", "view=none")];
+                let preview = app.post_form(&wu, &format!("/{plural}/bulk"), &assign).await;
+                assert!(preview.has("you may change 0 of them"), "{}", preview.body);
+                let answer = app.post_form(&wu, &format!("/{plural}/bulk/apply"), &assign).await;
+                assert_eq!(answer.status, 303, "{}", answer.body);
+                let set = json!({ "owner": to });
+                let answer =
+                    app.api(&token, Method::PATCH, &format!("/api{path}"), &[("if-match", "*")], Some(&set)).await;
+                assert_eq!(answer.status, 422, "{}", answer.body);
+                assert_eq!(answer.json()["errors"][0]["field"], "owner", "{}", answer.body);
+                let many = json!({ "action": "edit", "records": [{ "id": id }], "set": set });
+                let answer = app.api(&token, Method::POST, &format!("/api/{plural}/bulk"), &[], Some(&many)).await;
+                assert_eq!((answer.status.as_u16(), &answer.json()["left"]), (200, &json!([id])), "{}", answer.body);
+                assert_eq!(owner(app, kind, id).await, Some(lin.id), "{kind}");
+            }
+            // What else the form changes is taken, and so is the owner as it stands.
+            let (name, field) = ("Renamed", if kind == "account" { "city" } else { "description" });
+            let fields = [(field, name), ("owner", &lin.id.to_string())];
+            app.try_update(kind, &wu, id, None, &fields).await.expect("the rest is theirs to change");
+            // The seller's manager gives it to the colleague; then it is theirs to give.
+            app.try_update(kind, &boss, id, None, &[("owner", &who)]).await.expect("the manager gives it");
+            app.try_update(kind, &wu, id, None, &[("owner", &lin.id.to_string())]).await.expect("the owner gives it");
+        }
+    });
+}
+
+#[test]
+fn a_file_changes_no_owner_of_what_was_shared() {
+    on_both(async |app| {
+        let [_, lin, wu] = people(app).await;
+        let account = app.account(&lin, "Harbour").await;
+        let share = [("person", wu.id.to_string()), ("may_write", "true".into())];
+        let share: Vec<(&str, &str)> = share.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        app.post_form(&lin, &format!("/accounts/{account}/shares"), &share).await;
+        let import = uploaded(app, &wu, "account", "name,owner\nHarbour,Wu Di\n").await;
+        run(app, &wu, &import).await;
+        assert_eq!(counts(app).await, ("done".into(), 0, 0, 0, 1));
+        assert!(refusals(app, &wu, &import).await.contains(STAYS));
+        assert_eq!(owner(app, "account", account).await, Some(lin.id));
+    });
+}
+
+fn stays(outcome: &Result<i64>) -> bool {
+    matches!(outcome, Err(Error::Invalid(errors)) if errors[0].key == "refused-owner")
+}
+
+#[test]
+fn a_task_is_given_on_by_who_has_it_and_by_who_made_it() {
+    on_both(async |app| {
+        let [boss, lin, wu] = people(app).await;
+        let to = |person: &Person| person.id.to_string();
+        let fields = [("subject", "Call back"), ("due_date", "2026-11-30"), ("owner", &to(&wu))];
+        let task = app.create("task", &lin, &fields).await;
+        app.try_update("task", &lin, task, None, &[("owner", &to(&boss))]).await.expect("she made it");
+        app.try_update("task", &boss, task, None, &[("owner", &to(&wu))]).await.expect("he has it");
+        app.try_update("task", &wu, task, None, &[("owner", &to(&lin))]).await.expect("he has it now");
+        // A contact goes with its account, a note with who wrote it, or their manager.
+        let account = app.account(&lin, "Harbour").await;
+        let fields = [("name", "Wang Fang"), ("account", &account.to_string()), ("owner", &to(&wu))];
+        let contact = app.create("contact", &lin, &fields).await;
+        app.post_form(&lin, &format!("/accounts/{account}/team"), &[("person", &to(&wu)), ("duty", "Service")]).await;
+        let taken = app.try_update("contact", &wu, contact, None, &[("owner", &to(&boss))]).await;
+        assert!(stays(&taken), "{taken:?}");
+        let taken = app.try_update("account", &wu, account, None, &[("owner", &to(&wu))]).await;
+        assert!(stays(&taken), "{taken:?}");
+        app.try_update("contact", &lin, contact, None, &[("owner", &to(&lin))]).await.expect("the account is hers");
+        let note = app.activity(&lin, "First call", account).await;
+        assert!(app.try_update("activity", &wu, note, None, &[("owner", &to(&wu))]).await.is_err());
+        app.try_update("activity", &boss, note, None, &[("owner", &to(&wu))]).await.expect("her manager");
     });
 }
 

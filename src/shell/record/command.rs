@@ -9,7 +9,7 @@ use store::{Arg, Cell, Sql, Tx, Uuid, new_id, sql};
 
 use super::field::{Field, Found, Kind, Object, Saved, Write};
 use super::value::{self, Reading};
-use super::{Actor, Draft, Loaded, argument, query};
+use super::{Actor, Draft, Loaded, OWNER, argument, query};
 use crate::shell::access::Right;
 use crate::shell::error::{Collision, Error, FieldError, Result};
 use crate::shell::format::decimals;
@@ -250,12 +250,30 @@ pub async fn prepare_change(
     if draft.is_empty() {
         return Ok(None);
     }
+    check_owner(tx, actor, object, before, &draft).await?;
     check_references(tx, actor, object, &draft, known).await?;
     (object.prepare)(tx, actor, &mut draft, Some(before)).await?;
     check_required(object, &draft, Some(before))?;
     // The kind's own rules may have left out all that was said.
     let says_nothing = draft.is_empty() && draft.derived.is_empty() && draft.reason.is_none();
     Ok(Some(draft).filter(|_| !says_nothing))
+}
+
+/// Why an owner stays who they are.
+pub const OWNER_STAYS: &str = "refused-owner";
+
+/// What was shared with somebody, or is theirs to change as one of a team, they neither take nor pass on through its owner.
+async fn check_owner(
+    tx: &mut Tx,
+    actor: &Actor,
+    object: &'static Object,
+    before: &Loaded,
+    draft: &Draft,
+) -> Result<()> {
+    if draft.has(OWNER) && !query::allowed(tx, &actor.viewer, object, before.id, Right::Give).await? {
+        return Err(Error::field(OWNER, OWNER_STAYS));
+    }
+    Ok(())
 }
 
 /// Where only the currency changes, $1,000.00 becomes ¥1,000: the amount that people read stays, not the number of minor units.

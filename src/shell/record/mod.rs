@@ -44,6 +44,9 @@ impl Registry {
     }
 }
 
+/// The field that says whose a record is. It is changed by who may give the record, not by everybody who may change it.
+pub const OWNER: &str = "owner";
+
 /// The kind of an event by which a record only followed another: it has a new version, and nobody meant to change it.
 pub const FOLLOWED: &str = "followed";
 

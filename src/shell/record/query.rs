@@ -345,7 +345,7 @@ pub async fn ids(
     Ok(session.all::<(Uuid,)>(statement).await?.into_iter().map(|(id,)| id).collect())
 }
 
-/// How many records a query has, to the last one, and how many of them the viewer may change.
+/// How many records a query has, to the last one, and to how many of them the viewer has this right.
 pub async fn count_all(
     session: &mut Session,
     viewer: &Viewer,
@@ -353,9 +353,10 @@ pub async fn count_all(
     object: &'static Object,
     query: &ListQuery,
     today: Day,
+    right: Right,
 ) -> Result<(i64, i64)> {
     let mut select = Sql::new("SELECT COUNT(*), CAST(COALESCE(SUM(CASE WHEN ");
-    (object.visible)(&mut select, &viewer.scope.of_whole_sets(), Right::Write, "t");
+    (object.visible)(&mut select, &viewer.scope.of_whole_sets(), right, "t");
     select.push(" THEN 1 ELSE 0 END), 0) AS BIGINT)");
     let statement = aggregate(session.engine(), select, viewer, registry, object, query, today)?;
     session.one(statement).await.map_err(Error::from)

@@ -1,12 +1,13 @@
-//! Sharing: one more person reads, or also changes, one record. Whoever may write the record and has its owner within reach
-//! (it is their own, or their write level covers the owner) may share it; somebody it was shared with may not pass it on.
+//! Sharing: one more person reads, or also changes, one record. Whoever may give the record ([`Right::Give`]: it is their own, or
+//! their write level covers the owner) may share it; somebody it was shared with may not pass it on, nor take it
+//! ([`command::prepare_change`]).
 
 use serde_json::json;
 use store::event::Change;
 use store::{Instant, Session, Sql, Tx, Uuid, sql};
 
 use super::hung::{Expected, first_version};
-use super::{Actor, Loaded, Object, command, query};
+use super::{Actor, Field, Loaded, OWNER, Object, command, query};
 use crate::shell::access::Right;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::viewer::Viewer;
@@ -58,35 +59,30 @@ pub async fn of_visible(session: &mut Session, object: &'static Object, id: Uuid
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Rights {
     pub write: bool,
-    pub share: bool,
+    pub give: bool,
 }
 
-/// Both rights in one statement; for kinds that are not shared only the first.
-pub async fn rights(session: &mut Session, viewer: &Viewer, object: &'static Object, id: Uuid) -> Result<Rights> {
-    if !is_shared(object) {
-        return Ok(Rights { write: query::allowed(session, viewer, object, id, Right::Write).await?, share: false });
+impl Rights {
+    pub fn may_change(self, field: &Field) -> bool {
+        if field.key == OWNER { self.give } else { self.write }
     }
-    let scope = &viewer.scope;
+}
+
+/// Both rights in one statement.
+pub async fn rights(session: &mut Session, viewer: &Viewer, object: &'static Object, id: Uuid) -> Result<Rights> {
     let mut statement = Sql::new("SELECT CASE WHEN ");
-    scope.push_owner(&mut statement, scope.level(object.name, Right::Write), "t.owner_id");
-    statement.push(&format!(" THEN 'share' ELSE 'write' END FROM {} t WHERE t.id = ", object.table)).bind(id);
+    (object.visible)(&mut statement, &viewer.scope, Right::Give, "t");
+    statement.push(&format!(" THEN 'give' ELSE 'write' END FROM {} t WHERE t.id = ", object.table)).bind(id);
     statement.push(" AND t.deleted_at IS NULL AND ");
-    (object.visible)(&mut statement, scope, Right::Write, "t");
+    (object.visible)(&mut statement, &viewer.scope, Right::Write, "t");
     let found: Option<String> = session.value(statement).await?;
-    Ok(Rights { write: found.is_some(), share: found.is_some_and(|right| right == "share") })
+    Ok(Rights { write: found.is_some(), give: found.is_some_and(|right| right == "give") })
 }
 
 /// The record, if the actor may share it.
 pub async fn load_to_share(tx: &mut Tx, actor: &Actor, object: &'static Object, id: Uuid) -> Result<Loaded> {
     let record = command::load_for_write(tx, actor, object, id).await?;
-    let scope = &actor.viewer.scope;
-    let mut statement = Sql::new(format!("SELECT t.id FROM {} t WHERE t.id = ", object.table));
-    statement.bind(id).push(" AND ");
-    scope.push_owner(&mut statement, scope.level(object.name, Right::Write), "t.owner_id");
-    match tx.value::<Uuid>(statement).await? {
-        Some(_) => Ok(record),
-        None => Err(Error::Forbidden),
-    }
+    if query::allowed(tx, &actor.viewer, object, id, Right::Give).await? { Ok(record) } else { Err(Error::Forbidden) }
 }
 
 /// Only who works here is given anything.

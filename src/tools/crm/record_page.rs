@@ -242,13 +242,13 @@ async fn respond_record(
         facts: sight.facts(),
         notice: sight.notice(closed, nothing_next),
         timeline,
-        props: sight.props(may_change, tab == "details"),
+        props: sight.props(rights, tab == "details"),
         tasks,
         may_task: viewer.may_create("task")
             && object.name != "task"
             && object.name != "product"
             && object.name != "activity",
-        may_share: rights.share,
+        may_share: rights.give && share::is_shared(object),
         shares: shares
             .into_iter()
             .map(|share| ShareView {

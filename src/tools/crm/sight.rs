@@ -14,6 +14,7 @@ use crate::shell::format;
 use crate::shell::page::{Html, escape, who};
 use crate::shell::record::filter::{Filter, Op};
 use crate::shell::record::query::{self, ListQuery, Row};
+use crate::shell::record::share::Rights;
 use crate::shell::record::{Field, Object};
 use crate::shell::shows::{RowView, Shows, can_edit_in_place};
 use crate::shell::viewer::Viewer;
@@ -275,7 +276,7 @@ impl Sight<'_> {
     }
 
     /// The right panel: every field that is not shown above; on the details tab all of them.
-    pub fn props(&self, may_change: bool, all: bool) -> Vec<Prop> {
+    pub fn props(&self, rights: Rights, all: bool) -> Vec<Prop> {
         let object = self.shows.object;
         self.fields
             .iter()
@@ -295,7 +296,7 @@ impl Sight<'_> {
             .map(|field| Prop {
                 label: self.viewer.locale.text(&object.label_key(field)),
                 html: self.in_full(field.key),
-                edit: (may_change && self.can_edit(field))
+                edit: (rights.may_change(field) && self.can_edit(field))
                     .then(|| format!("/{}/{}/field/{}", object.plural, self.row.id, field.key)),
             })
             .collect()

@@ -53,7 +53,7 @@ async fn respond(
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
     let name = name_of(&mut session, app, viewer, "account", account).await?.ok_or(Error::NotFound)?;
-    if !share::rights(&mut session, viewer, &ACCOUNT, account).await?.share {
+    if !share::rights(&mut session, viewer, &ACCOUNT, account).await?.give {
         return Err(Error::Forbidden);
     }
     let text = |key: &str| given.get(key).map_or("", String::as_str);

@@ -8,6 +8,8 @@
 //!   with a lead is thereby also seen by those who see what the lead became, and lost to nobody who saw it before;
 //! - task: owner by level, or I made it;
 //! - product, person: everybody with a right on the kind.
+//!
+//! Who may give a record to somebody is who may change it without its having been given to them: shares and teams do not count.
 
 use store::Sql;
 
@@ -23,7 +25,7 @@ pub fn account(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
             statement.push("(");
             scope.push_owner(statement, level, &format!("{alias}.owner_id"));
             scope.push_or_shared(statement, "account", right, &format!("{alias}.id"));
-            scope.push_or_in_team(statement, &format!("{alias}.id"));
+            scope.push_or_in_team(statement, right, &format!("{alias}.id"));
             if right == Right::Read {
                 statement.push(" OR ");
                 scope.push_leads_to(statement, &format!("{alias}.id"), "opportunity o", "o.account_id", |statement| {
@@ -85,8 +87,8 @@ pub fn activity(statement: &mut Sql, scope: &Scope, right: Right, alias: &str) {
     match (level, right) {
         (Level::All | Level::None, _) => scope.push_owner(statement, level, ""),
         // Only who wrote a note changes it, or their manager, if the note is theirs to read.
-        (Level::Own, Right::Write) => scope.push_owner(statement, level, &format!("{alias}.owner_id")),
-        (_, Right::Write) => {
+        (Level::Own, Right::Write | Right::Give) => scope.push_owner(statement, level, &format!("{alias}.owner_id")),
+        (_, Right::Write | Right::Give) => {
             statement.push("(");
             scope.push_owner(statement, level, &format!("{alias}.owner_id"));
             statement.push(" AND ");

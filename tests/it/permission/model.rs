@@ -90,6 +90,8 @@ pub struct World {
 pub enum Right {
     Read,
     Write,
+    /// To say who else has it, and whose it is: what was given to somebody does not count.
+    Give,
 }
 
 impl World {
@@ -163,14 +165,14 @@ impl World {
                 "account" => {
                     self.owns(person, one, level)
                         || self.shared(person, record, right)
-                        || self.teams.contains(&(record, person))
+                        || (right != Right::Give && self.teams.contains(&(record, person)))
                         || (right == Right::Read && self.sees_a_deal_of(person, record))
                 }
                 "contact" => match one.links.get("account") {
                     Some(account) => self.may(person, *account, right),
                     None => self.owns(person, one, level),
                 },
-                "activity" if right == Right::Write => {
+                "activity" if right != Right::Read => {
                     self.may(person, record, Right::Read) && self.owns(person, one, level)
                 }
                 "activity" => one.owner == person || self.sees_the_matter_of(person, one),
@@ -190,6 +192,10 @@ impl World {
         !self.records[record].in_trash && self.may(person, record, Right::Write)
     }
 
+    pub fn gives(&self, person: usize, record: usize) -> bool {
+        !self.records[record].in_trash && self.may(person, record, Right::Give)
+    }
+
     fn owns(&self, person: usize, record: &Record, level: Level) -> bool {
         match level {
             Level::Team => self.team(person).contains(&record.owner),
@@ -199,7 +205,11 @@ impl World {
 
     fn shared(&self, person: usize, record: usize, right: Right) -> bool {
         let given = |share: &&(usize, usize, bool)| share.0 == record && share.1 == person;
-        self.shares.iter().filter(given).any(|(.., may_write)| right == Right::Read || *may_write)
+        self.shares.iter().filter(given).any(|(.., may_write)| match right {
+            Right::Read => true,
+            Right::Write => *may_write,
+            Right::Give => false,
+        })
     }
 
     /// Who works a deal must know the customer.
