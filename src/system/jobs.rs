@@ -35,9 +35,7 @@ pub async fn next(app: &App) -> Result<bool> {
         "import" => imports::engine::run(app, &job).await,
         "import-undo" => imports::undo::run(app, &job).await,
         bulk_job::KIND => bulk_job::run(app, &job).await,
-        hand_over::KIND => hand_over::run(app, &job)
-            .await
-            .map(|state| if state == "cancelled" { Ended::Cancelled } else { Ended::Done }),
+        hand_over::KIND => hand_over::run(app, &job).await,
         other => Err(Error::Internal(format!("no worker knows jobs of kind {other:?}"))),
     };
     finish(app, &job, outcome).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 use store::{Day, Uuid, sql};
-use testkit::{Answer, Person, Role, TestApp, on_both};
+use testkit::{Answer, Engine, Person, Role, TestApp, on, on_both};
 use trivet::shell::routes::Policy;
 use trivet::system::history::By;
 use trivet::system::people::command;
@@ -379,6 +379,7 @@ fn what_a_leaving_person_looks_after_is_handed_over_with_history() {
         assert_eq!(owner("account", account).await, Some(zhou.id));
         assert_eq!(owner("opportunity", open).await, Some(zhou.id));
         assert_eq!(owner("opportunity", won).await, Some(lin.id), "who won it keeps it");
+        assert_eq!(app.value::<i64>("SELECT COUNT(*) FROM record_share").await, Some(0), "nobody ticked that");
         assert_eq!(kinds_of(app, open).await, ["created", "handed_over"]);
         assert_eq!(app.get(&zhou, &format!("/accounts/{account}")).await.status, StatusCode::OK);
         assert_eq!(
@@ -386,6 +387,115 @@ fn what_a_leaving_person_looks_after_is_handed_over_with_history() {
             StatusCode::NOT_FOUND,
             "the administrator still reads no content"
         );
+    });
+}
+
+async fn hand_over(app: &TestApp, from: &Person, fields: &[(&str, &str)]) {
+    let answer = app.post_form(&app.administrator, &format!("/people/{}/disable", from.id), fields).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    while trivet::system::jobs::next(&app.app).await.expect("the job loop goes round") {}
+}
+
+async fn won_deal(app: &TestApp, by: &Person, name: &str, account: Uuid) -> Uuid {
+    let (account, stage) = (account.to_string(), app.stage("Won").await.to_string());
+    let fields = [("name", name), ("account", account.as_str()), ("stage", stage.as_str()), ("amount", "10000")];
+    let rest = [("close_date", "2026-11-20"), ("reason", "They signed at once.")];
+    app.create("opportunity", by, &[&fields[..], &rest[..]].concat()).await
+}
+
+#[test]
+fn who_takes_over_a_customer_sees_what_it_bought_and_who_sold_it_keeps_the_credit() {
+    on_both(async |app| {
+        let pat = app.person("Pat").role(Role::Partner).create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let zhou = app.person("Zhou Mei").role(Role::Seller).create().await;
+        let xu = app.person("Xu Jing").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Acme").await;
+        let won = won_deal(app, &lin, "Forty seats", account).await;
+        let colleagues = won_deal(app, &pat, "Of a colleague", account).await;
+        let deal = won.to_string();
+        let note = [("kind", "call"), ("subject", "They signed"), ("opportunity", deal.as_str())];
+        app.create("activity", &lin, &note).await;
+        let form = app.get(&app.administrator, &format!("/people/{}/disable", lin.id)).await;
+        assert!(form.has("Closed deals") && form.has("name=\"closed\" value=\"on\" checked"), "{}", form.body);
+        assert!(form.statements <= 12 && !form.has("Forty seats"), "how much, not what: {}", form.body);
+        // Somebody who is not there: the form comes back as it was sent.
+        let path = format!("/people/{}/disable", lin.id);
+        let refused = app.post_form(&app.administrator, &path, &[("successor", &Uuid::nil().to_string())]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.has("name=\"closed\" value=\"on\">"), "{}", refused.body);
+
+        hand_over(app, &lin, &[("successor", &zhou.id.to_string()), ("closed", "on")]).await;
+        let path = format!("/opportunities/{won}");
+        let page = app.get(&zhou, &path).await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(page.has("They signed") && !page.has(&format!("{path}/edit")), "to read: {}", page.body);
+        let owner = sql!("SELECT owner_id FROM opportunity WHERE id = $1", won);
+        assert_eq!(app.value::<Uuid>(owner.clone()).await, Some(lin.id), "who won it keeps it");
+        assert_eq!(kinds_of(app, won).await.last().map(String::as_str), Some("shared"));
+        let path = format!("/opportunities/{colleagues}");
+        assert_eq!(app.get(&zhou, &path).await.status, StatusCode::NOT_FOUND, "the first owner did not see it either");
+        let token = app.api_token(&zhou).await;
+        let filter = "/api/opportunities?f=state:is:won&count=true";
+        let seen = app.api(&token, Method::GET, filter, &[], None).await.json();
+        assert_eq!(seen["count"], json!(1), "{seen}");
+        let done = app.value::<i64>("SELECT done FROM job WHERE kind = 'hand_over'").await;
+        assert_eq!(done, Some(2), "the account, and the deal that is shown");
+
+        // The next successor sees it, too, although the second owner was only shown it.
+        hand_over(app, &zhou, &[("successor", &xu.id.to_string()), ("closed", "on")]).await;
+        assert_eq!(app.get(&xu, &format!("/opportunities/{won}")).await.status, StatusCode::OK);
+        assert_eq!(app.value::<Uuid>(owner).await, Some(lin.id));
+        let written = "SELECT COUNT(*) FROM record_share WHERE may_write";
+        assert_eq!(app.value::<i64>(written).await, Some(0));
+    });
+}
+
+#[test]
+fn programs_hand_over_with_the_closed_deals_unless_they_say_otherwise() {
+    on_both(async |app| {
+        let token = app.api_token(&app.administrator).await;
+        let zhou = app.person("Zhou Mei").role(Role::Seller).create().await;
+        for (name, body, shown) in [
+            ("Ann", json!({ "successor": zhou.id, "closed_deals": false }), 0),
+            ("Ben", json!({ "successor": zhou.id }), 1),
+        ] {
+            let person = app.person(name).role(Role::Seller).create().await;
+            let account = app.account(&person, name).await;
+            let won = won_deal(app, &person, name, account).await;
+            let path = format!("/api/people/{}/disabling", person.id);
+            let answer = app.api(&token, Method::POST, &path, &[], Some(&body)).await;
+            assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+            while trivet::system::jobs::next(&app.app).await.expect("the job loop goes round") {}
+            let shares =
+                sql!("SELECT COUNT(*) FROM record_share WHERE record_id = $1 AND person_id = $2", won, zhou.id);
+            assert_eq!(app.value::<i64>(shares).await, Some(shown), "{name}");
+        }
+    });
+}
+
+#[test]
+fn a_hand_over_that_others_overtake_is_tried_again() {
+    on(Engine::Postgres, async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let zhou = app.person("Zhou Mei").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Acme").await;
+        // The database breaks the first two tries off, as it does with one of two who wait for each other.
+        for statement in [
+            "CREATE SEQUENCE tries",
+            "CREATE FUNCTION overtake() RETURNS trigger LANGUAGE plpgsql AS
+               'BEGIN IF nextval(''tries'') <= 2 THEN RAISE EXCEPTION ''overtaken'' USING ERRCODE = ''40P01''; END IF; RETURN NEW; END'",
+            "CREATE TRIGGER overtake BEFORE UPDATE ON account FOR EACH ROW EXECUTE FUNCTION overtake()",
+        ] {
+            app.execute(statement).await;
+        }
+        hand_over(app, &lin, &[("successor", &zhou.id.to_string())]).await;
+        assert_eq!(app.value::<i64>("SELECT last_value FROM tries").await, Some(3));
+        let state = app.value::<String>("SELECT state FROM job WHERE kind = 'hand_over'").await;
+        assert_eq!(state.as_deref(), Some("done"));
+        let owner = sql!("SELECT owner_id FROM account WHERE id = $1", account);
+        assert_eq!(app.value::<Uuid>(owner).await, Some(zhou.id));
+        assert_eq!(kinds_of(app, account).await, ["created", "handed_over"], "told once");
     });
 }
 

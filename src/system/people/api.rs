@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use store::{Tx, Uuid};
 
 use super::command;
+use super::hand_over::Successor;
 use crate::shell::access::Role;
 use crate::shell::api::operation::reference;
 use crate::shell::api::records::{present, said_again};
@@ -45,6 +46,12 @@ struct Line {
 struct Disabling {
     #[serde(default)]
     successor: Option<Uuid>,
+    #[serde(default = "yes")]
+    closed_deals: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Serialize, schemars::JsonSchema)]
@@ -160,8 +167,9 @@ async fn invite(State(app): State<App>, viewer: Viewer, Ids([person]): Ids<1>, p
 /// POST /api/people/{id}/disabling · administrators
 async fn disable(State(app): State<App>, viewer: Viewer, Ids([person]): Ids<1>, body: Body) -> Result<Answer> {
     let asked: Disabling = body.read()?;
+    let successor = asked.successor.map(|person| Successor { person, sees_closed: asked.closed_deals });
     let answer = once(&app, &viewer, person, &body.post, async |tx, actor| {
-        command::disable(tx, &actor.clock, By::of(actor), person, asked.successor).await
+        command::disable(tx, &actor.clock, By::of(actor), person, successor).await
     })
     .await?;
     app.jobs.notify_one();

@@ -152,7 +152,13 @@ pub async fn new_invitation(tx: &mut Tx, clock: &Clock, by: By, person: Uuid) ->
 
 /// Closes the house to a person, at once and everywhere: sessions, tokens and open invitations end in this transaction.
 /// With a successor, what the person looks after is handed over by a job.
-pub async fn disable(tx: &mut Tx, clock: &Clock, by: By, person: Uuid, successor: Option<Uuid>) -> Result<()> {
+pub async fn disable(
+    tx: &mut Tx,
+    clock: &Clock,
+    by: By,
+    person: Uuid,
+    successor: Option<hand_over::Successor>,
+) -> Result<()> {
     administrator::lock(tx).await?;
     let standing = standing(tx, person).await?;
     if standing.state == "active" && roles_of(tx, person).await?.contains(&Role::Admin) {

@@ -1,15 +1,16 @@
 //! Handing over: what a leaving person looks after gets a new owner. A job, because it may be thousands of records; each one
 //! goes through the ordinary command, so it has its history. What is finished (won deals, done tasks, activities) stays with
-//! who did it.
+//! who did it; the closed deals may be shown to the successor, who then knows what the customer bought (decision 0015).
 
 use serde::{Deserialize, Serialize};
-use store::job::{self, Job};
-use store::{Cell, Clock, Session, Tx, Uuid, sql};
+use store::job::{self, Ended, Job};
+use store::{Cell, Clock, Session, Sql, Tx, Uuid, sql};
 
 use crate::shell::access::{Access, Level, Role, Rules, Scope};
 use crate::shell::app::App;
-use crate::shell::error::{Error, FieldError, Result};
-use crate::shell::record::{Draft, Object, Registry, command};
+use crate::shell::error::{Error, FieldError, Result, Tries};
+use crate::shell::record::hung::Expected;
+use crate::shell::record::{Draft, OWNER, Object, Registry, command, share};
 use crate::shell::viewer::Viewer;
 use crate::system::history::By;
 
@@ -19,19 +20,40 @@ pub const KIND: &str = "hand_over";
 const PARTS: [(&str, &str); 5] = [
     ("account", ""),
     ("contact", ""),
-    ("opportunity", " AND stage_kind = 'open'"),
+    (DEAL, " AND stage_kind = 'open'"),
     ("lead", " AND status NOT IN ('converted', 'unqualified')"),
     ("task", " AND status = 'open'"),
 ];
 
+const DEAL: &str = "opportunity";
+
+/// The closed deals that tell what became of a person's customers: their own, and those of their accounts that were shared with
+/// them, as their own predecessor's were. `$1` is the person.
+const CLOSED: &str = "
+      FROM opportunity o
+     WHERE o.deleted_at IS NULL AND o.stage_kind <> 'open'
+       AND (o.owner_id = $1
+            OR (o.account_id IN (SELECT a.id FROM account a WHERE a.owner_id = $1 AND a.deleted_at IS NULL)
+                AND o.id IN (SELECT s.record_id FROM record_share s WHERE s.object = 'opportunity' AND s.person_id = $1)))";
+
 fn objects(registry: &'static Registry) -> impl Iterator<Item = (&'static Object, &'static str)> {
     PARTS.iter().filter_map(|(name, alive)| Some((registry.get(name)?, *alive)))
+}
+
+/// Who takes over.
+#[derive(Debug, Clone, Copy)]
+pub struct Successor {
+    pub person: Uuid,
+    /// The closed deals are shared with them, to read.
+    pub sees_closed: bool,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Order {
     from: Uuid,
     to: Uuid,
+    #[serde(default)]
+    sees_closed: bool,
 }
 
 /// How much a person looks after, by kind of record. Counts only: an administrator may know how much, not what.
@@ -40,7 +62,7 @@ pub async fn counts(
     registry: &'static Registry,
     person: Uuid,
 ) -> Result<Vec<(&'static Object, i64)>> {
-    let mut statement = store::Sql::default();
+    let mut statement = Sql::default();
     for (index, (object, alive)) in objects(registry).enumerate() {
         statement.push(if index > 0 { " UNION ALL " } else { "" });
         statement.push(&format!("SELECT '{}', COUNT(*) FROM {} WHERE owner_id = ", object.name, object.table));
@@ -50,8 +72,14 @@ pub async fn counts(
     Ok(rows.into_iter().filter_map(|(name, count)| Some((registry.get(&name)?, count))).collect())
 }
 
+/// How many closed deals a successor could be shown.
+pub async fn closed(session: &mut Session, person: Uuid) -> Result<i64> {
+    Ok(session.value(sql!(format!("SELECT COUNT(*) {CLOSED}"), person)).await?.unwrap_or(0))
+}
+
 /// Queues the hand-over in the caller's transaction.
-pub async fn order(tx: &mut Tx, clock: &Clock, by: By, from: Uuid, to: Uuid) -> Result<Uuid> {
+pub async fn order(tx: &mut Tx, clock: &Clock, by: By, from: Uuid, successor: Successor) -> Result<Uuid> {
+    let Successor { person: to, sees_closed } = successor;
     let state: Option<String> =
         tx.value(sql!("SELECT state FROM person WHERE id = $1 AND deleted_at IS NULL", to)).await?;
     if from == to || state.is_none_or(|state| state == "disabled") {
@@ -59,7 +87,8 @@ pub async fn order(tx: &mut Tx, clock: &Clock, by: By, from: Uuid, to: Uuid) -> 
             FieldError::new("successor", "invalid-reference").with("value", to.to_string()),
         ]));
     }
-    let order = serde_json::to_string(&Order { from, to }).map_err(|error| Error::Internal(error.to_string()))?;
+    let order =
+        serde_json::to_string(&Order { from, to, sees_closed }).map_err(|error| Error::Internal(error.to_string()))?;
     Ok(job::enqueue(tx, clock, KIND, &order, by.person).await?)
 }
 
@@ -87,64 +116,164 @@ fn reach(viewer: &Viewer) -> Scope {
     Scope::new(viewer.person, &[Role::Admin], &rules, true)
 }
 
-/// Works an order off in chunks; goes on behind the last finished one after a crash.
-pub async fn run(app: &App, job: &Job) -> Result<&'static str> {
+/// A part of the work.
+#[derive(Clone, Copy)]
+enum Step {
+    /// The closed deals are shown to the successor.
+    Show,
+    /// Records of a kind get their new owner: those that are still alive.
+    Give(&'static Object, &'static str),
+}
+
+/// The closed deals come first, as long as it is told by their owner which accounts are handed over.
+fn steps(registry: &'static Registry, order: &Order) -> Vec<Step> {
+    let show = order.sees_closed.then_some(Step::Show);
+    show.into_iter().chain(objects(registry).map(|(object, alive)| Step::Give(object, alive))).collect()
+}
+
+/// Works an order off in portions; goes on behind the last finished one after a crash.
+pub async fn run(app: &App, job: &Job) -> Result<Ended> {
     let order: Order = serde_json::from_str(&job.payload).map_err(|error| Error::Internal(error.to_string()))?;
     let person = job.created_by.ok_or_else(|| Error::Internal("a hand-over has somebody who ordered it".into()))?;
     let viewer = Viewer::of_person(app, person).await?;
     if !viewer.has(Role::Admin) {
         return Err(Error::Forbidden);
     }
-    let actor = |app: &App| app.actor(&viewer.with_scope(reach(&viewer)), "job");
-    let total: i64 = match job.total {
+    let viewer = viewer.with_scope(reach(&viewer));
+    let total = match job.total {
         Some(total) => total,
-        None => counts(&mut app.db.read().await?, app.registry, order.from).await?.iter().map(|(_, count)| count).sum(),
+        None => how_much(&mut app.db.read().await?, app.registry, &order).await?,
     };
-    let (first_part, mut after) = position(job.cursor.as_deref());
-    let mut done = job.done;
-    for (index, (object, alive)) in objects(app.registry).enumerate().skip(first_part) {
+    let steps = steps(app.registry, &order);
+    let mut work = AtWork { app, job: job.id, order, viewer, total, done: job.done, cursor: job.cursor.clone() };
+    let (first_step, mut after) = position(job.cursor.as_deref());
+    for (index, step) in steps.into_iter().enumerate().skip(first_step) {
         loop {
-            let mut tx = app.db.write().await?;
-            let ids: Vec<(Uuid,)> = tx
-                .all(sql!(
-                    format!(
-                        "SELECT id FROM {} WHERE owner_id = $1 AND id > $2 AND deleted_at IS NULL{alive} ORDER BY id LIMIT 100",
-                        object.table
-                    ),
-                    order.from,
-                    after
-                ))
-                .await?;
-            let Some((last,)) = ids.last().copied() else { break };
-            let actor = actor(app);
-            for (id,) in ids {
-                let mut draft = Draft::default();
-                draft.set("owner", Cell::Id(order.to));
-                draft.event_kind = Some("handed_over");
-                match command::update(&mut tx, &actor, object, id, None, draft).await {
-                    Ok(_) => done += 1,
-                    // One record that breaks a rule of today stays behind; the person's page goes on counting it.
-                    Err(Error::Invalid(errors)) => tracing::warn!(%id, ?errors, "could not be handed over"),
-                    Err(error) => return Err(error),
+            let mut tries = Tries::default();
+            let portion = loop {
+                match work.portion(index, step, after).await {
+                    Ok(portion) => break portion,
+                    Err(error) => tries.again(error)?,
                 }
-            }
-            after = last;
-            let go_on =
-                job::progress(&mut tx, job.id, app.clock.now(), done, Some(total), &format!("{index} {last}")).await?;
-            tx.commit().await?;
-            if !go_on {
-                return Ok("cancelled");
+            };
+            match portion {
+                Portion::Done { last, done, cursor } => {
+                    (work.done, work.cursor, after) = (done, Some(cursor), last);
+                }
+                Portion::Nothing => break,
+                Portion::Ended(ended) => return Ok(ended),
             }
         }
         after = Uuid::nil();
     }
-    Ok("done")
+    Ok(Ended::Done)
 }
 
-/// Where to go on: which kind of record, behind which id.
+async fn how_much(session: &mut Session, registry: &'static Registry, order: &Order) -> Result<i64> {
+    let given: i64 = counts(session, registry, order.from).await?.iter().map(|(_, count)| count).sum();
+    let shown = if order.sees_closed { closed(session, order.from).await? } else { 0 };
+    Ok(given + shown)
+}
+
+/// So many records are one transaction.
+const PORTION: i64 = 100;
+
+enum Portion {
+    Done {
+        last: Uuid,
+        done: i64,
+        cursor: String,
+    },
+    /// There is no more of this step.
+    Nothing,
+    Ended(Ended),
+}
+
+struct AtWork<'a> {
+    app: &'a App,
+    job: Uuid,
+    order: Order,
+    viewer: Viewer,
+    total: i64,
+    done: i64,
+    cursor: Option<String>,
+}
+
+impl AtWork<'_> {
+    /// The next records of a step, each as far as it can be handed over, and the place behind them: one transaction.
+    async fn portion(&self, index: usize, step: Step, after: Uuid) -> Result<Portion> {
+        let mut tx = self.app.db.write().await?;
+        if !job::is_ours(&mut tx, self.job, self.cursor.as_deref()).await? {
+            return Ok(Portion::Ended(Ended::Lost));
+        }
+        let ids = self.next(&mut tx, step, after).await?;
+        let Some(last) = ids.last().copied() else { return Ok(Portion::Nothing) };
+        let mut done = self.done;
+        for id in ids {
+            let handed_over = match step {
+                Step::Show => self.show(&mut tx, id).await,
+                Step::Give(object, _) => self.give(&mut tx, object, id).await,
+            };
+            match handed_over {
+                Ok(is_changed) => done += i64::from(is_changed),
+                // One record that breaks a rule of today stays behind; the person's page goes on counting it.
+                Err(Error::Invalid(errors)) => tracing::warn!(%id, ?errors, "could not be handed over"),
+                // Thrown away since it was found.
+                Err(Error::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let cursor = format!("{index} {last}");
+        let now = self.app.clock.now();
+        let goes_on = job::progress(&mut tx, self.job, now, done, Some(self.total), &cursor).await?;
+        tx.commit().await?;
+        Ok(if goes_on { Portion::Done { last, done, cursor } } else { Portion::Ended(Ended::Cancelled) })
+    }
+
+    async fn next(&self, tx: &mut Tx, step: Step, after: Uuid) -> Result<Vec<Uuid>> {
+        let statement = match step {
+            Step::Show => format!("SELECT o.id {CLOSED} AND o.id > $2 ORDER BY o.id LIMIT $3"),
+            Step::Give(object, alive) => format!(
+                "SELECT id FROM {} WHERE owner_id = $1 AND deleted_at IS NULL{alive} AND id > $2 ORDER BY id LIMIT $3",
+                object.table
+            ),
+        };
+        let ids: Vec<(Uuid,)> = tx.all(sql!(statement, self.order.from, after, PORTION)).await?;
+        Ok(ids.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// Shares a closed deal with the successor, unless it is theirs or shared with them already.
+    async fn show(&self, tx: &mut Tx, id: Uuid) -> Result<bool> {
+        let actor = self.app.actor(&self.viewer, "job");
+        let deal = self.app.registry.get(DEAL).ok_or(Error::NotFound)?;
+        let before = command::load_for_write(tx, &actor, deal, id).await?;
+        let to = self.order.to;
+        if before.id_of(OWNER) == Some(to) || share::find(tx, deal, id, to).await?.is_some() {
+            return Ok(false);
+        }
+        share::put(tx, &actor, deal, id, to, false, Expected::Any).await?;
+        Ok(true)
+    }
+
+    /// Makes the successor the owner, unless somebody has given the record away since it was found.
+    async fn give(&self, tx: &mut Tx, object: &'static Object, id: Uuid) -> Result<bool> {
+        let actor = self.app.actor(&self.viewer, "job");
+        let before = command::load_for_write(tx, &actor, object, id).await?;
+        if before.id_of(OWNER) != Some(self.order.from) {
+            return Ok(false);
+        }
+        let mut draft = Draft::default();
+        draft.set(OWNER, Cell::Id(self.order.to));
+        draft.event_kind = Some("handed_over");
+        command::update_loaded(tx, &actor, object, &before, None, draft).await?;
+        Ok(true)
+    }
+}
+
+/// Where to go on: at which step, behind which id.
 fn position(cursor: Option<&str>) -> (usize, Uuid) {
     let parsed = cursor
         .and_then(|cursor| cursor.split_once(' '))
-        .and_then(|(part, id)| Some((part.parse().ok()?, id.parse().ok()?)));
+        .and_then(|(step, id)| Some((step.parse().ok()?, id.parse().ok()?)));
     parsed.unwrap_or((0, Uuid::nil()))
 }

@@ -416,6 +416,9 @@ struct DisableBody<'a> {
     already: bool,
     counts: Vec<(String, i64)>,
     owns: bool,
+    /// Closed deals, which the successor may be shown; and whether they are to be.
+    closed: i64,
+    sees_closed: bool,
     errors: Vec<String>,
 }
 
@@ -426,7 +429,7 @@ async fn ask_disable(
     asked: Asked,
     Path(person): Path<String>,
 ) -> Result<Response> {
-    disable_page(&app, &viewer, &asked, parse_id(&person)?, StatusCode::OK, Vec::new()).await
+    disable_page(&app, &viewer, &asked, parse_id(&person)?, StatusCode::OK, true, Vec::new()).await
 }
 
 async fn disable_page(
@@ -435,6 +438,7 @@ async fn disable_page(
     asked: &Asked,
     person: Uuid,
     status: StatusCode,
+    sees_closed: bool,
     errors: Vec<String>,
 ) -> Result<Response> {
     let locale = viewer.locale;
@@ -444,6 +448,7 @@ async fn disable_page(
         .await?
         .ok_or(Error::NotFound)?;
     let counts = hand_over::counts(&mut session, app.registry, person).await?;
+    let closed = hand_over::closed(&mut session, person).await?;
     drop(session);
     let title_key = if state == "disabled" { "staff-hand-over" } else { "staff-disable" };
     let page = Page::new(viewer, asked, locale.text(title_key));
@@ -454,7 +459,9 @@ async fn disable_page(
         plain_name: name,
         is_self: person == viewer.person,
         already: state == "disabled",
-        owns: counts.iter().any(|(_, count)| *count > 0),
+        owns: closed > 0 || counts.iter().any(|(_, count)| *count > 0),
+        closed,
+        sees_closed,
         counts: counts
             .into_iter()
             .map(|(object, count)| (locale.text(&format!("hand-over-{}", object.plural)), count))
@@ -481,10 +488,15 @@ async fn disable(
         }
         Err(Error::Invalid(errors)) => {
             let errors = errors.iter().map(|error| error.text(viewer.locale)).collect();
-            disable_page(&app, &viewer, &asked, person, StatusCode::UNPROCESSABLE_ENTITY, errors).await
+            let (status, sees_closed) = (StatusCode::UNPROCESSABLE_ENTITY, sees_closed(&sent));
+            disable_page(&app, &viewer, &asked, person, status, sees_closed, errors).await
         }
         Err(error) => Err(error),
     }
+}
+
+fn sees_closed(sent: &Sent) -> bool {
+    Reader::of(sent).is_ticked("closed")
 }
 
 async fn close(app: &App, viewer: &Viewer, person: Uuid, sent: &Sent) -> Result<bool> {
@@ -496,6 +508,7 @@ async fn close(app: &App, viewer: &Viewer, person: Uuid, sent: &Sent) -> Result<
         _ => form.choice("successor", |text| text.parse::<Uuid>().ok().map(Some), None),
     };
     form.finish()?;
+    let successor = successor.map(|person| hand_over::Successor { person, sees_closed: sees_closed(sent) });
     at_page(app, viewer, async |tx, actor| {
         command::disable(tx, &actor.clock, By::of(actor), person, successor).await?;
         Ok(successor.is_some())
