@@ -157,6 +157,7 @@ view-delete = Delete “{ $name }”
 view-delete-confirm = “{ $name }” belongs to a colleague, and everybody sees it. Only its owner could bring it back by saving it anew.
 view-is-default = opens the list
 invalid-view-audience = Only who sees all records of this kind can share a view with everybody.
+invalid-view-team = There is nobody to share it with: nobody reports to you, or to whom you report.
 invalid-view-default = Only its owner decides whether the list opens with a view.
 invalid-view-changed = Somebody changed this view while you were editing; it is now called “{ $name }”. Save again to replace it by what stands here.
 error-view-changed = Somebody changed this view meanwhile

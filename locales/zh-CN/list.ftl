@@ -157,6 +157,7 @@ view-delete = 删除“{ $name }”
 view-delete-confirm = “{ $name }”属于同事，且所有人可见；删除后只能由其本人重新保存。
 view-is-default = 默认
 invalid-view-audience = 只有能查看该类全部记录的人，才能把视图共享给所有人。
+invalid-view-team = 没有可共享的团队成员：您没有下属，也没有与您同一上级的同事。
 invalid-view-default = 打开列表时使用哪个视图，只由视图的所有者决定。
 invalid-view-changed = 您编辑期间该视图已被他人修改，现名为“{ $name }”。再次保存将以您填写的内容替换。
 error-view-changed = 该视图已被他人修改

@@ -70,7 +70,7 @@ pub fn routes(object: &'static Object) -> Routes {
         .get(&at("/columns"), read, move |app, viewer, asked| columns_form(object, app, viewer, asked))
         .post(&at("/columns"), read, move |viewer, asked, body| set_columns(object, viewer, asked, body))
         .get(&at("/views"), read, move |app, viewer, asked| view_pages::show(object, app, viewer, asked))
-        .get(&at("/view"), read, move |viewer, asked| view_pages::new_form(object, viewer, asked))
+        .get(&at("/view"), read, move |app, viewer, asked| view_pages::new_form(object, app, viewer, asked))
         .post(&at("/view"), read, move |app, viewer, asked, body| view_pages::create(object, app, viewer, asked, body))
         // Who may only export chooses records too: what an action asks for is its own affair.
         .post(&at("/bulk"), read, move |app, viewer, asked, body| {

@@ -115,7 +115,8 @@ struct Naming<'a> {
     is_default: bool,
 }
 
-fn respond_naming(
+async fn respond_naming(
+    session: &mut Session,
     viewer: &Viewer,
     asked: &Asked,
     status: StatusCode,
@@ -134,9 +135,8 @@ fn respond_naming(
         (!texts.is_empty()).then(|| texts.join(" "))
     };
     let stays = naming.standing.map(|view| view.audience.as_str());
-    let offered = views::AUDIENCES
-        .into_iter()
-        .filter(|key| stays == Some(key) || views::audiences(viewer, object).any(|other| other == *key));
+    let open = views::audiences(session, viewer, object).await?;
+    let offered = views::AUDIENCES.into_iter().filter(|key| stays == Some(key) || open.contains(key));
     let body = ViewBody {
         page: &page,
         title,
@@ -159,10 +159,16 @@ fn respond_naming(
 }
 
 /// GET /{plural}/view: keep this list under a name.
-pub(super) async fn new_form(object: &'static Object, viewer: Viewer, asked: Asked) -> Result<Response> {
+pub(super) async fn new_form(
+    object: &'static Object,
+    State(app): State<App>,
+    viewer: Viewer,
+    asked: Asked,
+) -> Result<Response> {
     let query = Asks::parse(&asked.query).to_query();
     let naming = Naming { object, standing: None, query: &query, name: "", audience: "private", is_default: false };
-    respond_naming(&viewer, &asked, StatusCode::OK, &naming, &[])
+    let mut session = app.db.read().await?;
+    respond_naming(&mut session, &viewer, &asked, StatusCode::OK, &naming, &[]).await
 }
 
 /// POST /{plural}/view
@@ -194,7 +200,7 @@ pub(super) async fn create(
         }
         Err(Error::Invalid(errors)) => {
             let naming = Naming { object, standing: None, query, name, audience, is_default };
-            respond_naming(&viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, &naming, &errors)
+            respond_naming(&mut tx, &viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, &naming, &errors).await
         }
         Err(error) => Err(error),
     }
@@ -220,7 +226,7 @@ async fn edit_form(State(app): State<App>, viewer: Viewer, asked: Asked, Path(vi
     let query = Asks::parse(&asked.query).to_query();
     let (name, audience) = (view.name.as_str(), view.audience.as_str());
     let naming = Naming { object, standing: Some(&view), query: &query, name, audience, is_default: view.is_default };
-    respond_naming(&viewer, &asked, StatusCode::OK, &naming, &[])
+    respond_naming(&mut session, &viewer, &asked, StatusCode::OK, &naming, &[]).await
 }
 
 /// POST /views/{id}: another name, other readers, first view or no longer.
@@ -242,7 +248,7 @@ async fn save(
     if version_in(&pairs)? != view.version {
         // What was typed stays; sent again, it is meant for the view as it now is.
         let error = FieldError::new("", "invalid-view-changed").with("name", &view.name);
-        return respond_naming(&viewer, &asked, StatusCode::CONFLICT, &naming, &[error]);
+        return respond_naming(&mut tx, &viewer, &asked, StatusCode::CONFLICT, &naming, &[error]).await;
     }
     let wish = Wish { name: name.to_owned(), audience: audience.to_owned(), is_default, ..Wish::of(&view) };
     match views::change(&mut tx, &actor, object, &view, &wish).await {
@@ -251,7 +257,7 @@ async fn save(
             Ok(back(&viewer, &asked, object, query, "list-view-saved"))
         }
         Err(Error::Invalid(errors)) => {
-            respond_naming(&viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, &naming, &errors)
+            respond_naming(&mut tx, &viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, &naming, &errors).await
         }
         Err(error) => Err(error),
     }

@@ -1,4 +1,5 @@
-//! Saved views: a list (filters, words, order, columns) kept under a name, for its owner, their team or everybody. Its owner
+//! Saved views: a list (filters, words, order, columns) kept under a name, for its owner, their team or everybody. The team is who the
+//! owner reports to, whoever else is below that one, and whoever is below the owner. Its owner
 //! changes it; one that everybody sees also whoever may change every record of the kind. Each change is an event
 //! with the old and the new text, and from the event of its removal a view can be brought back.
 
@@ -6,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 use store::event::{self, Change, Event};
-use store::{Session, Tx, Uuid, new_id, sql};
+use store::{Session, Sql, Tx, Uuid, new_id, sql};
 
 use super::access::Level;
 use super::error::{Error, FieldError, Result};
@@ -41,15 +42,32 @@ pub struct SavedView {
     pub object: String,
 }
 
-const VIEWS: &str = "
-    SELECT v.id, v.version, v.name, v.owner_id, p.name AS owner_name, v.audience, v.query, v.columns, v.is_default, v.object
-      FROM saved_view v JOIN person p ON p.id = v.owner_id
-     WHERE (v.owner_id = $1 OR v.audience = 'all'
-            OR (v.audience = 'team' AND EXISTS (SELECT 1 FROM person_below b WHERE b.manager_id = v.owner_id AND b.person_id = $1)))";
+/// That the row `b` of `person_below` is about somebody of a person's team: below the person, or below who they report to on the day
+/// that `person_below` is about. Without managers there are peers nevertheless, below the one that all of them report to.
+fn in_team_of(person: &str) -> String {
+    format!(
+        "(b.manager_id = {person}
+          OR b.manager_id IN (SELECT l.manager_id FROM reporting_line l, organization g
+                               WHERE l.person_id = {person} AND l.from_day <= g.lines_as_of
+                                 AND (l.to_day IS NULL OR l.to_day >= g.lines_as_of)))"
+    )
+}
+
+/// The views that a person sees.
+fn views_of(person: Uuid) -> Sql {
+    let in_team = in_team_of("v.owner_id");
+    let views = format!(
+        "SELECT v.id, v.version, v.name, v.owner_id, p.name AS owner_name, v.audience, v.query, v.columns, v.is_default, v.object
+           FROM saved_view v JOIN person p ON p.id = v.owner_id
+          WHERE (v.owner_id = $1 OR v.audience = 'all'
+                 OR (v.audience = 'team' AND EXISTS (SELECT 1 FROM person_below b WHERE b.person_id = $1 AND {in_team})))"
+    );
+    sql!(views, person)
+}
 
 /// The views of a kind of record that the viewer sees and can use, by name.
 pub async fn saved_views(session: &mut Session, viewer: &Viewer, object: &'static Object) -> Result<Vec<SavedView>> {
-    let mut statement = sql!(VIEWS, viewer.person);
+    let mut statement = views_of(viewer.person);
     statement.push(" AND v.object = ").bind(object.name).push(" ORDER BY v.name, v.id");
     let views: Vec<SavedView> = session.all(statement).await?;
     Ok(views.into_iter().filter(|view| is_usable(viewer, object, &view.query)).collect())
@@ -67,7 +85,7 @@ pub(super) fn is_usable(viewer: &Viewer, object: &'static Object, query: &str) -
 ///
 /// Errors: not found, also when the kind of record is closed to the viewer.
 pub async fn find(session: &mut Session, viewer: &Viewer, view: Uuid) -> Result<(&'static Object, SavedView)> {
-    let mut statement = sql!(VIEWS, viewer.person);
+    let mut statement = views_of(viewer.person);
     statement.push(" AND v.id = ").bind(view);
     let view: SavedView = session.optional(statement).await?.ok_or(Error::NotFound)?;
     let object = open_object(viewer, &view.object)?;
@@ -106,10 +124,26 @@ pub fn may_change(viewer: &Viewer, object: &Object, view: &SavedView) -> bool {
     view.owner_id == viewer.person || (view.audience == "all" && keeps_all)
 }
 
-/// With whom the viewer may share: with everybody only who sees every record of the kind.
-pub fn audiences(viewer: &Viewer, object: &Object) -> impl Iterator<Item = &'static str> {
+/// With whom the viewer may share: with a team only who has one, with everybody only who sees every record of the kind.
+pub async fn audiences(session: &mut Session, viewer: &Viewer, object: &Object) -> Result<Vec<&'static str>> {
+    let with_team = has_team(session, viewer.person).await?;
     let with_all = viewer.scope.access(object.name).read == Level::All;
-    AUDIENCES.into_iter().filter(move |audience| *audience != "all" || with_all)
+    let is_open = |audience: &&str| match *audience {
+        "team" => with_team,
+        "all" => with_all,
+        _ => true,
+    };
+    Ok(AUDIENCES.into_iter().filter(is_open).collect())
+}
+
+/// Whether anybody who works here would see what the person shares with their team.
+async fn has_team(session: &mut Session, person: Uuid) -> Result<bool> {
+    let others = format!(
+        "SELECT COUNT(*) FROM person_below b JOIN person p ON p.id = b.person_id
+          WHERE b.person_id <> $1 AND p.deleted_at IS NULL AND p.state <> 'disabled' AND {}",
+        in_team_of("$1")
+    );
+    Ok(session.value::<i64>(sql!(others, person)).await?.unwrap_or(0) > 0)
 }
 
 /// What a view shall be.
@@ -141,7 +175,7 @@ impl Wish {
         Wish { query: kept.to_query(), columns: query.columns_text(), ..self }
     }
 
-    fn check(&self, viewer: &Viewer, object: &Object, before: Option<&SavedView>) -> Result<()> {
+    async fn check(&self, tx: &mut Tx, viewer: &Viewer, object: &Object, before: Option<&SavedView>) -> Result<()> {
         let mut errors = Vec::new();
         if self.name.is_empty() {
             errors.push(FieldError::new("name", "invalid-required"));
@@ -151,8 +185,9 @@ impl Wish {
             errors.push(FieldError::new("name", "invalid-text"));
         }
         let stays = before.is_some_and(|before| before.audience == self.audience);
-        if !stays && !audiences(viewer, object).any(|audience| audience == self.audience) {
-            errors.push(FieldError::new("audience", "invalid-view-audience"));
+        if !stays && !audiences(tx, viewer, object).await?.contains(&self.audience.as_str()) {
+            let key = if self.audience == "team" { "invalid-view-team" } else { "invalid-view-audience" };
+            errors.push(FieldError::new("audience", key));
         }
         // Which view a list opens with is its owner's own affair.
         if before.is_some_and(|before| before.owner_id != viewer.person && before.is_default != self.is_default) {
@@ -175,7 +210,7 @@ impl Wish {
 
 /// Keeps a list as a view of the viewer's own.
 pub async fn create(tx: &mut Tx, actor: &Actor, object: &'static Object, wish: &Wish) -> Result<Uuid> {
-    wish.check(&actor.viewer, object, None)?;
+    wish.check(tx, &actor.viewer, object, None).await?;
     let id = new_id(&actor.clock);
     insert(tx, actor, object, id, 1, wish).await?;
     note(tx, actor, "created", (id, 1), born(object, wish)).await?;
@@ -225,7 +260,7 @@ async fn end_default(tx: &mut Tx, actor: &Actor, object: &Object) -> Result<()> 
 
 /// Makes a view that was found to change into what is wished; returns its version then.
 pub async fn change(tx: &mut Tx, actor: &Actor, object: &'static Object, view: &SavedView, wish: &Wish) -> Result<i64> {
-    wish.check(&actor.viewer, object, Some(view))?;
+    wish.check(tx, &actor.viewer, object, Some(view)).await?;
     let (was, is) = (Wish::of(view).facts(), wish.facts());
     let changes: Vec<Change> = was
         .into_iter()
@@ -294,8 +329,8 @@ pub async fn restore(tx: &mut Tx, actor: &Actor, view: Uuid) -> Result<&'static 
         columns: text("view.columns"),
         is_default: facts.get("view.default") == Some(&json!(true)) && !has_default,
     };
-    // Who may no longer share with everybody gets it back for themselves.
-    if !audiences(&actor.viewer, object).any(|audience| audience == wish.audience) {
+    // Who may no longer share with everybody, or has no team any more, gets it back for themselves.
+    if !audiences(tx, &actor.viewer, object).await?.contains(&wish.audience.as_str()) {
         wish.audience = "private".into();
     }
     insert(tx, actor, object, view, last.version + 1, &wish).await?;

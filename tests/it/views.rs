@@ -4,6 +4,7 @@ use axum::http::Method;
 use serde_json::{Value as Json, json};
 use store::{Uuid, sql};
 use testkit::{Person, Role, TestApp, on_both};
+use trivet::system::{jobs, setup};
 
 use crate::company::{Company, Reply};
 
@@ -44,7 +45,8 @@ async fn save(app: &TestApp, by: &Person, name: &str, audience: &str, query: &st
 #[test]
 fn a_view_is_renamed_given_new_content_made_the_first_and_brought_back_after_it_was_deleted() {
     on_both(async |app| {
-        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let boss = app.person("Boss").role(Role::Manager).create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).manager(&boss).create().await;
         app.account(&lin, "Harbour Optics").await;
         let view = save(app, &lin, "Harbours", "private", "f=name:has:harbour&cols=name,city&sort=-name").await;
         let other = save(app, &lin, "Mine", "private", "f=owner:is:me&sort=name").await;
@@ -110,7 +112,8 @@ fn a_view_is_renamed_given_new_content_made_the_first_and_brought_back_after_it_
 #[test]
 fn a_view_that_somebody_changed_meanwhile_is_not_overwritten_unseen_and_what_was_typed_stays() {
     on_both(async |app| {
-        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let boss = app.person("Boss").role(Role::Manager).create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).manager(&boss).create().await;
         let view = save(app, &lin, "Harbours", "private", "f=name:has:harbour").await;
         let path = format!("/views/{view}");
         let first = [("version", "1"), ("name", "Ports"), ("audience", "private")];
@@ -184,6 +187,87 @@ fn a_view_is_changed_by_its_owner_and_one_for_everybody_also_by_who_may_change_a
         for who in [&second, &chief] {
             assert_eq!(app.post_form(who, &format!("/views/{all}/restoration"), &[]).await.status, 404);
         }
+    });
+}
+
+/// Who of these people sees a view of this name.
+async fn seen_by(app: &TestApp, name: &str, people: &[&Person]) -> Vec<String> {
+    let mut seen = Vec::new();
+    for person in people {
+        if app.get(person, "/accounts/views").await.has(name) {
+            seen.push(person.name.clone());
+        }
+    }
+    seen
+}
+
+#[test]
+fn a_team_is_who_one_reports_to_the_others_below_that_one_and_who_is_below_oneself() {
+    on_both(async |app| {
+        let chief = app.person("Chief").role(Role::Partner).create().await;
+        let boss = app.person("Boss").role(Role::Manager).manager(&chief).create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).manager(&boss).create().await;
+        let wu = app.person("Wu Di").role(Role::Seller).manager(&boss).create().await;
+        let junior = app.person("Junior").role(Role::Seller).manager(&lin).create().await;
+        let other = app.person("Other").role(Role::Manager).create().await;
+        let far = app.person("Far Away").role(Role::Seller).manager(&other).create().await;
+        let all = [&chief, &boss, &lin, &wu, &junior, &other, &far];
+        save(app, &lin, "Of Lin", "team", "f=name:has:a").await;
+        assert_eq!(seen_by(app, "Of Lin", &all).await, ["Boss", "Lin Yan", "Wu Di", "Junior"]);
+        save(app, &junior, "Of Junior", "team", "f=name:has:b").await;
+        assert_eq!(seen_by(app, "Of Junior", &all).await, ["Lin Yan", "Junior"]);
+        save(app, &boss, "Of Boss", "team", "f=name:has:c").await;
+        assert_eq!(seen_by(app, "Of Boss", &all).await, ["Chief", "Boss", "Lin Yan", "Wu Di", "Junior"]);
+        // From tomorrow on a colleague is on another team.
+        let today = app.config(0).await.expect("settings").today(app.clock.now());
+        let mut tx = app.db.write().await.expect("the database can be written");
+        setup::set_manager(&mut tx, &app.clock, wu.id, Some(other.id), today.plus(1), today).await.expect("a line");
+        tx.commit().await.expect("the database can be written");
+        assert_eq!(seen_by(app, "Of Lin", &all).await, ["Boss", "Lin Yan", "Wu Di", "Junior"]);
+        app.clock.advance(86_400);
+        jobs::next(&app.app).await.expect("the job loop goes round");
+        assert_eq!(seen_by(app, "Of Lin", &all).await, ["Boss", "Lin Yan", "Junior"]);
+        save(app, &wu, "Of Wu", "team", "f=name:has:d").await;
+        assert_eq!(seen_by(app, "Of Wu", &all).await, ["Wu Di", "Other", "Far Away"]);
+    });
+}
+
+#[test]
+fn without_managers_there_are_peers_and_who_has_nobody_is_offered_no_team() {
+    on_both(async |app| {
+        let chief = app.person("Chief").role(Role::Partner).create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).manager(&chief).create().await;
+        let wu = app.person("Wu Di").role(Role::Seller).manager(&chief).create().await;
+        let alone = app.person("Alone").role(Role::Seller).create().await;
+        let all = [&chief, &lin, &wu, &alone];
+        save(app, &lin, "Of Lin", "team", "f=name:has:a").await;
+        assert_eq!(seen_by(app, "Of Lin", &all).await, ["Chief", "Lin Yan", "Wu Di"]);
+        save(app, &chief, "Of Chief", "team", "f=name:has:b").await;
+        assert_eq!(seen_by(app, "Of Chief", &all).await, ["Chief", "Lin Yan", "Wu Di"]);
+        // Nobody would see it: that is not offered, and not taken either.
+        assert!(app.get(&lin, "/accounts/view").await.has("value=\"team\""));
+        let form = app.get(&alone, "/accounts/view").await;
+        assert!(form.has("value=\"private\"") && !form.has("value=\"team\""), "{}", form.body);
+        let fields = [("name", "Of nobody"), ("audience", "team"), ("query", "")];
+        let answer = app.post_form(&alone, "/accounts/view", &fields).await;
+        assert!(answer.status == 422 && answer.has("There is nobody to share it with"), "{}", answer.body);
+        let token = app.api_token(&alone).await;
+        let wish = json!({ "name": "Of nobody", "audience": "team", "filters": [] });
+        let answer = app.api(&token, Method::POST, "/api/accounts/views", &[], Some(&wish)).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["errors"][0]["field"]), (422, &json!("audience")));
+        // Who loses their team keeps their views; one that was deleted comes back for oneself.
+        let view = save(app, &wu, "Of Wu", "team", "f=name:has:c").await;
+        app.execute("DELETE FROM reporting_line").await;
+        let mut tx = app.db.write().await.expect("the database can be written");
+        let today = app.config(0).await.expect("settings").today(app.clock.now());
+        setup::rebuild_team(&mut tx, today).await.expect("who is below whom");
+        tx.commit().await.expect("the database can be written");
+        assert_eq!(seen_by(app, "Of Wu", &all).await, ["Wu Di"]);
+        assert!(app.get(&wu, &format!("/views/{view}/edit")).await.has("value=\"team\" selected"), "as it stands");
+        assert_eq!(app.post_form(&wu, &format!("/views/{view}/removal"), &[("version", "1")]).await.status, 303);
+        assert_eq!(app.post_form(&wu, &format!("/views/{view}/restoration"), &[]).await.status, 303);
+        let restored = rows(app).await.into_iter().find(|row| row.id == view).expect("it is back");
+        assert_eq!(restored.audience, "private");
     });
 }
 
