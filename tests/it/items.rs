@@ -1,5 +1,6 @@
 //! Line items are edited on the page and through the API; the deal's amount follows. On both engines.
 
+use axum::http::Method;
 use serde_json::{Value as Json, json};
 use store::{Uuid, sql};
 use testkit::{Person, Role, TestApp, on_both};
@@ -67,6 +68,60 @@ fn a_line_gets_another_quantity_price_and_discount_and_the_amount_follows() {
         let version: Option<i64> = app.value(sql!("SELECT version FROM line_item WHERE id = $1", line)).await;
         assert_eq!((answer.status.as_u16(), version), (303, Some(4)));
         assert_eq!(app.post_form(&lin, &path, &[("quantity", "1")]).await.status, 400);
+    });
+}
+
+/// The deal's version, and of what versions its history tells that the lines changed.
+async fn told_of_lines(app: &TestApp, deal: Uuid) -> (i64, Vec<i64>) {
+    let version = app.value(sql!("SELECT version FROM opportunity WHERE id = $1", deal)).await.expect("a version");
+    let mut session = app.db.read().await.expect("the database can be read");
+    let told = "SELECT version FROM event WHERE kind = 'items' AND subject_id = $1 ORDER BY version";
+    let told: Vec<(i64,)> = session.all(sql!(told, deal)).await.expect("events");
+    (version, told.into_iter().map(|(version,)| version).collect())
+}
+
+#[test]
+fn a_line_that_costs_nothing_does_not_come_or_go_without_a_trace() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let (deal, _) = deal_with_a_line(app, &lin).await;
+        let token = app.api_token(&lin).await;
+        let path = format!("/opportunities/{deal}/items");
+        let lamp: Uuid = app.value("SELECT product_id FROM line_item").await.expect("a lamp");
+        let lamp = lamp.to_string();
+        assert_eq!(told_of_lines(app, deal).await, (2, vec![2]));
+
+        // By the form: a free line comes, costs as little in another number, and goes.
+        let gift = [("version", "2"), ("product", lamp.as_str()), ("quantity", "1"), ("discount", "100")];
+        let added = app.post_form(&lin, &path, &gift).await;
+        assert_eq!((added.status.as_u16(), amount(app, deal).await), (303, Some(180_000)), "{}", added.body);
+        assert_eq!(told_of_lines(app, deal).await, (3, vec![2, 3]));
+        let free = sql!("SELECT id FROM line_item WHERE opportunity_id = $1 AND amount = 0", deal);
+        let gift: Uuid = app.value(free.clone()).await.expect("a free line");
+        let two = [("version", "1"), ("quantity", "2"), ("unit_price", "900"), ("discount", "100")];
+        assert_eq!(app.post_form(&lin, &format!("{path}/{gift}"), &two).await.status, 303);
+        assert_eq!(told_of_lines(app, deal).await, (4, vec![2, 3, 4]));
+        assert_eq!(app.post_form(&lin, &format!("{path}/{gift}/removal"), &[("version", "4")]).await.status, 303);
+        assert_eq!(told_of_lines(app, deal).await, (5, vec![2, 3, 4, 5]));
+        assert_eq!((app.value::<Uuid>(free).await, amount(app, deal).await), (None, Some(180_000)));
+
+        // And by a program.
+        let gift = json!({ "product": lamp, "quantity": "1", "unit_price": "0" });
+        let added = app.api(&token, Method::POST, &format!("/api{path}"), &[], Some(&gift)).await;
+        assert_eq!((added.status.as_u16(), told_of_lines(app, deal).await.0), (201, 6), "{}", added.body);
+        let removed = app.api(&token, Method::DELETE, added.location(), &[], None).await;
+        assert_eq!(removed.status.as_u16(), 204, "{}", removed.body);
+        assert_eq!(told_of_lines(app, deal).await, (7, vec![2, 3, 4, 5, 6, 7]));
+
+        // A first line over what was typed is told, too.
+        let account = app.account(&lin, "Pier").await;
+        let typed = app.opportunity(&lin, "Typed", account).await;
+        let line = [("version", "1"), ("product", lamp.as_str()), ("quantity", "1"), ("unit_price", "10000")];
+        let added = app.post_form(&lin, &format!("/opportunities/{typed}/items"), &line).await;
+        assert_eq!((added.status.as_u16(), amount(app, typed).await), (303, Some(1_000_000)), "{}", added.body);
+        assert_eq!(told_of_lines(app, typed).await, (2, vec![2]));
+        let page = app.get(&lin, &format!("/opportunities/{typed}")).await;
+        assert!(page.has("changed the line items"), "{}", page.body);
     });
 }
 

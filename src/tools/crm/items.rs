@@ -8,7 +8,8 @@ use store::{Cell, Session, Tx, Uuid, new_id, sql};
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format::LARGEST_AMOUNT;
 use crate::shell::prices;
-use crate::shell::record::{Actor, Draft, Loaded, Object, command};
+use crate::shell::record::command::{self, Known};
+use crate::shell::record::{Actor, Draft, Loaded, Object};
 
 /// A line as shown.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -107,7 +108,7 @@ pub async fn add(
     let position: i64 =
         tx.value(sql!("SELECT COUNT(*) FROM line_item WHERE opportunity_id = $1", deal)).await?.unwrap_or(0);
     insert(tx, actor, deal, ask.product, ask.quantity, unit_price, ask.discount, amount, position).await?;
-    settle(tx, actor, deal_object, deal, version).await
+    settle(tx, actor, deal_object, &loaded, version).await
 }
 
 /// The unit price that counts, and what the line comes to. The product of a new line must be there; that of a line that stands may
@@ -170,10 +171,7 @@ pub async fn change(
     if touched == 0 {
         return Err(Error::Refused { status: 409, key: "error-conflict" });
     }
-    if settle(tx, actor, deal_object, deal, None).await? == loaded.version {
-        // The sum is what it was; that the lines changed is told all the same.
-        command::note_all(tx, actor, deal_object, &loaded, "items", &[]).await?;
-    }
+    settle(tx, actor, deal_object, &loaded, None).await?;
     Ok(())
 }
 
@@ -185,31 +183,32 @@ pub async fn remove(
     version: Option<i64>,
     item: Uuid,
 ) -> Result<i64> {
-    load(tx, actor, deal_object, deal).await?;
+    let loaded = load(tx, actor, deal_object, deal).await?;
     if tx.execute(sql!("DELETE FROM line_item WHERE id = $1 AND opportunity_id = $2", item, deal)).await? == 0 {
         return Err(Error::NotFound);
     }
-    settle(tx, actor, deal_object, deal, version).await
+    settle(tx, actor, deal_object, &loaded, version).await
 }
 
-/// The deal's amount becomes the sum of its lines.
+/// The deal's amount becomes the sum of its lines. Returns the deal's new version.
 async fn settle(
     tx: &mut Tx,
     actor: &Actor,
     deal_object: &'static Object,
-    deal: Uuid,
+    deal: &Loaded,
     version: Option<i64>,
 ) -> Result<i64> {
     // Added up here: the engines' own SUM fails beyond 64 bits instead of saying so.
-    let amounts: Vec<(i64,)> = tx.all(sql!("SELECT amount FROM line_item WHERE opportunity_id = $1", deal)).await?;
+    let amounts: Vec<(i64,)> = tx.all(sql!("SELECT amount FROM line_item WHERE opportunity_id = $1", deal.id)).await?;
     let sum: i128 = amounts.iter().map(|(amount,)| i128::from(*amount)).sum();
     let sum = i64::try_from(sum).ok().filter(|sum| sum.abs() <= LARGEST_AMOUNT);
     let sum = sum.ok_or_else(|| Error::field("quantity", "invalid-amount-range"))?;
-    let mut draft = Draft::default();
-    draft.event_kind = Some("items");
+    let of_lines = || Draft { event_kind: Some("items"), ..Draft::default() };
+    let mut draft = of_lines();
     draft.set("amount", Cell::Int(sum));
-    draft.derived.push(("amount_typed", store::Arg::from(false)));
-    command::update(tx, actor, deal_object, deal, version, draft).await
+    let prepared = command::prepare_change(tx, actor, deal_object, deal, version, draft, &mut Known::default()).await?;
+    // Where the sum is what it was, the deal is made of something else all the same: that is told, too.
+    command::write_change(tx, actor, deal_object, deal, &prepared.unwrap_or_else(of_lines)).await
 }
 
 #[cfg(test)]
