@@ -52,6 +52,7 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration { name: "0022_consent_of_contacts", text: include_str!("../migrations/0022_consent_of_contacts.sql") },
     Migration { name: "0023_moves_taken_back", text: include_str!("../migrations/0023_moves_taken_back.sql") },
+    Migration { name: "0025_nothing_unread", text: include_str!("../migrations/0025_nothing_unread.sql") },
 ];
 
 /// The JSON API: what every kind of record has, then what is particular, a line per slice.

@@ -21,7 +21,6 @@ pub struct Config {
     pub fiscal_calendar: String,
     pub locale: Locale,
     pub zone: jiff::tz::TimeZone,
-    pub secret: String,
     pub rules: Rules,
     /// currency → (from day → units of base currency for one unit)
     rates: HashMap<String, BTreeMap<i64, Decimal>>,
@@ -137,7 +136,6 @@ struct OrganizationRow {
     fiscal_calendar: String,
     locale: String,
     zone: String,
-    secret: String,
     config_version: i64,
 }
 
@@ -146,7 +144,7 @@ impl Config {
     pub async fn load(session: &mut Session) -> Result<Option<Config>> {
         let Some(row) = session
             .optional::<OrganizationRow>(
-                "SELECT name, base_currency, fiscal_start_month, fiscal_calendar, locale, zone, secret, config_version FROM organization WHERE id = 1",
+                "SELECT name, base_currency, fiscal_start_month, fiscal_calendar, locale, zone, config_version FROM organization WHERE id = 1",
             )
             .await?
         else {
@@ -160,7 +158,6 @@ impl Config {
             fiscal_calendar: row.fiscal_calendar,
             locale: Locale::parse(&row.locale).unwrap_or_default(),
             zone: jiff::tz::TimeZone::get(&row.zone).unwrap_or(jiff::tz::TimeZone::UTC),
-            secret: row.secret,
             rules: load_rules(session).await?,
             rates: load_rates(session).await?,
             pipelines: load_pipelines(session).await?,

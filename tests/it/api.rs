@@ -367,7 +367,7 @@ async fn no_property_of_an_answer_can_be_set_unless_it_is_meant_to_be_on(app: &T
             "import_id",
             "name_key",
             "password_hash",
-            "amount_typed",
+            "lead_id",
             "stage_kind",
             "state",
             "scopes",

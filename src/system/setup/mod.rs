@@ -13,7 +13,6 @@ use crate::shell::app::App;
 use crate::shell::calendar::{Calendar, store_periods};
 use crate::shell::error::{Error, Result};
 use crate::shell::i18n::Locale;
-use crate::shell::viewer::new_token;
 
 #[derive(Debug, Clone)]
 pub struct Organization {
@@ -58,15 +57,14 @@ pub async fn create(tx: &mut Tx, clock: &Clock, organization: &Organization) -> 
         return Err(Error::Refused { status: 409, key: "error-already-set-up" });
     }
     tx.execute(sql!(
-        "INSERT INTO organization (id, version, name, base_currency, fiscal_start_month, fiscal_calendar, locale, zone, secret, config_version, lines_as_of, words_edition)
-         VALUES (1, 1, $1, $2, $3, $4, $5, $6, $7, 1, 0, $8)",
+        "INSERT INTO organization (id, version, name, base_currency, fiscal_start_month, fiscal_calendar, locale, zone, config_version, lines_as_of, words_edition)
+         VALUES (1, 1, $1, $2, $3, $4, $5, $6, 1, 0, $7)",
         &organization.name,
         &organization.base_currency,
         i64::from(organization.fiscal_start_month),
         organization.calendar.key(),
         organization.locale.tag(),
         &organization.zone,
-        new_token(),
         store::search::EDITION
     ))
     .await

@@ -317,11 +317,7 @@ async fn settle_amount(
     stood: Option<&Standing>,
 ) -> Result<()> {
     if before.is_none() {
-        let has_product = draft.get("product").is_some_and(|product| !product.is_null());
-        draft.derived.push(("amount_typed", Arg::from(!has_product)));
         draft.fill(None, "amount", || Cell::Int(0));
-    } else if draft.has("amount") && draft.event_kind != Some("items") {
-        draft.derived.push(("amount_typed", Arg::from(true)));
     }
     if draft.get("amount").is_some_and(Cell::is_null) {
         draft.set("amount", Cell::Int(0));
