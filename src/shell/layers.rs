@@ -9,6 +9,7 @@ use serde_json::json;
 use super::app::App;
 use super::error::Error;
 use super::i18n::Locale;
+use super::limit;
 use super::page::{Asked, Page, Toast, render, respond_with, toast_event, trigger};
 use super::viewer::{Viewer, cookie, identify};
 
@@ -32,7 +33,7 @@ pub async fn around(State(app): State<App>, mut request: Request, next: Next) ->
             Ok(false) => {}
             Err(error) => return finish(&asked, is_api, locale, None, error.into_response()),
         }
-        match identify(&app, request.headers()).await {
+        match identify(&app, request.headers(), is_api).await {
             Ok(found) => viewer = found,
             Err(error) => return finish(&asked, is_api, locale, None, error.into_response()),
         }
@@ -41,7 +42,7 @@ pub async fn around(State(app): State<App>, mut request: Request, next: Next) ->
         locale = viewer.locale;
         request.extensions_mut().insert(viewer.clone());
     }
-    if let Err(error) = same_origin(&request) {
+    if let Err(error) = same_origin(&request, is_api) {
         return finish(&asked, is_api, locale, viewer, error.into_response());
     }
     if !is_api {
@@ -79,9 +80,9 @@ impl Allowance {
         let (key, limit) = match viewer {
             Some(viewer) => (format!("api {}", viewer.person), app.limits.api_per_minute()),
             None => {
-                let peer = request.extensions().get::<std::net::SocketAddr>().map(|peer| peer.ip().to_string());
+                let source = limit::source(request.extensions().get(), request.headers());
                 let limit = ANONYMOUS_PER_MINUTE.max(app.limits.api_per_minute() / 5);
-                (format!("api anonymous {}", peer.unwrap_or_default()), limit)
+                (format!("api anonymous {}", source.unwrap_or_default()), limit)
             }
         };
         match app.limits.take(key, f64::from(limit), app.clock.now()) {
@@ -136,12 +137,12 @@ pub fn locale_of(headers: &HeaderMap) -> Locale {
         .unwrap_or_default()
 }
 
-/// Changes are taken only from our own pages. Browsers say where a request comes from; a request with a bearer token
+/// Changes are taken only from our own pages. Browsers say where a request comes from; a call of the API with a bearer token
 /// carries its own authority and may come from anywhere.
-fn same_origin(request: &Request) -> Result<(), Error> {
+fn same_origin(request: &Request, is_api: bool) -> Result<(), Error> {
     let headers = request.headers();
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !changes || headers.contains_key(header::AUTHORIZATION) {
+    if !changes || (is_api && headers.contains_key(header::AUTHORIZATION)) {
         return Ok(());
     }
     let refused = Error::Refused { status: 403, key: "error-origin" };

@@ -1,9 +1,11 @@
 //! Rate limits in memory of one server: sign-in attempts, API calls, exports.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use axum::http::HeaderMap;
 use store::Instant;
 
 use super::error::{Error, Result};
@@ -83,5 +85,74 @@ impl Limits {
         }
         *left = refilled - 1.0;
         Ok(*left as u32)
+    }
+}
+
+/// Whom a limit per address counts: where a request comes from, as far as that is known. A proxy on this machine speaks for
+/// others and says last for whom; what stands before that, anybody can have written. Of IPv6 it is the network, as one
+/// customer has all addresses of it.
+pub fn source(peer: Option<&SocketAddr>, headers: &HeaderMap) -> Option<String> {
+    let peer = peer?.ip().to_canonical();
+    let address = if peer.is_loopback() { forwarded_for(headers)? } else { peer };
+    match address {
+        IpAddr::V4(address) => Some(address.to_string()),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Some(format!("{a:x}:{b:x}:{c:x}:{d:x}::/64"))
+        }
+    }
+}
+
+fn forwarded_for(headers: &HeaderMap) -> Option<IpAddr> {
+    let line = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+    let last = line.rsplit(',').next()?.trim();
+    // Some write the port, too.
+    let address = last.parse::<IpAddr>().or_else(|_| last.parse::<SocketAddr>().map(|address| address.ip()));
+    Some(address.ok()?.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::source;
+    use axum::http::{HeaderMap, HeaderValue};
+
+    fn counted(peer: &str, forwarded: &[&'static str]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for line in forwarded {
+            headers.append("x-forwarded-for", HeaderValue::from_static(line));
+        }
+        source(Some(&peer.parse().expect("an address")), &headers)
+    }
+
+    #[test]
+    fn a_proxy_on_this_machine_is_believed_in_what_it_says_last_and_nobody_else_is() {
+        let someone = Some("203.0.113.7".to_owned());
+        assert_eq!(counted("203.0.113.7:4000", &[]), someone);
+        assert_eq!(counted("203.0.113.7:4000", &["198.51.100.2"]), someone);
+        assert_eq!(counted("[::ffff:203.0.113.7]:4000", &["198.51.100.2"]), someone);
+        for proxy in ["127.0.0.1:4000", "[::1]:4000", "[::ffff:127.0.0.1]:4000"] {
+            for forwarded in [
+                &["203.0.113.7"][..],
+                &["198.51.100.2, 203.0.113.7"],
+                &["198.51.100.2", "203.0.113.7"],
+                &["203.0.113.7:4000"],
+                &["::ffff:203.0.113.7"],
+            ] {
+                assert_eq!(counted(proxy, forwarded), someone, "{proxy} {forwarded:?}");
+            }
+            for nobody in [&[][..], &[""], &["unknown"], &["203.0.113.7, unknown"]] {
+                assert_eq!(counted(proxy, nobody), None, "{proxy} {nobody:?}");
+            }
+        }
+        assert_eq!(source(None, &HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn all_addresses_of_a_network_are_one_customers() {
+        let home = Some("2001:db8:1:2::/64".to_owned());
+        assert_eq!(counted("[2001:db8:1:2::7]:4000", &[]), home);
+        assert_eq!(counted("127.0.0.1:4000", &["2001:db8:1:2:3:4:5:6"]), home);
+        assert_eq!(counted("127.0.0.1:4000", &["[2001:db8:1:2::9]:4000"]), home);
+        assert_ne!(counted("127.0.0.1:4000", &["2001:db8:1:3::7"]), home);
     }
 }

@@ -55,7 +55,7 @@ impl Viewer {
     pub async fn of_person(app: &App, person: Uuid) -> Result<Viewer> {
         let mut session = app.db.read().await?;
         let row: PersonRow =
-            session.optional(sql!(format!("{PERSON} WHERE p.id = $1"), person)).await?.ok_or(Error::SignIn)?;
+            session.optional(sql!(format!("{PERSON}{BY_ID}"), person)).await?.ok_or(Error::SignIn)?;
         drop(session);
         row.viewer(app, String::new(), false).await
     }
@@ -130,17 +130,28 @@ struct PersonRow {
     given: i64,
 }
 
+#[derive(sqlx::FromRow)]
+struct TokenRow {
+    #[sqlx(flatten)]
+    person: PersonRow,
+    scopes: String,
+    used_at: Option<Instant>,
+}
+
 const PERSON: &str = "
     SELECT p.id AS person, p.name, p.email, p.locale, p.theme, p.density, p.shortcuts, p.state,
            (SELECT STRING_AGG(r.role, ' ') FROM person_role r WHERE r.person_id = p.id) AS roles,
            (SELECT o.config_version FROM organization o WHERE o.id = 1) AS config_version,
            CAST(CASE WHEN EXISTS (SELECT 1 FROM record_share x WHERE x.person_id = p.id)
-                       OR EXISTS (SELECT 1 FROM account_team x WHERE x.person_id = p.id) THEN 1 ELSE 0 END AS BIGINT) AS given
-      FROM person p";
+                       OR EXISTS (SELECT 1 FROM account_team x WHERE x.person_id = p.id) THEN 1 ELSE 0 END AS BIGINT) AS given";
 
-const BY_SESSION: &str =
-    " JOIN session s ON s.person_id = p.id WHERE s.token_hash = $1 AND s.expires_at > $2 AND p.deleted_at IS NULL";
-const BY_TOKEN: &str = " JOIN api_token s ON s.person_id = p.id WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2) AND s.revoked_at IS NULL AND p.deleted_at IS NULL";
+const BY_ID: &str = " FROM person p WHERE p.id = $1";
+const BY_SESSION: &str = "
+      FROM person p JOIN session s ON s.person_id = p.id
+     WHERE s.token_hash = $1 AND s.expires_at > $2 AND p.deleted_at IS NULL";
+const BY_TOKEN: &str = ", s.scopes, s.used_at
+      FROM person p JOIN api_token s ON s.person_id = p.id
+     WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2) AND s.revoked_at IS NULL AND p.deleted_at IS NULL";
 
 impl PersonRow {
     async fn viewer(self, app: &App, session: String, read_only: bool) -> Result<Viewer> {
@@ -193,32 +204,33 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         })
 }
 
-/// Finds the viewer of a request: a bearer token first, else the session cookie. `None`: not signed in.
-pub async fn identify(app: &App, headers: &HeaderMap) -> Result<Option<Viewer>> {
+/// Finds the viewer of a request: at the API a bearer token first, else the session cookie. `None`: not signed in. Pages know no
+/// tokens: whoever has one that runs out could make one there that does not.
+pub async fn identify(app: &App, headers: &HeaderMap, is_api: bool) -> Result<Option<Viewer>> {
     let now = app.clock.now();
     let bearer = headers
         .get(header::AUTHORIZATION)
+        .filter(|_| is_api)
         .map(|value| value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).unwrap_or(""));
-    let (key, join) = match bearer {
-        Some(token) => (hash_token(token), BY_TOKEN),
+    let (key, row, read_only) = match bearer {
+        Some(token) => {
+            let key = hash_token(token);
+            let statement = sql!(format!("{PERSON}{BY_TOKEN}"), &key, now);
+            let found: Option<TokenRow> = app.db.read().await?.optional(statement).await?;
+            let Some(TokenRow { person, scopes, used_at }) = found else { return Ok(None) };
+            note_use(app, &key, used_at, now);
+            (key, person, !scopes.split(' ').any(|scope| scope == "write"))
+        }
         None => {
             let name = if app.https { SECURE_SESSION_COOKIE } else { SESSION_COOKIE };
             let Some(token) = cookie(headers, name) else { return Ok(None) };
-            (hash_token(token), BY_SESSION)
+            let key = hash_token(token);
+            let statement = sql!(format!("{PERSON}{BY_SESSION}"), &key, now);
+            let found: Option<PersonRow> = app.db.read().await?.optional(statement).await?;
+            let Some(person) = found else { return Ok(None) };
+            (key, person, false)
         }
     };
-    let mut session = app.db.read().await?;
-    let row: Option<PersonRow> = session.optional(sql!(format!("{PERSON}{join}"), &key, now)).await?;
-    let Some(row) = row else { return Ok(None) };
-    let mut read_only = false;
-    if bearer.is_some() {
-        let token: Option<(String, Option<Instant>)> =
-            session.optional(sql!("SELECT scopes, used_at FROM api_token WHERE token_hash = $1", &key)).await?;
-        let (scopes, used_at) = token.unwrap_or_default();
-        read_only = !scopes.split(' ').any(|scope| scope == "write");
-        note_use(app, &key, used_at, now);
-    }
-    drop(session);
     match row.viewer(app, key, read_only).await {
         Ok(viewer) => Ok(Some(viewer)),
         Err(Error::SignIn) => Ok(None),

@@ -8,13 +8,14 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use serde::Deserialize;
-use store::{Uuid, sql};
+use store::{Instant, Uuid, sql};
 
 use super::history::{By, note};
 use super::people;
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
 use crate::shell::i18n::Locale;
+use crate::shell::limit;
 use crate::shell::page::{self, Asked, Page, render, respond, respond_with};
 use crate::shell::routes::{Policy, Routes};
 use crate::shell::viewer::{SECURE_SESSION_COOKIE, SESSION_COOKIE, Viewer, cookie, hash_token, new_token};
@@ -97,11 +98,7 @@ async fn sign_in(
     // Nobody has a longer one (RFC 5321), and the limit below remembers what it was asked.
     let email = Some(given.email.trim().to_lowercase()).filter(|email| email.len() <= 254).unwrap_or_default();
     let now = app.clock.now();
-    app.limits.take(format!("sign-in {email}"), 10.0, now)?;
-    // A proxy on the same machine speaks for everybody.
-    if let Some(Extension(peer)) = peer.filter(|Extension(peer)| !peer.ip().is_loopback()) {
-        app.limits.take(format!("sign-in from {}", peer.ip()), 120.0, now)?;
-    }
+    limit_tries(&app, &email, limit::source(peer.as_ref().map(|Extension(peer)| peer), &headers), now)?;
     let found: Option<(Uuid, Option<String>, String)> = {
         let mut session = app.db.read().await?;
         session
@@ -137,6 +134,17 @@ async fn sign_in(
             respond_with(StatusCode::UNPROCESSABLE_ENTITY, &page, render(&body)?)
         }
     }
+}
+
+/// From one address a person can be tried ten times a minute: who tries more keeps nobody out who comes from elsewhere. One
+/// address can't go through all people with one password, nor can many addresses go through all passwords of one person.
+fn limit_tries(app: &App, email: &str, source: Option<String>, now: Instant) -> Result<()> {
+    if let Some(source) = &source {
+        app.limits.take(format!("sign-in from {source}"), 120.0, now)?;
+    }
+    app.limits.take(format!("sign-in {email} from {}", source.unwrap_or_default()), 10.0, now)?;
+    app.limits.take(format!("sign-in {email}"), 100.0, now)?;
+    Ok(())
 }
 
 /// Somebody tried to sign in as this person. At most three entries a minute, so that guessing does not fill the log; and

@@ -67,6 +67,21 @@ fn every_screen_asks_little_and_no_more_of_ten_times_the_rows() {
     });
 }
 
+#[test]
+fn who_comes_with_a_token_costs_no_more_than_who_is_signed_in() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let token = app.api_token(&lin).await;
+        token_is_noted(app, &token).await;
+        nothing_is_kept(app).await;
+        let by_token = app.api(&token, Method::GET, "/api/tasks", &[], None).await;
+        nothing_is_kept(app).await;
+        let by_session = app.get(&lin, "/api/tasks").await;
+        assert_eq!((by_token.status.as_u16(), by_session.status.as_u16()), (200, 200), "{}", by_token.body);
+        assert_eq!(by_token.statements, by_session.statements);
+    });
+}
+
 fn bound(path: &str) -> u64 {
     let path = path.trim_end_matches(PAGE_ONE);
     let is_list = !path.contains('{')

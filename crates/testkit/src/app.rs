@@ -1,6 +1,7 @@
 //! The application under test, its people and their requests.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::ops::Deref;
 
 use axum::Router;
@@ -291,12 +292,27 @@ impl TestApp {
 
     /// Any request, through the whole router.
     pub async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+        self.request_from(None, method, path, headers, body).await
+    }
+
+    /// As the server's own loop hands it on: with the address at the other end of the connection.
+    pub async fn request_from(
+        &self,
+        peer: Option<SocketAddr>,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> Answer {
         let mut request = Request::builder().method(&method).uri(path).header(header::HOST, "trivet.test");
         if method == Method::POST && !headers.iter().any(|(name, _)| *name == "content-type") {
             request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
+        }
+        if let Some(peer) = peer {
+            request = request.extension(peer);
         }
         let request = request.body(body).unwrap_or_else(|error| panic!("{method} {path}: {error}"));
         let before = self.app.db.statements();
