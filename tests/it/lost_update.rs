@@ -1,6 +1,6 @@
 //! Q31: nobody's change is overwritten unseen. Two people have the same version before them and change the same field: the
 //! first change stands, the second is told what stands there now (409). Different fields merge. Over the form, the cell, the API
-//! and work on many; for every field that a form has, so that a new one is not forgotten.
+//! and work on many; for every field that a form has, so that a new one is not forgotten; one after the other, and many at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -340,6 +340,84 @@ fn changes_of_different_fields_made_on_the_same_version_merge() {
                 assert_eq!(row(app, object, one, id).await.1, stands, "{what}: both stay");
                 assert_eq!(row(app, object, other, id).await.0, version + 2, "{what}: both stay");
             }
+        }
+    });
+}
+
+/// The versions of which the history tells, each as often as it does.
+async fn told(app: &TestApp, id: Uuid) -> Vec<i64> {
+    let mut session = app.db.read().await.expect("the database can be read");
+    let told = "SELECT version FROM event WHERE subject_id = $1 ORDER BY version";
+    let rows: Vec<(i64,)> = session.all(sql!(told, id)).await.expect("the history can be read");
+    rows.into_iter().map(|(version,)| version).collect()
+}
+
+#[test]
+fn of_twenty_changes_of_a_field_at_once_one_stands() {
+    on_both(async |app| {
+        let company = Company::new(app).await;
+        let (object, id) = (app.object("account"), company.make(app, "account", &[("city", "as it was")]).await);
+        let texts: Vec<String> = (0..20).map(|number| format!("from {number}")).collect();
+        let sent = texts
+            .iter()
+            .enumerate()
+            .map(|(number, text)| company.send(app, number % 5, Door::Api, object, id, 1, "city", text));
+        let answers = futures_util::future::join_all(sent).await;
+        let statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+        let count = |status: u16| statuses.iter().filter(|one| **one == status).count();
+        assert_eq!((count(200), count(409)), (1, 19), "{statuses:?}");
+        let stands = &texts[statuses.iter().position(|status| *status == 200).expect("one was taken")];
+        assert_eq!(typed(app, object, object.field("city").expect("a field"), id).await, (2, stands.clone()));
+        assert_eq!(told(app, id).await, [1, 2]);
+        // Each of the others is told what stands there now.
+        for (text, refused) in texts.iter().zip(&answers).filter(|(_, answer)| answer.status == 409) {
+            let error = &refused.json()["errors"][0];
+            let said = [&error["original"], &error["yours"], &error["theirs"]];
+            assert_eq!(said, [&json!("as it was"), &json!(text), &json!(stands)], "{}", refused.body);
+        }
+        // Who does not say what they saw changes nothing.
+        let unsaid = app.api(&company.tokens[0], Method::PATCH, &format!("/api/accounts/{id}"), &[], Some(&json!({})));
+        assert_eq!(unsaid.await.status, 428);
+    });
+}
+
+#[test]
+fn changes_of_different_fields_at_once_all_stand() {
+    on_both(async |app| {
+        let company = Company::new(app).await;
+        let (object, id) = (app.object("account"), company.make(app, "account", &[]).await);
+        // An amount is written in the currency that stands.
+        let usable = |field: &&Field| field.write == Write::Always && !field.is_virtual() && field.key != "currency";
+        let changes: Vec<(&Field, Door, String)> = object
+            .fields
+            .iter()
+            .filter(usable)
+            .enumerate()
+            .filter_map(|(index, field)| {
+                let doors: Vec<Door> = doors(field).into_iter().filter(|door| *door != Door::Many).collect();
+                let [_, text, _] = company.values(object, field, 0)?;
+                Some((field, doors[index % doors.len()], text))
+            })
+            .collect();
+        assert!(changes.len() > 15, "only {} fields", changes.len());
+        for door in [Door::Form, Door::Cell, Door::Api] {
+            assert!(changes.iter().any(|(_, by, _)| *by == door), "nobody comes by {door:?}");
+        }
+        let sent = changes
+            .iter()
+            .enumerate()
+            .map(|(number, (field, door, text))| company.send(app, number % 5, *door, object, id, 1, field.key, text));
+        let answers = futures_util::future::join_all(sent).await;
+        for ((field, door, _), answer) in changes.iter().zip(&answers) {
+            assert!(succeeded(*door, answer), "{} by {door:?}: {} {}", field.key, answer.status, answer.body);
+        }
+        let last = 1 + changes.len() as i64;
+        assert_eq!(told(app, id).await, (1..=last).collect::<Vec<i64>>(), "every version is told once");
+        let record = app.api(&company.tokens[0], Method::GET, &format!("/api/accounts/{id}"), &[], None).await.json();
+        assert_eq!(record["version"], json!(last));
+        for (field, _, text) in &changes {
+            let expected = if field.kind == Kind::Money { json!("200.50") } else { json_of(object, field.key, text) };
+            assert_eq!(record[field.key], expected, "{}", field.key);
         }
     });
 }
