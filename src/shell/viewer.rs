@@ -54,8 +54,7 @@ impl Viewer {
     /// A viewer outside a request (jobs, command line): the person with their present roles.
     pub async fn of_person(app: &App, person: Uuid) -> Result<Viewer> {
         let mut session = app.db.read().await?;
-        let row: PersonRow =
-            session.optional(sql!(format!("{PERSON}{BY_ID}"), person)).await?.ok_or(Error::SignIn)?;
+        let row: PersonRow = session.optional(sql!(format!("{PERSON}{BY_ID}"), person)).await?.ok_or(Error::SignIn)?;
         drop(session);
         row.viewer(app, String::new(), false).await
     }

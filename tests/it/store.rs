@@ -247,7 +247,7 @@ fn many_writers_share_a_commit() {
     let database = tokio_block(Database::empty(Engine::Sqlite));
     tokio_block(async {
         let db = probe(&database).await;
-        let started = std::time::Instant::now();
+        let (started, before) = (std::time::Instant::now(), db.commits().await);
         let writers: Vec<_> = (0..64)
             .map(|writer| {
                 let db = db.clone();
@@ -261,8 +261,13 @@ fn many_writers_share_a_commit() {
         for writer in writers {
             soon("a writer", writer).await.expect("no writer panics");
         }
-        eprintln!("1280 writes in {:?}", started.elapsed());
+        let commits = db.commits().await - before;
+        eprintln!("1280 writes in {:?}, {commits} commits", started.elapsed());
         assert_eq!(ids(&db).await.len(), 1280);
+        // A group holds up to 64; some are smaller, as writers are told and come back one by one.
+        assert!((1..=1280 / 4).contains(&commits), "{commits} commits of 1280 writes");
+        insert(&db, 99_999).await.expect("the write succeeds");
+        assert_eq!(db.commits().await - before, commits + 1, "who writes alone has a commit alone");
     });
 }
 

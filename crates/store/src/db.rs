@@ -120,6 +120,15 @@ impl Db {
         self.shared.statements.load(Ordering::Relaxed)
     }
 
+    /// How many times the one writer of a SQLite database waited for the disk: less often than there were writes, where they
+    /// shared a commit. PostgreSQL groups them itself.
+    pub async fn commits(&self) -> u64 {
+        match &self.pool {
+            Pool::Sqlite { writer, .. } => writer.state.lock().await.commits,
+            Pool::Postgres(_) => 0,
+        }
+    }
+
     /// Writes down every statement from now on; what was written down so far.
     pub fn listen(&self) -> Vec<Sql> {
         self.shared.listens.store(true, Ordering::Relaxed);

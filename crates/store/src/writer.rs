@@ -30,6 +30,8 @@ pub(crate) struct WriterState {
     /// (`Failed`: nothing special) is what the group is told if that proves impossible.
     pub(crate) abandoned: Option<Fate>,
     members: Vec<oneshot::Sender<Fate>>,
+    /// How many groups are on disk.
+    pub(crate) commits: u64,
 }
 
 /// What became of a finished member of a group.
@@ -103,7 +105,8 @@ impl Drop for Place {
 
 impl Writer {
     pub(crate) fn of(connection: SqliteConnection) -> Writer {
-        let state = WriterState { connection, open: false, apart: false, abandoned: None, members: Vec::new() };
+        let state =
+            WriterState { connection, open: false, apart: false, abandoned: None, members: Vec::new(), commits: 0 };
         Writer { state: Arc::new(Mutex::new(state)), waiting: AtomicUsize::new(0) }
     }
 
@@ -153,6 +156,7 @@ impl WriterState {
         match raw(&mut self.connection, "COMMIT").await {
             Ok(()) => {
                 self.open = false;
+                self.commits += 1;
                 for member in self.members.drain(..) {
                     let _ = member.send(Fate::Stored);
                 }

@@ -203,12 +203,13 @@ async fn settle(
     let sum: i128 = amounts.iter().map(|(amount,)| i128::from(*amount)).sum();
     let sum = i64::try_from(sum).ok().filter(|sum| sum.abs() <= LARGEST_AMOUNT);
     let sum = sum.ok_or_else(|| Error::field("quantity", "invalid-amount-range"))?;
-    let of_lines = || Draft { event_kind: Some("items"), ..Draft::default() };
-    let mut draft = of_lines();
+    let mut told = Draft::default();
+    told.event_kind = Some("items");
+    let mut draft = told.clone();
     draft.set("amount", Cell::Int(sum));
     let prepared = command::prepare_change(tx, actor, deal_object, deal, version, draft, &mut Known::default()).await?;
-    // Where the sum is what it was, the deal is made of something else all the same: that is told, too.
-    command::write_change(tx, actor, deal_object, deal, &prepared.unwrap_or_else(of_lines)).await
+    // Where the sum is what it was, the deal is made of something else all the same.
+    command::write_change(tx, actor, deal_object, deal, &prepared.unwrap_or(told)).await
 }
 
 #[cfg(test)]

@@ -58,12 +58,18 @@ pub struct Surface {
 
 /// Every address of the house that can be read.
 pub async fn surfaces(app: &TestApp, house: &House) -> Vec<Surface> {
+    let excepted: Vec<&str> = EXCEPTED.iter().map(|(path, _)| *path).collect();
+    filled(app, house, &excepted).await
+}
+
+/// The GET routes but these, filled with what is in the house.
+pub async fn filled(app: &TestApp, house: &House, excepted: &[&str]) -> Vec<Surface> {
     let config = app.config(0).await.expect("settings");
     let pipeline = &config.pipelines[0];
     let mut all = Vec::new();
     let mut unknown: Vec<String> = Vec::new();
     for info in routes().infos.into_iter().filter(|info| info.method == Method::GET) {
-        if EXCEPTED.iter().any(|(path, _)| *path == info.path) {
+        if excepted.contains(&info.path.as_str()) {
             continue;
         }
         let mut add = |about: About, fills: &[(&str, String)], name: String| {
@@ -88,7 +94,8 @@ pub async fn surfaces(app: &TestApp, house: &House) -> Vec<Surface> {
         let kind = KINDS.iter().find(|(name, ..)| app.object(name).plural == plural);
         match kind {
             _ if plain.contains("/views/{id}") => {
-                let of_kind = house.views.iter().filter(|(object, _)| kind.is_none_or(|(name, ..)| name == object));
+                let of_kind = |object: &str| plural == "views" || app.object(object).plural == plural;
+                let of_kind = house.views.iter().filter(|(object, _)| of_kind(object));
                 for (object, id) in of_kind {
                     add(About::View, &[("id", id.to_string())], (*object).to_owned());
                 }
