@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use store::StoreError;
 
+use super::format::{Unread, decimals, plain_amount};
 use super::i18n::Locale;
 
 /// One thing wrong with one field: a message key and its arguments.
@@ -20,10 +21,21 @@ impl FieldError {
     pub fn new(field: &str, key: &str) -> FieldError {
         FieldError { field: field.into(), key: key.into(), args: Vec::new() }
     }
-    /// What was typed is no amount in the currency; told with one that is.
-    pub fn no_amount(field: &str, currency: &str) -> FieldError {
-        let example = super::format::plain_amount(1234 * 10i64.pow(super::format::decimals(currency)), currency);
-        FieldError::new(field, "invalid-amount").with("currency", currency).with("example", example)
+    /// What was typed is no amount in the currency: says why, and what one looks like.
+    pub fn no_amount(field: &str, text: &str, currency: &str, unread: Unread) -> FieldError {
+        let error = match unread {
+            Unread::Separators => return FieldError::separators(field, text),
+            Unread::Currency => FieldError::new(field, "invalid-amount-other-currency"),
+            Unread::Number => {
+                let example = plain_amount(1234 * 10i64.pow(decimals(currency)), currency);
+                FieldError::new(field, "invalid-amount").with("example", example)
+            }
+        };
+        error.with("value", text).with("currency", currency)
+    }
+    /// Commas or points that may mean thousands or decimals.
+    pub fn separators(field: &str, text: &str) -> FieldError {
+        FieldError::new(field, "invalid-separators").with("value", text)
     }
     pub fn with(mut self, name: &str, value: impl ToString) -> FieldError {
         self.args.push((name.into(), value.to_string()));
@@ -38,14 +50,16 @@ impl FieldError {
     }
 }
 
+/// Field key, as it was when the person began, what they typed, what stands there now.
+pub type Collided = (String, String, String, String);
+
 /// Somebody else changed the same field meanwhile.
 #[derive(Debug, Clone)]
 pub struct Collision {
     pub object: &'static str,
     pub id: store::Uuid,
     pub version: i64,
-    /// field key, as it was when the person began, what they typed, what stands there now
-    pub fields: Vec<(String, String, String, String)>,
+    pub fields: Vec<Collided>,
 }
 
 #[derive(Debug, Clone)]

@@ -128,35 +128,188 @@ pub fn percent(value: f64) -> String {
 /// In minor units. A thousand trillion is beyond any deal and still far from overflowing a sum over millions of rows.
 pub const LARGEST_AMOUNT: i64 = 100_000_000_000_000_000;
 
-/// Reads an amount as people type it: `1,234.5`, `$12.3k`, `¥128.5万`, `3亿`. Returns minor units.
+/// Why a text is no number, or no amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// It is no number, has more decimals than there are, or does not fit.
+    Number,
+    /// Its commas or points can mean thousands or decimals, depending on who wrote them.
+    Separators,
+    /// It names a currency other than the one it should be in.
+    Currency,
+}
+
+/// What may stand between thousands.
+const THOUSANDS: [char; 5] = [',', '，', ' ', '\u{a0}', '\u{202f}'];
+
+/// Reads a decimal number as people type it: `1234.5`, `1,234.5`, `1 234`. A comma stands only before groups of three digits: in
+/// half of the world it begins the decimals, and 1,5 must not become 15.
+pub fn parse_number(text: &str) -> Result<Decimal, Unread> {
+    let text = text.trim();
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let groups: Vec<&str> = whole.split(THOUSANDS).collect();
+    let is_grouped = match groups.as_slice() {
+        [_] => true,
+        [first, rest @ ..] => {
+            (1..=3).contains(&first.len()) && !first.starts_with('0') && rest.iter().all(|group| group.len() == 3)
+        }
+        [] => false,
+    };
+    let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number =
+        !(whole.is_empty() && part.is_empty()) && are_digits(part) && groups.iter().all(|it| are_digits(it));
+    if !is_number || !is_grouped {
+        let is_separator = |c: char| c == '.' || THOUSANDS.contains(&c);
+        let only_separated = digits.chars().all(|c| c.is_ascii_digit() || is_separator(c));
+        let has_digits = digits.contains(|c: char| c.is_ascii_digit());
+        return Err(if only_separated && has_digits { Unread::Separators } else { Unread::Number });
+    }
+    let point = if part.is_empty() { "" } else { "." };
+    let plain = format!("{sign}0{}{point}{part}", groups.concat());
+    Decimal::from_str_exact(&plain).map(|number| number.normalize()).map_err(|_| Unread::Number)
+}
+
+/// The currencies that a bare dollar sign is written for, the commonest first.
+const DOLLARS: &[&str] = &[
+    "USD", "AUD", "CAD", "HKD", "SGD", "NZD", "TWD", "MXN", "ARS", "BBD", "BMD", "BND", "BSD", "BZD", "CLP", "COP",
+    "DOP", "FJD", "GYD", "JMD", "KYD", "LRD", "NAD", "SBD", "SRD", "TTD", "UYU", "XCD",
+];
+
+/// What names a currency beside an amount, apart from its code, and the currencies it may mean. What ends like another one stands
+/// before it.
+const MARKS: &[(&str, &[&str])] = &[
+    ("US$", &["USD"]),
+    ("HK$", &["HKD"]),
+    ("NT$", &["TWD"]),
+    ("NZ$", &["NZD"]),
+    ("AU$", &["AUD"]),
+    ("CA$", &["CAD"]),
+    ("A$", &["AUD"]),
+    ("C$", &["CAD"]),
+    ("S$", &["SGD"]),
+    ("R$", &["BRL"]),
+    ("$", DOLLARS),
+    ("CN¥", &["CNY"]),
+    ("JP¥", &["JPY"]),
+    ("¥", &["CNY", "JPY"]),
+    ("￥", &["CNY", "JPY"]),
+    ("€", &["EUR"]),
+    ("£", &["GBP"]),
+    ("RMB", &["CNY"]),
+    ("人民币", &["CNY"]),
+    ("美元", &["USD"]),
+    ("欧元", &["EUR"]),
+    ("英镑", &["GBP"]),
+    ("日元", &["JPY"]),
+    ("港元", &["HKD"]),
+    ("港币", &["HKD"]),
+    ("新台币", &["TWD"]),
+    ("元", &["CNY", "HKD", "TWD", "MOP"]),
+];
+
+/// Whether a sign, a word or a code can stand for the currency.
+fn names(mark: &str, currency: &str) -> bool {
+    let known = MARKS.iter().find(|(known, _)| known.eq_ignore_ascii_case(mark));
+    mark.eq_ignore_ascii_case(currency) || known.is_some_and(|(_, codes)| codes.contains(&currency))
+}
+
+/// The currency that a sign, a word or a code stands for; of several that it may mean, the company's own or else the commonest.
+pub fn currency_named(mark: &str, own: &str) -> Option<String> {
+    let mark = mark.trim();
+    let code = mark.to_uppercase();
+    if is_currency(&code) {
+        return Some(code);
+    }
+    let (_, codes) = MARKS.iter().find(|(known, _)| known.eq_ignore_ascii_case(mark))?;
+    Some(if codes.contains(&own) { own } else { codes[0] }.to_owned())
+}
+
+/// What stands for many digits behind a number.
+const UNITS: &[(&str, u64)] =
+    &[("亿", 100_000_000), ("万", 10_000), ("bn", 1_000_000_000), ("b", 1_000_000_000), ("m", 1_000_000), ("k", 1_000)];
+
+fn begins<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    text.get(..mark.len()).filter(|begin| begin.eq_ignore_ascii_case(mark))
+}
+
+fn ends<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    text.get(text.len().checked_sub(mark.len())?..).filter(|end| end.eq_ignore_ascii_case(mark))
+}
+
+fn is_code(text: &&str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphabetic()) && is_currency(&text.to_uppercase())
+}
+
+/// An amount taken apart: `-US$ 12.5k` is a minus, a mark in front, digits and a unit.
+struct Written<'a> {
+    is_negative: bool,
+    digits: &'a str,
+    factor: u64,
+    before: &'a str,
+    behind: &'a str,
+}
+
+impl<'a> Written<'a> {
+    fn of(text: &'a str) -> Written<'a> {
+        let text = text.trim();
+        let (mut is_negative, mut rest) =
+            text.strip_prefix('-').map_or((false, text), |rest| (true, rest.trim_start()));
+        let named = MARKS.iter().find_map(|(mark, _)| begins(rest, mark));
+        let before = named.or_else(|| rest.get(..3).filter(is_code)).unwrap_or("");
+        rest = rest[before.len()..].trim_start();
+        if let (false, Some(digits)) = (is_negative || before.is_empty(), rest.strip_prefix('-')) {
+            (is_negative, rest) = (true, digits);
+        }
+        let named = MARKS.iter().find_map(|(mark, _)| ends(rest, mark));
+        let code = || rest.get(rest.len().checked_sub(3)?..).filter(is_code);
+        let behind = named.or_else(code).unwrap_or("");
+        rest = rest[..rest.len() - behind.len()].trim_end();
+        let unit = UNITS.iter().find_map(|(unit, factor)| Some((ends(rest, unit)?.len(), *factor)));
+        let (length, factor) = unit.unwrap_or((0, 1));
+        Written { is_negative, digits: rest[..rest.len() - length].trim(), factor, before, behind }
+    }
+
+    fn number(&self) -> Result<Decimal, Unread> {
+        // A second minus is none.
+        if self.digits.starts_with('-') {
+            return Err(Unread::Number);
+        }
+        let number = parse_number(self.digits)?.checked_mul(Decimal::from(self.factor)).ok_or(Unread::Number)?;
+        Ok(if self.is_negative { -number } else { number })
+    }
+
+    /// `12.500` is twelve and a half, or twelve thousand five hundred where points separate thousands.
+    fn may_mean_thousands(&self) -> bool {
+        let is_group =
+            |(whole, part): (&str, &str)| (1..=3).contains(&whole.len()) && !whole.starts_with('0') && part.len() == 3;
+        self.factor == 1 && self.digits.split_once('.').is_some_and(is_group)
+    }
+}
+
+/// Reads an amount as people type it: `1,234.5`, `$12.3k`, `¥128.5万`, `3亿`, `USD 1,200`. Returns minor units.
 ///
-/// Errors: `None` when it is not a number, has more decimals than the currency, or does not fit.
-pub fn parse_amount(text: &str, currency: &str) -> Option<i64> {
-    let mut text = text.trim().replace([',', '，', ' ', '\u{a0}'], "");
-    for sign in ["¥", "￥", "$", "€", "£", "元"] {
-        text = text.replace(sign, "");
+/// Errors: it is no number, has more decimals than the currency or does not fit; its separators are not clear; or it names another
+/// currency. `$` may be any dollar, `¥` CNY or JPY.
+pub fn parse_amount(text: &str, currency: &str) -> Result<i64, Unread> {
+    let written = Written::of(text);
+    if [written.before, written.behind].iter().any(|mark| !mark.is_empty() && !names(mark, currency)) {
+        return Err(Unread::Currency);
     }
-    let lower = text.to_lowercase();
-    let (digits, factor) = [
-        ("亿", 100_000_000u64),
-        ("万", 10_000),
-        ("bn", 1_000_000_000),
-        ("b", 1_000_000_000),
-        ("m", 1_000_000),
-        ("k", 1_000),
-    ]
-    .iter()
-    .find_map(|(unit, factor)| lower.strip_suffix(unit).map(|digits| (digits.to_owned(), *factor)))
-    .unwrap_or((lower, 1));
-    if digits.is_empty() || !digits.chars().all(|c| c.is_ascii_digit() || c == '.' || c == '-') {
-        return None;
+    let number = written.number()?;
+    if decimals(currency) < 3 && written.may_mean_thousands() {
+        return Err(Unread::Separators);
     }
-    let value: Decimal = digits.parse().ok()?;
-    let minor = value.checked_mul(Decimal::from(factor))?.checked_mul(Decimal::from(10u64.pow(decimals(currency))))?;
-    if minor.fract() != Decimal::ZERO {
-        return None;
-    }
-    minor.to_i64().filter(|minor| minor.abs() <= LARGEST_AMOUNT)
+    let minor = number.checked_mul(Decimal::from(10u64.pow(decimals(currency))));
+    let minor = minor.filter(|minor| minor.fract().is_zero()).and_then(|minor| minor.to_i64());
+    minor.filter(|minor| minor.abs() <= LARGEST_AMOUNT).ok_or(Unread::Number)
+}
+
+/// An amount multiplied, with the currency it names. `None`: it is no number.
+pub fn multiplied_amount(text: &str, by: Decimal) -> Option<String> {
+    let written = Written::of(text);
+    let number = written.number().ok()?.checked_mul(by)?.normalize();
+    Some(format!("{}{number}{}", written.before, written.behind))
 }
 
 /// `640 B`, `12.3 KB`, `4.0 MB`: the same in both languages.
@@ -170,6 +323,8 @@ pub fn bytes(size: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -183,10 +338,143 @@ mod tests {
             ("1500", "JPY", 1500),
             ("1.234", "KWD", 1234),
         ] {
-            assert_eq!(parse_amount(text, currency), Some(minor), "{text}");
+            assert_eq!(parse_amount(text, currency), Ok(minor), "{text}");
         }
-        for text in ["", "abc", "1.2.3", "1.005", "--1", "1e9", "99999999999999999999"] {
-            assert_eq!(parse_amount(text, "USD"), None, "{text}");
+        for text in ["", "-", ".", "abc", "1.0055", "--1", "$--1", "-$-1", "1e9", "99999999999999999999", "1.5万亿"] {
+            assert_eq!(parse_amount(text, "USD"), Err(Unread::Number), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_comma_stands_between_thousands_and_nowhere_else() {
+        for (text, number) in [
+            ("1234567.25", "1234567.25"),
+            ("1,234,567.25", "1234567.25"),
+            ("1，234", "1234"),
+            ("1 234\u{a0}567", "1234567"),
+            ("-12,345", "-12345"),
+            (".5", "0.5"),
+            ("5.", "5"),
+        ] {
+            assert_eq!(parse_number(text).map(|number| number.to_string()).as_deref(), Ok(number), "{text}");
+        }
+        for text in
+            ["1234,50", "1,5", "12,34", "1,2345", "1234,567", "0,500", "1.234,50", "1.234.567", "1,,234", ",5", "1 5"]
+        {
+            assert_eq!(parse_number(text), Err(Unread::Separators), "{text}");
+            assert_eq!(parse_amount(text, "EUR"), Err(Unread::Separators), "{text}");
+            assert_eq!(parse_amount(&format!("€{text}"), "EUR"), Err(Unread::Separators), "{text}");
+        }
+        // With three decimals a point may be meant to separate thousands, but not where there are three decimals.
+        for (text, currency, minor) in [
+            ("12.500", "EUR", Err(Unread::Separators)),
+            ("1.000", "JPY", Err(Unread::Separators)),
+            ("12.500", "KWD", Ok(12_500)),
+            ("0.500", "EUR", Ok(50)),
+            ("1500.000", "EUR", Ok(150_000)),
+            ("12.500万", "CNY", Ok(12_500_000)),
+        ] {
+            assert_eq!(parse_amount(text, currency), minor, "{text} {currency}");
+        }
+    }
+
+    #[test]
+    fn an_amount_that_names_another_currency_is_refused() {
+        for (text, currencies) in [
+            ("€12,000", &["EUR"][..]),
+            ("12,000 €", &["EUR"]),
+            ("£12,000", &["GBP"]),
+            ("¥12,000", &["CNY", "JPY"]),
+            ("￥12000", &["CNY", "JPY"]),
+            ("JP¥12,000", &["JPY"]),
+            ("12,000元", &["CNY", "HKD"]),
+            ("1.2万美元", &["USD"]),
+            ("人民币 1.2万元", &["CNY"]),
+            ("$12,000", &["USD", "HKD"]),
+            ("US$12k", &["USD"]),
+            ("hk$ 12,000", &["HKD"]),
+            ("usd 12,000", &["USD"]),
+            ("12000EUR", &["EUR"]),
+            ("$12,000 USD", &["USD"]),
+            ("CHF 12,000", &["CHF"]),
+        ] {
+            for currency in ["CNY", "USD", "EUR", "GBP", "JPY", "HKD", "CHF"] {
+                let scale = 10i64.pow(decimals(currency));
+                let read = parse_amount(text, currency);
+                let negative = parse_amount(&format!("-{text}"), currency);
+                match currencies.contains(&currency) {
+                    true => {
+                        assert_eq!((read, negative), (Ok(12_000 * scale), Ok(-12_000 * scale)), "{text} {currency}")
+                    }
+                    false => assert_eq!(read, Err(Unread::Currency), "{text} {currency}"),
+                }
+            }
+        }
+        for (mark, own, named) in [
+            ("USD", "CNY", Some("USD")),
+            ("usd", "CNY", Some("USD")),
+            ("$", "CNY", Some("USD")),
+            ("$", "HKD", Some("HKD")),
+            ("¥", "JPY", Some("JPY")),
+            ("元", "USD", Some("CNY")),
+            ("美元", "CNY", Some("USD")),
+            ("expected", "CNY", None),
+            ("k", "CNY", None),
+        ] {
+            assert_eq!(currency_named(mark, own).as_deref(), named, "{mark}");
+        }
+    }
+
+    #[test]
+    fn an_amount_that_is_multiplied_keeps_its_currency_and_its_sign() {
+        let times = |text: &str| multiplied_amount(text, Decimal::from(1_000));
+        assert_eq!(times("1,054").as_deref(), Some("1054000"));
+        assert_eq!(times("-$1.25").as_deref(), Some("$-1250"));
+        assert_eq!(times("1.5k USD").as_deref(), Some("1500000USD"));
+        assert_eq!(times("1,5"), None);
+        assert_eq!(parse_amount("$-1250", "USD"), Ok(-125_000));
+        assert_eq!(parse_amount("1500000USD", "CNY"), Err(Unread::Currency));
+    }
+
+    proptest! {
+        /// However an amount is shown, it is read back to the last minor unit; and as an amount of no other currency.
+        #[test]
+        fn what_is_shown_is_read_back(
+            minor in -LARGEST_AMOUNT..=LARGEST_AMOUNT,
+            currency in proptest::sample::select(vec!["CNY", "USD", "EUR", "GBP", "JPY", "KWD", "HKD", "CHF"]),
+            other in proptest::sample::select(vec!["SEK", "PLN", "KRW"]),
+        ) {
+            let shown = money(minor, currency);
+            prop_assert_eq!(parse_amount(&shown, currency), Ok(minor), "{}", shown);
+            prop_assert_eq!(parse_amount(&shown, other), Err(Unread::Currency), "{}", shown);
+            let plain = plain_amount(minor, currency);
+            prop_assert_eq!(parse_amount(&plain, currency), Ok(minor), "{}", plain);
+        }
+
+        /// What is read is the number that stands there when its commas are gone; and where a comma is left out or put elsewhere,
+        /// it is never another number.
+        #[test]
+        fn commas_change_no_number(whole in 0i64..1_000_000_000_000, cents in 0u32..100, at in 0usize..16) {
+            let grouped = format!("{}.{cents:02}", grouped(whole));
+            let number = Decimal::from(whole) + Decimal::new(i64::from(cents), 2);
+            prop_assert_eq!(parse_number(&grouped), Ok(number.normalize()));
+            let mut moved = format!("{whole}.{cents:02}");
+            moved.insert(at.min(moved.len()), ',');
+            if let Ok(read) = parse_number(&moved) {
+                prop_assert_eq!(read, number.normalize(), "{}", moved);
+            }
+        }
+
+        /// Whatever stands in a cell, reading it ends in a number or in a reason.
+        #[test]
+        fn no_text_is_too_odd(text in "[-0-9.,，$¥€£元万亿 A-Za-z]{0,12}") {
+            if let Ok(minor) = parse_amount(&text, "CNY") {
+                prop_assert!(minor.abs() <= LARGEST_AMOUNT);
+                // A comma that was taken had three digits behind it.
+                for (at, _) in text.match_indices(',') {
+                    prop_assert!(text[at + 1..].bytes().take(3).filter(u8::is_ascii_digit).count() == 3, "{}", text);
+                }
+            }
         }
     }
 

@@ -56,7 +56,15 @@ fn a_line_gets_another_quantity_price_and_discount_and_the_amount_follows() {
         assert!(answer.has("quantity 3, unit price 800.00, discount 10%"), "{}", answer.body);
         assert!(answer.has("value=\"7\"") && answer.has("name=\"version\" value=\"3\""), "{}", answer.body);
         // What cannot be is said at its field, under the name of the line.
-        for (quantity, price, discount) in [("0", "800", "10"), ("3", "cheap", "10"), ("3", "800", "101")] {
+        for (quantity, price, discount) in [
+            ("0", "800", "10"),
+            ("3", "cheap", "10"),
+            ("3", "800", "101"),
+            ("1,5", "800", "10"),
+            ("3", "800,5", "10"),
+            ("3", "€800", "10"),
+            ("3", "800", "1,5"),
+        ] {
             let answer = app.post_form(&lin, &path, &wish("3", quantity, price, discount)).await;
             assert_eq!((answer.status.as_u16(), amount(app, deal).await), (422, Some(216_000)));
             assert!(answer.has("Edit line item: Lamp") && answer.has("aria-invalid"), "{}", answer.body);

@@ -28,6 +28,7 @@ mod hidden;
 mod home;
 mod house;
 mod import;
+mod import_amounts;
 mod import_reading;
 mod import_rows;
 mod interference;

@@ -1,11 +1,12 @@
 //! From what people, files and programs write to stored values, and back to what they read.
 
+use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Value as Json, json};
 use store::{Cell, Day, Instant, Uuid};
 
 use super::field::{Field, Kind, Object, Several};
 use crate::shell::error::FieldError;
-use crate::shell::format;
+use crate::shell::format::{self, Unread};
 use crate::shell::i18n::Locale;
 
 /// Where a typed text comes from decides what is understood.
@@ -82,7 +83,13 @@ pub fn parse(object: &Object, field: &Field, text: &str, reading: &Reading<'_>) 
             Cell::Text(code)
         }
         Kind::Integer { min, max } => {
-            let number: i64 = text.replace([',', '，', ' '], "").parse().map_err(|_| wrong("invalid-integer"))?;
+            let number = format::parse_number(text).map_err(|unread| match unread {
+                Unread::Separators => FieldError::separators(field.key, text),
+                _ => wrong("invalid-integer"),
+            })?;
+            // 1.000 is one, or a thousand where points separate thousands: a whole number has no point at all.
+            let number = Some(number).filter(|_| !text.contains('.')).and_then(|number| number.to_i64());
+            let number = number.ok_or_else(|| wrong("invalid-integer"))?;
             if !(min..=max).contains(&number) {
                 return Err(wrong("invalid-range").with("min", min).with("max", max));
             }
@@ -97,7 +104,7 @@ pub fn parse(object: &Object, field: &Field, text: &str, reading: &Reading<'_>) 
         }
         Kind::Money | Kind::BaseMoney => Cell::Int(
             format::parse_amount(text, reading.currency)
-                .ok_or_else(|| FieldError::no_amount(field.key, reading.currency))?,
+                .map_err(|unread| FieldError::no_amount(field.key, text, reading.currency, unread))?,
         ),
         Kind::Currency => {
             let code = text.to_uppercase();
@@ -297,6 +304,26 @@ mod tests {
         }
         for text in ["12", "call me", "555-0100<script>", "1234567890123456789012"] {
             assert!(parse(object, phone, text, &reading).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_whole_number_is_never_read_as_another_one() {
+        let reading = Reading { zone: &jiff::tz::TimeZone::UTC, currency: "USD" };
+        let object = crate::tools::crm::REGISTRY.get("account").unwrap();
+        let employees = object.field("employees").unwrap();
+        let read = |text: &str| parse(object, employees, text, &reading);
+        for (text, number) in [("1500", 1500), ("1,500", 1500), ("1，500", 1500), ("1 500", 1500)] {
+            assert_eq!(read(text), Ok(Cell::Int(number)), "{text}");
+        }
+        for (text, key) in [
+            ("1,5", "invalid-separators"),
+            ("15,00", "invalid-separators"),
+            ("1.500", "invalid-integer"),
+            ("15.0", "invalid-integer"),
+            ("many", "invalid-integer"),
+        ] {
+            assert_eq!(read(text).map_err(|error| error.key), Err(key.to_owned()), "{text}");
         }
     }
 

@@ -160,6 +160,8 @@ pub(super) async fn begin(app: &App, viewer: &Viewer, object: &'static Object, f
     }
     guess::columns(object, &peek.headers, &mut mapping.columns);
     guess::whole_name(object, &peek.headers, &mut mapping);
+    guess::currency(object, &viewer.config.base_currency, &mut mapping);
+    mapping.decimal_sign = guess::decimal_sign(object, &peek.headers, &peek.rows, &mapping);
     mapping.key = guess::key(object, &mapping);
     Ok(Beginning { mapping, rows, like: None })
 }

@@ -1,9 +1,12 @@
 //! Which column is probably which field: by the field's key, its label in either language, and the names that other
 //! programs and people give it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Column, Mapping};
+use paper::sheet::Row;
+
+use super::model::{Column, DecimalSign, Mapping, is_number};
+use crate::shell::format::currency_named;
 use crate::shell::i18n::Locale;
 use crate::shell::record::{Field, Kind, Object, Write};
 
@@ -290,15 +293,20 @@ fn folded(text: &str) -> String {
 /// The heading without a unit or remark in brackets behind it. One that multiplies stays: whoever maps "金额（万元）" has to say so.
 fn without_remark(heading: &str) -> &str {
     let heading = heading.trim();
-    let Some((name, remark)) = heading.split_once(['(', '（', '[']) else { return heading };
+    let Some((name, remark)) = with_remark(heading) else { return heading };
+    let is_currency = currency_named(remark, "").is_some();
     let remark = remark.to_lowercase();
     let multiplies = ["万", "千", "百", "亿", "k", "m", "thousand", "1000", "'000", ",000", "bn"];
-    let is_currency =
-        crate::shell::format::is_currency(remark.trim_end_matches([')', '）', ']']).to_uppercase().trim());
     if name.trim().is_empty() || (!is_currency && multiplies.iter().any(|sign| remark.contains(sign))) {
         return heading;
     }
     name
+}
+
+/// A heading, and the remark in brackets behind it.
+fn with_remark(heading: &str) -> Option<(&str, &str)> {
+    let (name, remark) = heading.split_once(['(', '（', '['])?;
+    Some((name, remark.trim_end_matches([')', '）', ']']).trim()))
 }
 
 /// The fields a file may fill.
@@ -373,6 +381,49 @@ pub fn whole_name(object: &'static Object, headers: &[String], mapping: &mut Map
     }
 }
 
+/// "Amount (USD)": what the headings of the amounts say of their currency holds for all rows that do not say it themselves. `own`:
+/// the company's currency.
+pub fn currency(object: &'static Object, own: &str, mapping: &mut Mapping) {
+    let is_amount = |column: &Column| object.field(&column.field).is_some_and(|field| field.kind == Kind::Money);
+    let headings = mapping.columns.iter().filter(|(_, column)| is_amount(column)).map(|(heading, _)| heading);
+    let named = headings.filter_map(|heading| currency_named(with_remark(heading)?.1, own));
+    let mut named: BTreeSet<String> = named.collect();
+    if let (1, Some(only)) = (named.len(), named.pop_first()) {
+        mapping.defaults.entry("currency".into()).or_insert(only);
+    }
+}
+
+/// What stands before the decimals in a file, told by the cells that leave no doubt: `1234,50` and `1.234,50` do, `1,234` does not.
+pub fn decimal_sign(object: &'static Object, headers: &[String], rows: &[Row], mapping: &Mapping) -> DecimalSign {
+    let fills_number = |header: &String| {
+        let column = mapping.columns.get(header);
+        column.and_then(|column| object.field(&column.field)).is_some_and(is_number)
+    };
+    let numbers = headers.iter().enumerate().filter(|(_, header)| fills_number(header)).map(|(at, _)| at);
+    let mut told = numbers.flat_map(|at| rows.iter().filter_map(move |row| sign_in(row.cells.get(at)?))).peekable();
+    if told.peek().is_some() && told.all(|sign| sign == DecimalSign::Comma) {
+        DecimalSign::Comma
+    } else {
+        DecimalSign::Point
+    }
+}
+
+fn sign_in(cell: &str) -> Option<DecimalSign> {
+    let (sign, other) = match (cell.rfind(','), cell.rfind('.')) {
+        (Some(comma), Some(point)) if comma < point => return Some(DecimalSign::Point),
+        (Some(_), Some(_)) => return Some(DecimalSign::Comma),
+        (Some(_), None) => (DecimalSign::Comma, DecimalSign::Point),
+        (None, Some(_)) => (DecimalSign::Point, DecimalSign::Comma),
+        (None, None) => return None,
+    };
+    let parts: Vec<&str> = cell.split([',', '.']).collect();
+    let [before, after] = parts.as_slice() else { return Some(other) };
+    let whole: String = before.chars().skip_while(|c| !c.is_ascii_digit()).collect();
+    let decimals = after.chars().take_while(char::is_ascii_digit).count();
+    let may_be_thousands = decimals == 3 && whole.len() <= 3 && !whole.starts_with('0');
+    (!whole.is_empty() && decimals > 0 && !may_be_thousands).then_some(sign)
+}
+
 /// The fields that can tell which record a row belongs to.
 pub fn may_be_key(field: &Field) -> bool {
     !field.is_virtual()
@@ -421,6 +472,7 @@ mod tests {
             ["name", "amount", "", "owner", "close_date"]
         );
         assert_eq!(guess("opportunity", &["金额（万元）", "Amount (CNY)", "Amount (k)"]), ["", "amount", ""]);
+        assert_eq!(guess("opportunity", &["Amount (RMB)", "金额（万美元）"]), ["amount", ""]);
         assert_eq!(guess("account", &["公司名称", "员工人数", "Close"]), ["name", "employees", ""]);
         assert_eq!(guess("account", &["Company", "Name"]), ["", "name"]);
         assert_eq!(guess("account", &["Customer", "Staff"]), ["name", "employees"]);
@@ -446,6 +498,47 @@ mod tests {
         assert_eq!(guess("contact", &["姓名", "联系电话", "手机号"]), ["name", "phone", "mobile"]);
         assert_eq!(guess("lead", &["客户名称", "联系人", "电话"]), ["company", "name", "mobile"]);
         assert_eq!(guess("contact", &["Title", "Name", "Job Title"]), ["", "name", "job_title"]);
+    }
+
+    #[test]
+    fn a_currency_in_the_heading_of_an_amount_holds_for_its_rows() {
+        let currency_of = |object: &str, own: &str, headers: &[&str]| {
+            let object = REGISTRY.get(object).unwrap();
+            let headers: Vec<String> = headers.iter().map(|header| (*header).to_owned()).collect();
+            let mut mapping = Mapping::new(object);
+            columns(object, &headers, &mut mapping.columns);
+            currency(object, own, &mut mapping);
+            mapping.defaults.get("currency").cloned()
+        };
+        assert_eq!(currency_of("opportunity", "CNY", &["Deal", "Amount (USD)"]).as_deref(), Some("USD"));
+        assert_eq!(currency_of("opportunity", "CNY", &["商机名称", "金额（美元）"]).as_deref(), Some("USD"));
+        assert_eq!(currency_of("opportunity", "CNY", &["商机名称", "金额（元）"]).as_deref(), Some("CNY"));
+        assert_eq!(currency_of("product", "HKD", &["Product", "Price ($)"]).as_deref(), Some("HKD"));
+        assert_eq!(currency_of("lead", "CNY", &["Name", "Budget [€]"]).as_deref(), Some("EUR"));
+        assert_eq!(currency_of("opportunity", "CNY", &["Deal", "Amount (expected)"]), None);
+        assert_eq!(currency_of("opportunity", "CNY", &["Deal (USD)", "Amount"]), None);
+    }
+
+    #[test]
+    fn cells_that_leave_no_doubt_tell_the_sign_before_decimals() {
+        let object = REGISTRY.get("opportunity").unwrap();
+        let sign_of = |cells: &[&str]| {
+            let headers = ["Deal".to_owned(), "Amount".to_owned()];
+            let mut mapping = Mapping::new(object);
+            columns(object, &headers, &mut mapping.columns);
+            let row = |(at, cell): (usize, &&str)| Row {
+                number: at as u64 + 2,
+                cells: vec!["Rollout 1,5".to_owned(), (*cell).to_owned()],
+            };
+            let rows: Vec<Row> = cells.iter().enumerate().map(row).collect();
+            decimal_sign(object, &headers, &rows, &mapping)
+        };
+        for comma in [&["1234,50"][..], &["1.234,50 €", "1.000"], &["1.234.567"], &["", "0,5"], &["12,5 €", "7"]] {
+            assert_eq!(sign_of(comma), DecimalSign::Comma, "{comma:?}");
+        }
+        for point in [&["1234.50"][..], &["1,234"], &["1.234"], &["1,234,567"], &["1234,50", "12.5"], &["a, b"], &[]] {
+            assert_eq!(sign_of(point), DecimalSign::Point, "{point:?}");
+        }
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use super::arrival::{self, Peek, peek};
 use super::guess;
-use super::model::{Column, DateOrder, LONGEST_REASON, Mapping, OnMatch};
+use super::model::{Column, DateOrder, DecimalSign, LONGEST_REASON, Mapping, OnMatch, is_number};
 use super::pages::{Choice, choice, counts, counts_line, fields_of, find, n_rows, object_name};
 use super::result_page::{FailureView, SHOWN_FAILURES, failure, job_error};
-use super::rows::{self, Fate};
+use super::rows::{self, Fate, Foreseen};
 use super::rows_page::{Repeated, key_label, repeats_of, repeats_text, same_as};
 use super::sql::{self, Import, SavedMapping, Work};
 use crate::shell::app::App;
@@ -59,6 +59,8 @@ struct PreviewRow {
 struct PreviewCell {
     label: String,
     text: String,
+    /// What the file says, of an amount that is shown as it is read.
+    raw: Option<String>,
     /// Filled by a value for all rows.
     default: bool,
     error: Option<String>,
@@ -105,6 +107,7 @@ struct MappingBody<'a> {
     keys: Vec<Choice>,
     on_match: Vec<Choice>,
     orders: Vec<Choice>,
+    decimal_signs: Vec<Choice>,
     encodings: Vec<Choice>,
     delimiters: Vec<Choice>,
     sheets: Vec<Choice>,
@@ -223,6 +226,13 @@ pub(super) async fn mapping_page(
             .map(|on| choice(on.key(), locale.text(&format!("import-on-match-{}", on.key())), on == mapping.on_match))
             .collect(),
         orders: order_choices(locale, mapping.date_order),
+        decimal_signs: DecimalSign::ALL
+            .into_iter()
+            .map(|sign| {
+                let text = locale.text(&format!("import-decimal-sign-{}", sign.key()));
+                choice(sign.key(), text, sign == mapping.decimal_sign)
+            })
+            .collect(),
         encodings: match &peek.format {
             Format::Text { encoding, .. } => Encoding::ALL
                 .into_iter()
@@ -315,9 +325,7 @@ fn column_views(
                 orders: order_choices(locale, column.date_order),
                 open: !column.replace.is_empty() || column.scale.is_some() || column.date_order.is_some(),
                 dates: field.is_some_and(|field| matches!(field.kind, Kind::Date | Kind::Instant)),
-                numbers: field.is_some_and(|field| {
-                    field.is_amount() || matches!(field.kind, Kind::Integer { .. } | Kind::Percent)
-                }),
+                numbers: field.is_some_and(|field| is_number(field)),
                 error: errors.iter().find(|error| error.field == *header).map(|error| error.text(locale)),
             }
         })
@@ -387,7 +395,7 @@ async fn previewed(
     let mut bad = 0;
     let key_label = key_label(locale, object, mapping);
     let mut repeats: Vec<(i64, i64)> = Vec::new();
-    for (row, (fate, other)) in peek.rows.iter().zip(fates) {
+    for (row, Foreseen { fate, same_as: other, amounts }) in peek.rows.iter().zip(fates) {
         repeats.extend(other.map(|other| (row.number as i64, other)));
         let inputs = plan.inputs(&row.cells);
         let (key, pill, errors) = match fate {
@@ -404,13 +412,18 @@ async fn previewed(
             .iter()
             .map(|field| {
                 let given = inputs.given.get(field.key);
-                let text = if field.key == "password" && given.is_some() {
-                    "••••••••".to_owned()
-                } else {
-                    given.or(inputs.defaults.get(field.key)).map_or_else(String::new, |text| shortened(text, 60))
+                let says = given.or(inputs.defaults.get(field.key)).map(|text| shortened(text, 60));
+                let amount = amounts.get(field.key).filter(|_| says.is_some());
+                let text = match amount {
+                    Some(amount) => amount.clone(),
+                    None if field.key == "password" && given.is_some() => "••••••••".to_owned(),
+                    None => says.unwrap_or_default(),
                 };
+                let cell = plan.column_of(field.key).and_then(|at| row.cells.get(at)).map(|cell| cell.trim());
+                let raw = cell.filter(|cell| amount.is_some() && !cell.is_empty() && *cell != text);
                 PreviewCell {
                     label: locale.text(&object.label_key(field)),
+                    raw: raw.map(|cell| shortened(cell, 60)),
                     text,
                     default: given.is_none(),
                     error: errors
@@ -449,8 +462,11 @@ async fn previewed(
     let missing = fields_of(viewer, object).filter(|field| !shown.iter().any(|filled| filled.key == field.key));
     let assumed = missing.map(|field| format!("import-without-{}-{}", object.name, field.key.replace('_', "-")));
     let assumed = assumed.filter(|key| locale.has(key)).map(|key| locale.text(&key));
+    let is_shown = |is: fn(&Kind) -> bool| shown.iter().any(|field| is(&field.kind));
+    let in_currency = (is_shown(|kind| *kind == Kind::Money) && !is_shown(|kind| *kind == Kind::Currency))
+        .then(|| locale.text_with("import-amounts-in", &[("currency", &viewer.config.base_currency)]));
     let repeats = (!repeats.is_empty()).then(|| repeats_text(locale, &key_label, repeats.len() as i64, &repeats));
-    let warnings = assumed.chain(repeats).collect();
+    let warnings = in_currency.into_iter().chain(assumed).chain(repeats).collect();
     Ok(Preview { heads, rows, errors: Vec::new(), bad, left_out, warnings, start })
 }
 
@@ -510,6 +526,7 @@ fn mapping_of(pairs: &[(String, String)], before: &Mapping) -> Mapping {
         key: filled("key"),
         on_match: OnMatch::parse(get(pairs, "on_match")).unwrap_or_default(),
         date_order: DateOrder::parse(get(pairs, "date_order")),
+        decimal_sign: DecimalSign::parse(get(pairs, "decimal_sign")).unwrap_or_default(),
         shift_days: before.shift_days,
         reason: filled("reason"),
         encoding: filled("encoding"),

@@ -6,6 +6,7 @@
 //! key = "external_id"          # a field: how a row finds the record it belongs to; without it every row is a new record
 //! on_match = "update"          # update | skip | create
 //! date_order = "mdy"           # ymd | mdy | dmy, for dates that do not begin with the year
+//! decimal_sign = "comma"       # point | comma: 1.234,50 instead of 1,234.50
 //! shift_days = 0               # added to every date
 //! reason = "Taken over"        # why deals begin in, or move to, stages for which nothing speaks yet
 //! [columns.deal_stage]
@@ -24,6 +25,7 @@ use store::Day;
 
 use crate::shell::api::Members;
 use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::format;
 use crate::shell::record::{Field, Kind, Object, Registry, Write};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -36,6 +38,8 @@ pub struct Mapping {
     pub on_match: OnMatch,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date_order: Option<DateOrder>,
+    #[serde(default, skip_serializing_if = "DecimalSign::is_point")]
+    pub decimal_sign: DecimalSign,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub shift_days: i64,
     /// Why deals begin in, or move to, stages for which nothing speaks yet; for all rows that do not say it themselves.
@@ -115,6 +119,31 @@ impl DateOrder {
     }
 }
 
+/// What stands before the decimals of a file's numbers; the other sign separates thousands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DecimalSign {
+    #[default]
+    Point,
+    Comma,
+}
+
+impl DecimalSign {
+    pub const ALL: [DecimalSign; 2] = [DecimalSign::Point, DecimalSign::Comma];
+    pub fn key(self) -> &'static str {
+        match self {
+            DecimalSign::Point => "point",
+            DecimalSign::Comma => "comma",
+        }
+    }
+    pub fn parse(text: &str) -> Option<DecimalSign> {
+        DecimalSign::ALL.into_iter().find(|sign| sign.key() == text)
+    }
+    fn is_point(&self) -> bool {
+        *self == DecimalSign::Point
+    }
+}
+
 /// Each column is a table of its own; a list of its members is none.
 fn columns<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Column>, D::Error> {
     let columns = BTreeMap::<String, Members<Column>>::deserialize(deserializer)?;
@@ -137,6 +166,7 @@ impl Mapping {
             key: None,
             on_match: OnMatch::default(),
             date_order: None,
+            decimal_sign: DecimalSign::default(),
             shift_days: 0,
             reason: None,
             encoding: None,
@@ -201,6 +231,7 @@ impl Mapping {
             let planned = &mut columns[at];
             planned.replace = column.replace.clone();
             planned.order = column.date_order.or(self.date_order);
+            planned.decimal_sign = self.decimal_sign;
             if let Some(scale) = &column.scale {
                 match scale.trim().parse() {
                     Ok(factor) => planned.scale = Some(factor),
@@ -254,8 +285,8 @@ impl Mapping {
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
-        let (on_match, shift_days) = (self.on_match, self.shift_days);
-        Ok(Plan { object, columns, defaults, key: key_field, on_match, shift_days, reason })
+        let Mapping { on_match, shift_days, decimal_sign, .. } = *self;
+        Ok(Plan { object, columns, defaults, key: key_field, on_match, shift_days, decimal_sign, reason })
     }
 }
 
@@ -268,6 +299,7 @@ pub struct Plan {
     pub key: Option<&'static Field>,
     pub on_match: OnMatch,
     shift_days: i64,
+    decimal_sign: DecimalSign,
     /// Why deals begin in, or move to, stages for which nothing speaks yet.
     pub reason: Option<String>,
 }
@@ -284,6 +316,7 @@ struct PlannedColumn {
     replace: BTreeMap<String, String>,
     scale: Option<Decimal>,
     order: Option<DateOrder>,
+    decimal_sign: DecimalSign,
 }
 
 impl PlannedColumn {
@@ -296,7 +329,12 @@ impl PlannedColumn {
         match field.kind {
             Kind::Date | Kind::Instant => dated(cell, self.order, shift_days),
             Kind::LongText => cell.to_owned(),
-            _ => self.scale.and_then(|factor| scaled(cell, factor)).unwrap_or_else(|| one_line(cell)),
+            _ => {
+                let text = one_line(cell);
+                let is_swapped = self.decimal_sign == DecimalSign::Comma && is_number(field);
+                let text = if is_swapped { swapped(&text) } else { text };
+                self.scale.and_then(|factor| scaled(field, &text, factor)).unwrap_or(text)
+            }
         }
     }
 }
@@ -319,6 +357,20 @@ impl Plan {
     /// The column that fills a field.
     pub fn column_of(&self, key: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.field.is_some_and(|field| field.key == key))
+    }
+
+    /// What is wrong with a number, said as the file writes it.
+    pub fn as_written(&self, mut error: FieldError) -> FieldError {
+        const OF_NUMBERS: [&str; 3] = ["invalid-separators", "invalid-amount", "invalid-amount-other-currency"];
+        if self.decimal_sign == DecimalSign::Comma && OF_NUMBERS.contains(&error.key.as_str()) {
+            for (_, value) in error.args.iter_mut().filter(|(name, _)| matches!(name.as_str(), "value" | "example")) {
+                *value = swapped(value);
+            }
+            if error.key == "invalid-separators" {
+                error.key = "invalid-separators-comma".into();
+            }
+        }
+        error
     }
 
     /// What a row says in the column of the key, as [`Plan::inputs`] reads it.
@@ -400,9 +452,28 @@ fn one_line(text: &str) -> String {
     text.split(breaks).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-fn scaled(cell: &str, factor: Decimal) -> Option<String> {
-    let number: Decimal = cell.replace([',', '，', ' '], "").parse().ok()?;
-    Some(number.checked_mul(factor)?.normalize().to_string())
+/// Whether a file's numbers fill the field.
+pub fn is_number(field: &Field) -> bool {
+    field.is_amount() || matches!(field.kind, Kind::Integer { .. } | Kind::Percent)
+}
+
+/// `1.234,50` as `1,234.50`, and back.
+fn swapped(text: &str) -> String {
+    let swap = |c| match c {
+        ',' | '，' => '.',
+        '.' => ',',
+        other => other,
+    };
+    text.chars().map(swap).collect()
+}
+
+/// `None`: what stands there is no number, and is refused where fields are read.
+fn scaled(field: &Field, text: &str, factor: Decimal) -> Option<String> {
+    if field.is_amount() {
+        return format::multiplied_amount(text, factor);
+    }
+    let number = format::parse_number(text).ok()?.checked_mul(factor)?;
+    Some(number.normalize().to_string())
 }
 
 /// A date as `2026-11-24`, with what follows it (a time of day), moved by some days. What is no date stays as it is.
@@ -482,9 +553,30 @@ mod tests {
         assert_eq!(inputs.given["closed_on"], "2017-03-11");
         assert_eq!(inputs.given["amount"], "7378");
         assert_eq!(inputs.defaults["name"], "Acme Corporation · GTX");
+        // A sign is not lost, and what is no number is not multiplied: both are refused, or taken, where fields are read.
+        let value = |cell: &str| row(&plan, &["1", "", "GTX", "", cell]).given["amount"].clone();
+        assert_eq!([value("€1,054"), value("10,54"), value("a lot")], ["€7378", "10,54", "a lot"]);
         let without = row(&plan, &["1", "", "GTX", "", "0"]);
         assert_eq!(without.defaults["name"], "GTX");
         assert!(!without.given.contains_key("amount") && !without.given.contains_key("closed_on"));
+    }
+
+    #[test]
+    fn a_file_may_write_a_comma_before_decimals() {
+        let mapping = |sign: &str| {
+            let columns =
+                "[columns.a]\nfield = 'amount'\n[columns.b]\nfield = 'probability'\n[columns.c]\nfield = 'name'";
+            plan(&format!("object = 'opportunity'\ndecimal_sign = '{sign}'\n{columns}"), &["a", "b", "c"]).unwrap()
+        };
+        let cells = ["1.234,50 €", "35", "Rollout, 2.0"];
+        let comma = row(&mapping("comma"), &cells);
+        assert_eq!([&comma.given["amount"], &comma.given["name"]], ["1,234.50 €", "Rollout, 2.0"]);
+        assert_eq!(row(&mapping("point"), &cells).given["amount"], "1.234,50 €");
+        let wrong = FieldError::separators("amount", "12,50");
+        assert_eq!(mapping("point").as_written(wrong.clone()), wrong);
+        let said = mapping("comma").as_written(wrong);
+        assert_eq!((said.key.as_str(), said.arg("value")), ("invalid-separators-comma", Some("12.50")));
+        assert!(Mapping::parse("object = 'lead'\ndecimal_sign = 'dot'").is_err());
     }
 
     #[test]

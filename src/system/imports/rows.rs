@@ -1,8 +1,8 @@
 //! One row of a file on its way to a record: which record it is about, what it says, and what would become of it. Nothing in
 //! here writes.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use store::{Cell, Sql, Tx, Uuid};
 
@@ -12,6 +12,7 @@ use crate::shell::access::Right;
 use crate::shell::app::App;
 use crate::shell::config::Config;
 use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::format;
 use crate::shell::record::command::{self, Source};
 use crate::shell::record::value::{self, Reading};
 use crate::shell::record::{Actor, Draft, Kind, Loaded, argument};
@@ -57,10 +58,13 @@ pub async fn take(
     }
     // Every fault of the row at once, not only the first kind.
     let mut errors = names.resolve(tx, actor, object, &mut texts, before.as_ref()).await?;
+    if let Some(before) = &before {
+        errors.extend(other_currency(plan, actor, inputs, before));
+    }
     let draft = match command::read_inputs(object, &actor.viewer, &texts, before.as_ref(), Source::Import) {
         Ok(draft) => draft,
         Err(Error::Invalid(more)) => {
-            errors.extend(more);
+            errors.extend(more.into_iter().map(|error| plan.as_written(error)));
             Draft::default()
         }
         Err(other) => return Err(other),
@@ -79,6 +83,27 @@ pub async fn take(
     }
 }
 
+/// A value for all rows says in which currency the amounts of the file are; of a record that stands in another one they would be
+/// taken as that.
+fn other_currency(plan: &Plan, actor: &Actor, inputs: &Inputs, before: &Loaded) -> Vec<FieldError> {
+    let stands = before.get("currency").text().unwrap_or(&actor.viewer.config.base_currency);
+    let said = inputs.defaults.get("currency").filter(|said| !said.eq_ignore_ascii_case(stands));
+    let Some(said) = said else { return Vec::new() };
+    let amounts = plan.object.fields.iter().filter(|field| field.kind == Kind::Money);
+    let given = amounts.filter(|field| inputs.given.contains_key(field.key));
+    let wrong = |key| FieldError::new(key, "refused-import-currency").with("currency", said).with("stands", stands);
+    given.map(|field| wrong(field.key)).collect()
+}
+
+/// What would become of a row, and how it is read.
+pub struct Foreseen {
+    pub fate: Fate,
+    /// The row before that has the same key.
+    pub same_as: Option<i64>,
+    /// Its amounts with their currency, by field.
+    pub amounts: BTreeMap<&'static str, String>,
+}
+
 /// What would become of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fate {
@@ -91,15 +116,8 @@ pub enum Fate {
     Refused(Vec<FieldError>),
 }
 
-/// The first rows of a file as the import would take them, for the mapping page; with the row before that has the same key.
-/// The transaction is dropped.
-pub async fn preview(
-    app: &App,
-    viewer: &Viewer,
-    plan: &Plan,
-    columns: usize,
-    rows: &[Row],
-) -> Result<Vec<(Fate, Option<i64>)>> {
+/// The first rows of a file as the import would take them, for the mapping page. The transaction is dropped.
+pub async fn preview(app: &App, viewer: &Viewer, plan: &Plan, columns: usize, rows: &[Row]) -> Result<Vec<Foreseen>> {
     let mut actor = app.actor(viewer, "import");
     actor.import = Some(Uuid::nil());
     actor.import_reason = plan.reason.clone();
@@ -128,6 +146,11 @@ pub async fn preview(
                 None
             }
         });
+        let amounts = match &taken {
+            Ok(Taken::New(draft)) => amounts_in(plan, viewer, draft, None),
+            Ok(Taken::Changed(before, draft)) => amounts_in(plan, viewer, draft, Some(before)),
+            _ => BTreeMap::new(),
+        };
         let fate = match taken {
             Ok(Taken::New(_)) if same_as.is_none() => Fate::New,
             // By then the row before has made the record.
@@ -143,9 +166,16 @@ pub async fn preview(
                 }
             }
         };
-        fates.push((fate, same_as));
+        fates.push(Foreseen { fate, same_as, amounts });
     }
     Ok(fates)
+}
+
+fn amounts_in(plan: &Plan, viewer: &Viewer, draft: &Draft, before: Option<&Loaded>) -> BTreeMap<&'static str, String> {
+    let currency = draft.after(before, "currency").text().unwrap_or(&viewer.config.base_currency);
+    let amounts = plan.object.fields.iter().filter(|field| field.kind == Kind::Money);
+    let shown = |minor: i64| format::money(minor, currency);
+    amounts.filter_map(|field| Some((field.key, shown(draft.after(before, field.key).int()?)))).collect()
 }
 
 /// Whether what is missing is of the kind that the file brings, so that it may stand further down.

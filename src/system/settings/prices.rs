@@ -369,13 +369,16 @@ fn read_prices<'a>(
         }
         let amount = match form.raw(&key) {
             "" => None,
-            text => match format::parse_amount(text, currency).filter(|amount| *amount >= 0) {
+            text => match format::parse_amount(text, currency).ok().filter(|amount| *amount >= 0) {
                 Some(amount) => Some(amount),
                 None => {
+                    let example = format::plain_amount(1234 * 10i64.pow(format::decimals(currency)), currency);
                     form.errors.push(
                         FieldError::new(&key, "invalid-price")
                             .with("product", &product.name)
-                            .with("currency", currency),
+                            .with("value", text)
+                            .with("currency", currency)
+                            .with("example", example),
                     );
                     continue;
                 }

@@ -614,7 +614,7 @@ fn read_price(text: &str, currency: &str) -> Result<i64> {
         return Err(Error::Malformed(vec![FieldError::new("unit_price", "invalid-amount-text").with("value", text)]));
     }
     format::parse_amount(text, currency)
-        .ok_or_else(|| Error::Invalid(vec![FieldError::no_amount("unit_price", currency)]))
+        .map_err(|unread| Error::Invalid(vec![FieldError::no_amount("unit_price", text, currency, unread)]))
 }
 
 /// DELETE /api/opportunities/{id}/items/{item} · who may change the deal

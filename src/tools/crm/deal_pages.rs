@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use serde_json::json;
 use store::{Session, Uuid};
 
@@ -18,7 +20,7 @@ use crate::shell::by_name;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::form::{self, Filled, FormBody, Input};
-use crate::shell::format;
+use crate::shell::format::{self, Unread};
 use crate::shell::page::{Asked, Page, Toast, done, render, respond, respond_with, toast_event, trigger};
 use crate::shell::record::hung::Expected;
 use crate::shell::record::{Field, command, query};
@@ -510,10 +512,10 @@ async fn item_form(State(app): State<App>, viewer: Viewer, asked: Asked, Path(de
 }
 
 /// A decimal with up to `places` decimals as a whole number of its smallest part: `1.5` with 3 places → 1500.
-pub fn scaled(text: &str, places: u32) -> Option<i64> {
-    let value: rust_decimal::Decimal = text.trim().trim_end_matches('%').replace(',', "").parse().ok()?;
-    let scaled = value.checked_mul(rust_decimal::Decimal::from(10u64.pow(places)))?;
-    (scaled.fract().is_zero()).then(|| scaled.try_into().ok()).flatten()
+fn scaled(text: &str, places: u32) -> Result<i64, Unread> {
+    let number = format::parse_number(text.trim().trim_end_matches('%'))?;
+    let scaled = number.checked_mul(Decimal::from(10u64.pow(places))).filter(|scaled| scaled.fract().is_zero());
+    scaled.and_then(|scaled| scaled.to_i64()).ok_or(Unread::Number)
 }
 
 /// Reads a line from texts.
@@ -524,26 +526,31 @@ pub fn read_ask(given: &BTreeMap<String, String>, currency: &str) -> Result<Ask>
     if product.is_none() {
         errors.push(FieldError::new("product", "invalid-required"));
     }
-    let quantity = scaled(text("quantity"), 3).filter(|quantity| *quantity > 0);
-    if quantity.is_none() {
-        errors.push(FieldError::new("quantity", "invalid-quantity"));
-    }
-    let price = if text("unit_price").is_empty() {
-        Some(None)
-    } else {
-        format::parse_amount(text("unit_price"), currency).map(Some)
+    let mut number = |key: &str, places: u32, fits: fn(i64) -> bool, otherwise: FieldError| {
+        let read = scaled(text(key), places);
+        errors.push(match read {
+            Ok(number) if fits(number) => return Some(number),
+            Err(Unread::Separators) => FieldError::separators(key, text(key)),
+            _ => otherwise,
+        });
+        None
     };
-    if price.is_none() {
-        errors.push(FieldError::no_amount("unit_price", currency));
-    }
-    let discount = if text("discount").is_empty() {
-        Some(0)
-    } else {
-        scaled(text("discount"), 2).filter(|discount| (0..=10_000).contains(discount))
+    let quantity = number("quantity", 3, |quantity| quantity > 0, FieldError::new("quantity", "invalid-quantity"));
+    let range = FieldError::new("discount", "invalid-range").with("min", 0).with("max", 100);
+    let discount = match text("discount") {
+        "" => Some(0),
+        _ => number("discount", 2, |discount| (0..=10_000).contains(&discount), range),
     };
-    if discount.is_none() {
-        errors.push(FieldError::new("discount", "invalid-range").with("min", 0).with("max", 100));
-    }
+    let price = match text("unit_price") {
+        "" => Some(None),
+        price => match format::parse_amount(price, currency) {
+            Ok(price) => Some(Some(price)),
+            Err(unread) => {
+                errors.push(FieldError::no_amount("unit_price", price, currency, unread));
+                None
+            }
+        },
+    };
     match (product, quantity, price, discount) {
         (Some(product), Some(quantity), Some(unit_price), Some(discount)) => {
             Ok(Ask { product, quantity, unit_price, discount })
@@ -596,7 +603,7 @@ async fn add_item(
 
 /// A line as its form shows it.
 fn line_texts(line: &Item, currency: &str) -> BTreeMap<String, String> {
-    let decimal = |value: i64, places: u32| rust_decimal::Decimal::new(value, places).normalize().to_string();
+    let decimal = |value: i64, places: u32| Decimal::new(value, places).normalize().to_string();
     BTreeMap::from([
         ("quantity".to_owned(), decimal(line.quantity, 3)),
         ("unit_price".to_owned(), format::plain_amount(line.unit_price, currency)),
