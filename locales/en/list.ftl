@@ -116,6 +116,7 @@ bulk-history-some-left = { $standing } of { $count } are as you left them
 bulk-history-none-left = nothing left that you can undo
 bulk-restore-title = Take out of the trash
 bulk-undo-title = Undo a change to many
+bulk-amount-hint = Of each record in its own currency.
 bulk-job-hint = This is done behind the scenes, in portions: you can go on working meanwhile, stop it, and undo it afterwards. A record that breaks a rule is left as it is and counted.
 bulk-job-queued = Waiting for its turn
 bulk-job-running = Working on the records

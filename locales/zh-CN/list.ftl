@@ -116,6 +116,7 @@ bulk-history-some-left = { $count } 条中有 { $standing } 条保持修改后�
 bulk-history-none-left = 没有可撤销的记录
 bulk-restore-title = 从回收站恢复
 bulk-undo-title = 撤销批量修改
+bulk-amount-hint = 按每条记录各自的币种。
 bulk-job-hint = 将在后台分批进行：期间可继续其他工作，可随时停止，完成后可撤销。违反规则的记录保持不变，并会计数。
 bulk-job-queued = 排队中
 bulk-job-running = 正在处理记录

@@ -26,7 +26,7 @@ use super::list::{self, Asks};
 use super::page::{Asked, Page, Toast, done, render, respond_with};
 use super::record::command::{self, Source};
 use super::record::query::ListQuery;
-use super::record::{Actor, Draft, OWNER, Object, query, value};
+use super::record::{Actor, Draft, Kind, OWNER, Object, query, value};
 use super::records::{for_many, get, pairs};
 use super::viewer::Viewer;
 use super::views;
@@ -250,7 +250,10 @@ async fn respond_preview(
         input.key = "value".into();
         input.required = false;
         input.wide = true;
-        input.prefix = viewer.config.base_currency.clone();
+        if field.kind == Kind::Money {
+            input.prefix = "¤".into();
+            input.hint = locale.text("bulk-amount-hint");
+        }
         input
     });
     let body = BulkBody {

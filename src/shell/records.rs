@@ -14,7 +14,7 @@ use super::app::App;
 use super::bulk_history;
 use super::by_name;
 use super::creation;
-use super::error::{Collision, Error, FieldError, Result};
+use super::error::{Collided, Collision, Error, FieldError, Result};
 use super::export::{self, FileFormat};
 use super::form::{self, Filled, FormBody, Input};
 use super::format;
@@ -322,6 +322,22 @@ async fn told(
     })
 }
 
+/// What collides of an amount, with the currency of each side where that collides too: who then chooses one person's amount and the
+/// other's currency is asked again.
+fn with_currency(object: &Object, collision: &Collision, collided: &Collided) -> Collided {
+    let (key, was, mine, now) = collided.clone();
+    let currency = collision.fields.iter().find(|(other, ..)| other == "currency");
+    match currency.filter(|_| object.field(&key).is_some_and(Field::is_amount)) {
+        Some((_, was_in, mine_in, now_in)) => {
+            let of = |currency: &str, amount: String| {
+                if amount.is_empty() { amount } else { format!("{currency} {amount}") }
+            };
+            (key, of(was_in, was), of(mine_in, mine), of(now_in, now))
+        }
+        None => (key, was, mine, now),
+    }
+}
+
 /// The page that lets the person choose, field by field, between their text and what somebody else wrote meanwhile.
 async fn respond_conflict(
     object: &'static Object,
@@ -339,16 +355,17 @@ async fn respond_conflict(
         ))
         .await?;
     let mut fields = Vec::new();
-    for (key, was, mine, now) in &collision.fields {
-        let Some(field) = object.field(key).filter(|_| viewer.sees(object, key)) else { continue };
+    for collided in &collision.fields {
+        let (key, was, mine, now) = with_currency(object, collision, collided);
+        let Some(field) = object.field(&key).filter(|_| viewer.sees(object, &key)) else { continue };
         fields.push(ConflictField {
-            key: key.clone(),
             label: viewer.locale.text(&object.label_key(field)),
-            original: told(&mut session, app, viewer, object, field, was).await?,
-            mine: told(&mut session, app, viewer, object, field, mine).await?,
-            theirs: told(&mut session, app, viewer, object, field, now).await?,
-            mine_value: mine.clone(),
-            theirs_value: now.clone(),
+            original: told(&mut session, app, viewer, object, field, &was).await?,
+            mine: told(&mut session, app, viewer, object, field, &mine).await?,
+            theirs: told(&mut session, app, viewer, object, field, &now).await?,
+            mine_value: mine,
+            theirs_value: now,
+            key,
         });
     }
     let page = Page::new(viewer, asked, viewer.locale.text("error-conflict"));
@@ -466,8 +483,9 @@ async fn save_field(
             respond_field(object, &viewer, &asked, &row, field, &filled, StatusCode::UNPROCESSABLE_ENTITY, &errors)
         }
         Err(Error::Conflict(collision)) => {
-            let now = collision.fields.first().map_or("", |(.., now)| now);
-            let theirs = told(&mut session, &app, &viewer, object, field, now).await?;
+            let shown = collision.fields.first().map(|collided| with_currency(object, &collision, collided));
+            let now = shown.map_or_else(String::new, |(.., now)| now);
+            let theirs = told(&mut session, &app, &viewer, object, field, &now).await?;
             let mut filled = Filled::of_row(&viewer, &fields, &row);
             filled.texts.insert(field.key.into(), get(&pairs, field.key).into());
             let error = FieldError::new(field.key, "invalid-changed-meanwhile").with("theirs", theirs);

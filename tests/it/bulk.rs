@@ -170,6 +170,9 @@ fn amounts_that_were_changed_at_once_stand_in_the_currency_of_their_deal() {
             .await;
         app.clock.advance(60);
         let chosen = ids(&[deal]);
+        let asked = [("action", "edit"), ("field", "amount"), ("ids", chosen.as_str()), ("query", "")];
+        let asked = app.post_form(&lin, "/opportunities/bulk", &asked).await;
+        assert!(asked.has("Of each record in its own currency") && !asked.has(">CNY<"), "{}", asked.body);
         let fields = [("action", "edit"), ("field", "amount"), ("value", "7000"), ("ids", &chosen), ("query", "")];
         let answer = app.post_form(&lin, "/opportunities/bulk/apply", &fields).await;
         assert_eq!(answer.status, 303, "{}", answer.body);

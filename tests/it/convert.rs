@@ -286,6 +286,35 @@ fn a_status_changed_meanwhile_is_a_conflict_and_other_changes_are_none() {
 }
 
 #[test]
+fn an_amount_typed_for_a_lead_is_stored_in_no_other_currency() {
+    on_both(async |app| {
+        let World { boss, lin, lead, .. } = world(app).await;
+        app.execute("INSERT INTO fx_rate (currency, on_day, rate) VALUES ('USD', 0, '7')").await;
+        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.try_update("lead", &boss, lead, None, &[("currency", "USD")]).await.expect("theirs");
+        let before = counts(app).await;
+        let deal = [("opportunity", "new"), ("opportunity_name", "Robots"), ("opportunity_close_date", "2027-01-31")];
+        let fields =
+            |version, amount| with(&[&deal[..], &[("version", version), ("opportunity_amount", amount)]].concat());
+        let answer = submit(app, &lin, lead, &fields("1", "99,000")).await;
+        assert_eq!(answer.status, 409);
+        assert!(answer.has("or the currency of this lead") && answer.has(">USD<"), "{}", answer.body);
+        assert_eq!(counts(app).await, before);
+        let token = app.api_token(&lin).await;
+        let body = json!({ "opportunity_name": "Robots", "opportunity_amount": "99000" });
+        let path = format!("/api/leads/{lead}/convert");
+        let answer = app.api(&token, Method::POST, &path, &[("if-match", "\"1\"")], Some(&body)).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["errors"][0]["field"]), (409, &json!("currency")));
+        // Who has seen the dollars means dollars.
+        let seen = answer.json()["version"].to_string();
+        assert_eq!(submit(app, &lin, lead, &fields(&seen, "99,000")).await.status, 303);
+        let mut session = app.db.read().await.expect("readable");
+        let deal: (i64, String) = session.one("SELECT amount, currency FROM opportunity").await.expect("a deal");
+        assert_eq!(deal, (9_900_000, "USD".into()));
+    });
+}
+
+#[test]
 fn what_is_missing_is_said_at_its_place_and_what_was_typed_stays() {
     on_both(async |app| {
         let World { lin, lead, .. } = world(app).await;

@@ -71,7 +71,8 @@ pub fn check_open(status: &str) -> Result<()> {
 
 /// Converts the lead.
 ///
-/// Errors: 409 when it was converted already; [`Error::Conflict`] when its status changed since `version`;
+/// Errors: 409 when it was converted already; [`Error::Conflict`] when its status changed since `version`, or its currency and an
+/// amount is given;
 /// [`Error::Invalid`] with `account`, `contact`, `opportunity` or one of their fields (`opportunity_close_date`). What
 /// the actor may not see is refused like what does not exist.
 pub async fn convert(tx: &mut Tx, actor: &Actor, lead: Uuid, version: Option<i64>, wish: Wish) -> Result<Became> {
@@ -100,6 +101,10 @@ pub async fn convert(tx: &mut Tx, actor: &Actor, lead: Uuid, version: Option<i64
         Deal::None => None,
         Deal::Existing(id) => Some(existing_deal(tx, actor, &lead, id, account, &mut known).await?),
         Deal::New(texts) => {
+            // The deal is in the currency of its lead: an amount was typed in the one that the person saw there.
+            if texts.get("amount").is_some_and(|amount| !amount.trim().is_empty()) {
+                command::check_currency(tx, &LEAD, &lead, version).await?;
+            }
             let mut draft = deal_draft(actor, &lead, owner, texts).map_err(|error| named(error, "opportunity"))?;
             draft.set("account", Cell::Id(account));
             draft.set("contact", Cell::Id(contact));
