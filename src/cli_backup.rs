@@ -10,7 +10,6 @@ use store::{Clock, Db};
 use crate::app;
 use crate::shell::error::Error;
 use crate::shell::i18n::Locale;
-use crate::shell::record::reindex;
 
 /// Writes an archive; the database keeps the schema it has.
 pub async fn write(url: &str, data: &Path, archive: &Path) -> Result<Manifest, String> {
@@ -31,25 +30,15 @@ pub async fn check(archive: &Path) -> Result<Manifest, String> {
     backup::check(archive).await.map_err(|error| error.to_string())
 }
 
-/// Brings an archive back into an empty place and makes it ready to serve: schema of this program, search index, nobody signed in.
+/// Brings an archive back into an empty place and makes it ready to serve: schema of this program, nobody signed in, search index.
+/// Broken off while the index is built, the database is opened by whatever opens it next, which goes on with that.
 pub async fn restore(url: &str, data: &Path, archive: &Path) -> Result<Manifest, String> {
     let files = Files::new(data.join("files"));
     std::fs::create_dir_all(data).map_err(|error| format!("{}: {error}", data.display()))?;
     let manifest = backup::restore(archive, url, &files, app::MIGRATIONS).await.map_err(|error| error.to_string())?;
     let opened = app::open(url, data, Clock::system(), false).await.map_err(say)?;
-    let ready = async {
-        if !manifest.has_search_index || opened.db.engine() == store::Engine::Postgres {
-            reindex::everything(&opened).await?;
-        }
-        // Who was signed in when the copy was made may have been shut out since.
-        let mut tx = opened.db.write().await?;
-        tx.execute("DELETE FROM session").await?;
-        tx.commit().await?;
-        Ok::<(), Error>(())
-    };
-    let ready = ready.await.map_err(say);
     opened.db.close().await;
-    ready.map(|()| manifest)
+    Ok(manifest)
 }
 
 fn say(error: Error) -> String {

@@ -101,6 +101,36 @@ fn sessions_do_not_come_back_with_a_restore() {
 }
 
 #[test]
+fn a_restore_that_is_broken_off_while_it_indexes_is_finished_by_the_next_start() {
+    for source in ENGINES {
+        on(source, async |app| {
+            let folder = Folder::new();
+            let archive = archived(app, &folder).await;
+            for engine in ENGINES {
+                eprintln!("{source:?} to {engine:?}");
+                let target = Database::empty(engine).await;
+                let files = Files::new(target.folder.path().join("files"));
+                // All that the command does before it indexes.
+                backup::restore(&archive, &target.url(), &files, MIGRATIONS).await.expect("it can be restored");
+                let left = target.open().await;
+                let mut session = left.read().await.expect("a session");
+                let sessions: Option<i64> = session.value("SELECT COUNT(*) FROM session").await.expect("a count");
+                assert_eq!(sessions, Some(0), "nobody is signed in");
+                drop(session);
+                left.close().await;
+                drop(left);
+                let again = TestApp::of(target).await;
+                let lin = again.sign_in("linyan@trivet.test").await;
+                assert_eq!(again.search(&lin, "account", "云帆").await, 1);
+                assert_eq!(again.search(&lin, "contact", "5678").await, 2);
+                let edition: Option<i64> = again.value("SELECT words_edition FROM organization").await;
+                assert_eq!(edition, Some(store::search::EDITION));
+            }
+        });
+    }
+}
+
+#[test]
 fn a_restore_never_overwrites() {
     on_both(async |app| {
         let folder = Folder::new();

@@ -1,8 +1,9 @@
 //! Tasks and people are found as everything else is: by words, by pinyin and its initials, and only what may be seen. On both engines.
 
-use store::{Uuid, sql};
+use store::{Cell, Uuid, sql};
 use testkit::{Person, Role, TestApp, on_both};
-use trivet::shell::record::reindex;
+use trivet::shell::error::Error;
+use trivet::shell::record::{Draft, command, reindex};
 
 use crate::hidden::hide;
 
@@ -180,5 +181,31 @@ fn a_database_that_was_indexed_by_an_older_program_is_indexed_anew() {
         app.execute("UPDATE contact SET name_key = 'kept'").await;
         reindex::if_outdated(app).await.expect("nothing is to be done");
         assert_eq!(key("contact", contact).await.as_deref(), Some("kept"));
+    });
+}
+
+#[test]
+fn a_record_that_is_renamed_while_it_is_indexed_is_found_by_its_new_name() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Acme").await;
+        let object = app.object("account");
+        let actor = app.actor(&lin).await;
+        let mut tx = app.db.write().await.expect("the database can be written");
+        let mut draft = Draft::default();
+        draft.set("name", Cell::Text("Betasoloin".into()));
+        command::update(&mut tx, &actor, object, account, None, draft).await.expect("it is renamed");
+        let house = app.app.clone();
+        let indexing = tokio::spawn(async move {
+            let mut tx = house.db.write().await?;
+            reindex::one(&mut tx, object, account).await?;
+            tx.commit().await?;
+            Ok::<(), Error>(())
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        tx.commit().await.expect("it is written");
+        indexing.await.expect("nothing panics").expect("it is indexed");
+        let found = [app.search(&lin, "account", "betasoloin").await, app.search(&lin, "account", "acme").await];
+        assert_eq!(found, [1, 0]);
     });
 }

@@ -20,9 +20,9 @@ use uuid::Uuid;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-use crate::file::Files;
+use crate::file::{self, Files};
 use crate::migrate::hex;
-use crate::{Arg, Cell, Cells, Db, Engine, Instant, Migration, Result, Session, Sql, StoreError, sql};
+use crate::{Arg, Cell, Cells, Db, Engine, Instant, Migration, Result, Session, Sql, StoreError, search, sql};
 
 /// What an archive says about itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -171,6 +171,7 @@ pub async fn restore(archive: &Path, url: &str, files: &Files, migrations: &[Mig
             return Err(StoreError::Invalid("the archive's row counts do not fit its database".into()));
         }
         copied.migrate(migrations).await?;
+        make_ready(&copied, manifest.has_search_index && matches!(target, Target::Sqlite(_))).await?;
         if let Target::Postgres(db) = &target {
             copy_to_postgres(&copied, db, migrations).await?;
         }
@@ -245,6 +246,21 @@ async fn verify(copied: &Db) -> Result<()> {
         Some(Cells(cells)) => Err(damaged(format_args!("a row of {:?} points to nothing", cells.first()))),
         None => Ok(()),
     }
+}
+
+/// Makes the copy what it is to be when it appears, so that a restore that is broken off leaves nothing to do that nobody does.
+/// Who was signed in when it was made may have been shut out since. An index that does not come along is built by whoever opens
+/// the database first.
+async fn make_ready(copied: &Db, has_index: bool) -> Result<()> {
+    let mut tx = copied.write().await?;
+    if tables(&mut tx).await?.iter().any(|table| table == "session") {
+        tx.execute("DELETE FROM session").await?;
+        if !has_index {
+            search::clear(&mut tx).await?;
+            tx.execute("UPDATE organization SET words_edition = 0").await?;
+        }
+    }
+    tx.commit().await
 }
 
 /// Copies a database that may be in use. One step inside one read transaction: in WAL mode nobody waits for it.
@@ -650,6 +666,10 @@ fn unpack_all(archive: &Path, database: &Path, files: &Files, manifest: &Manifes
         let mut file = BufWriter::new(File::create(&path)?);
         unpack(&mut zip, name, digest, &mut file)?;
         file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
+        // The database gets its name, and is synced with it, when all is well.
+        if name != DATABASE {
+            file::sync_folders(&path)?;
+        }
     }
     Ok(())
 }

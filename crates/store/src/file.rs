@@ -35,7 +35,7 @@ impl Files {
         let mut file = tokio::fs::File::create(&waiting).await?;
         tokio::io::AsyncWriteExt::write_all(&mut file, bytes).await?;
         file.sync_all().await?;
-        tokio::fs::rename(&waiting, &path).await?;
+        appear(&waiting, &path).await?;
         Ok(crate::migrate::hex(&Sha256::digest(bytes)))
     }
 
@@ -58,6 +58,19 @@ impl Files {
             _ => Ok(()),
         }
     }
+}
+
+/// Gives a written file its name, which lasts when the power fails.
+async fn appear(waiting: &Path, path: &Path) -> Result<()> {
+    tokio::fs::rename(waiting, path).await?;
+    let path = path.to_owned();
+    let synced = tokio::task::spawn_blocking(move || sync_folders(&path));
+    Ok(synced.await.map_err(std::io::Error::other)??)
+}
+
+/// A name in a folder is on disk only when the folder is; and the two levels of folders may just have been made.
+pub(crate) fn sync_folders(path: &Path) -> std::io::Result<()> {
+    path.ancestors().skip(1).take(3).try_for_each(|folder| std::fs::File::open(folder)?.sync_all())
 }
 
 /// A file on its way to the disk. Dropped before [`Arriving::finish`], it leaves nothing behind.
@@ -85,7 +98,7 @@ impl Arriving {
     pub async fn finish(mut self) -> Result<(u64, String)> {
         tokio::io::AsyncWriteExt::flush(&mut self.file).await?;
         self.file.sync_all().await?;
-        tokio::fs::rename(&self.waiting, &self.path).await?;
+        appear(&self.waiting, &self.path).await?;
         self.finished = true;
         Ok((self.size, crate::migrate::hex(&self.digest.clone().finalize())))
     }

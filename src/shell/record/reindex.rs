@@ -1,6 +1,6 @@
 //! Works out anew what records are found and sorted by: after a restore onto another engine, or where an older program did it otherwise.
 
-use store::{Cells, Sql, Tx, Uuid, search, sql};
+use store::{Cells, Sql, Tx, Uuid, job, search, sql};
 
 use super::{Draft, Field, Loaded, Object, command};
 use crate::shell::app::App;
@@ -62,10 +62,23 @@ pub async fn one(tx: &mut Tx, object: &'static Object, id: Uuid) -> Result<()> {
 async fn chunk(app: &App, object: &'static Object, after: Uuid) -> Result<(usize, Option<Uuid>)> {
     let mut which = Sql::new("t.id > ");
     which.bind(after).push(" ORDER BY t.id LIMIT ").bind(CHUNK);
-    let mut tx = app.db.write().await?;
-    let indexed = index(&mut tx, object, which).await?;
-    tx.commit().await?;
-    Ok(indexed)
+    in_one_write(app, async |tx| index(tx, object, which.clone()).await).await
+}
+
+/// Another server may be at work already, and wait for the same records: whom the database then breaks off tries again.
+async fn in_one_write<T>(app: &App, work: impl AsyncFn(&mut Tx) -> Result<T>) -> Result<T> {
+    let mut overtaken = 0;
+    loop {
+        let mut tx = app.db.write().await?;
+        match work(&mut tx).await {
+            Ok(done) => {
+                tx.commit().await?;
+                return Ok(done);
+            }
+            Err(error) if error.is_overtaken() && overtaken < job::OVERTAKEN => overtaken += 1,
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 async fn index(tx: &mut Tx, object: &'static Object, which: Sql) -> Result<(usize, Option<Uuid>)> {
@@ -74,7 +87,9 @@ async fn index(tx: &mut Tx, object: &'static Object, which: Sql) -> Result<(usiz
     for field in &fields {
         statement.push(", t.").push(field.column);
     }
+    // Locked, or a record that somebody changes meanwhile would be found by its old words.
     statement.push(&format!(" FROM {} t WHERE t.deleted_at IS NULL AND ", object.table)).append(which);
+    statement.push(" /*for update*/");
     let rows: Vec<Cells> = tx.all(statement).await?;
     let records = rows.len();
     let mut last = None;
@@ -94,19 +109,23 @@ async fn sort_names(app: &App, object: &'static Object) -> Result<()> {
         return Ok(());
     }
     let (table, name) = (object.table, title.column);
-    let next = format!("SELECT id, {name}, name_key FROM {table} WHERE id > $1 ORDER BY id LIMIT $2");
+    let next = format!("SELECT id, {name}, name_key FROM {table} WHERE id > $1 ORDER BY id LIMIT $2 /*for update*/");
     let mut after = Uuid::nil();
     loop {
-        let mut tx = app.db.write().await?;
-        let rows: Vec<(Uuid, String, String)> = tx.all(sql!(next.as_str(), after, CHUNK)).await?;
-        let Some((last, ..)) = rows.last() else { return Ok(()) };
-        after = *last;
-        for (id, name, key) in rows {
-            let now = object.sort_key(&name);
-            if now != key {
-                tx.execute(sql!(format!("UPDATE {table} SET name_key = $2 WHERE id = $1"), id, now)).await?;
+        let sorted = in_one_write(app, async |tx| {
+            let rows: Vec<(Uuid, String, String)> = tx.all(sql!(next.as_str(), after, CHUNK)).await?;
+            let last = rows.last().map(|(last, ..)| *last);
+            for (id, name, key) in rows {
+                let now = object.sort_key(&name);
+                if now != key {
+                    tx.execute(sql!(format!("UPDATE {table} SET name_key = $2 WHERE id = $1"), id, now)).await?;
+                }
             }
+            Ok(last)
+        });
+        match sorted.await? {
+            Some(last) => after = last,
+            None => return Ok(()),
         }
-        tx.commit().await?;
     }
 }
