@@ -80,24 +80,31 @@ impl App {
 
     /// Makes a change as somebody at a page: all of it, or nothing when it is refused.
     pub async fn at_page<T>(&self, viewer: &Viewer, make: impl AsyncFnOnce(&mut Tx, &Actor) -> Result<T>) -> Result<T> {
-        self.in_one_write(&self.actor(viewer, "page"), make).await
+        self.in_one_write(viewer, "page", make).await
     }
 
     /// Makes a change as a program does.
     pub async fn at_api<T>(&self, viewer: &Viewer, make: impl AsyncFnOnce(&mut Tx, &Actor) -> Result<T>) -> Result<T> {
-        self.in_one_write(&self.actor(viewer, "api"), make).await
+        self.in_one_write(viewer, "api", make).await
     }
 
-    /// Makes a change in a transaction of its own.
-    pub async fn in_one_write<T>(
+    async fn in_one_write<T>(
         &self,
-        actor: &Actor,
+        viewer: &Viewer,
+        via: &'static str,
         make: impl AsyncFnOnce(&mut Tx, &Actor) -> Result<T>,
     ) -> Result<T> {
-        let mut tx = self.db.write().await?;
-        let made = make(&mut tx, actor).await?;
+        let (mut tx, actor) = self.write_as(viewer, via).await?;
+        let made = make(&mut tx, &actor).await?;
         tx.commit().await?;
         Ok(made)
+    }
+
+    /// A transaction for a change, and who makes it. Its instant is that at which its turn to write has come: a change that was
+    /// stamped while it waited would seem older than what others have looked at meanwhile, and be written over unseen (Q31).
+    pub async fn write_as(&self, viewer: &Viewer, via: &'static str) -> Result<(Tx, Actor)> {
+        let tx = self.db.write().await?;
+        Ok((tx, self.actor(viewer, via)))
     }
 
     pub fn actor(&self, viewer: &Viewer, via: &'static str) -> Actor {

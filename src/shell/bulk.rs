@@ -320,7 +320,6 @@ pub async fn apply(
         }
         _ => return Err(Error::NotFound),
     };
-    let actor = app.actor(&viewer, "page");
     let refuse = async |wrong: Vec<(Uuid, Vec<FieldError>)>| {
         let mut texts: Vec<String> =
             wrong.iter().flat_map(|(_, errors)| errors).map(|error| error.text(viewer.locale)).collect();
@@ -335,17 +334,17 @@ pub async fn apply(
                 Selection::Matching(query, seen) => Which::matching(query, *seen),
             };
             let wish = Wish { object, work, which, dry_run: false, from: get(&pairs, "query").to_owned() };
-            let wrong = bulk_job::try_out(&app, &actor, &wish).await?;
+            let wrong = bulk_job::try_out(&app, &viewer, "page", &wish).await?;
             if !wrong.is_empty() {
                 return refuse(wrong).await;
             }
-            let total = wish.total(&app, &actor).await?;
+            let total = wish.total(&app, &viewer).await?;
             let job = app.at_page(&viewer, async |tx, actor| bulk_job::order(tx, actor, wish, total).await).await?;
             app.jobs.notify_one();
             return Ok(done(&asked, &format!("/bulk-jobs/{job}"), None));
         }
     };
-    let mut tx = app.db.write().await?;
+    let (mut tx, actor) = app.write_as(&viewer, "page").await?;
     let done_with = run(&mut tx, &actor, object, named, &work, Source::Form).await?;
     if !done_with.wrong.is_empty() {
         drop(tx);

@@ -16,7 +16,8 @@ use store::{Instant, Session, Sql, Tx, Uuid, first_id_at, new_id, sql};
 use super::access::Right;
 use super::app::App;
 use super::bulk::{self, Chosen, EVENT, JOB, Outcome, Span, Undone, Work};
-use super::error::{Error, FieldError, Result, Tries};
+use super::error::{Error, FieldError, Result};
+use super::portions::Portions;
 use super::record::command::Source;
 use super::record::query::{self, ListQuery, Portion};
 use super::record::{Actor, Object, Registry};
@@ -107,8 +108,7 @@ pub struct Wish {
 
 impl Wish {
     /// How many records it is about.
-    pub async fn total(&self, app: &App, actor: &Actor) -> Result<i64> {
-        let viewer = &actor.viewer;
+    pub async fn total(&self, app: &App, viewer: &Viewer) -> Result<i64> {
         match &self.which {
             Which::Named(chosen) => Ok(chosen.len() as i64),
             Which::Matching { seen, .. } => {
@@ -152,11 +152,16 @@ impl Order {
 }
 
 /// Tries the first of the records and keeps nothing: a value that no record can have is told before anything is queued.
-pub async fn try_out(app: &App, actor: &Actor, wish: &Wish) -> Result<Vec<(Uuid, Vec<FieldError>)>> {
-    let (viewer, object) = (&actor.viewer, wish.object);
-    let mut tx = app.db.write().await?;
+pub async fn try_out(
+    app: &App,
+    viewer: &Viewer,
+    via: &'static str,
+    wish: &Wish,
+) -> Result<Vec<(Uuid, Vec<FieldError>)>> {
+    let object = wish.object;
+    let (mut tx, actor) = app.write_as(viewer, via).await?;
     let first = wish.which.next(&mut tx, viewer, app.registry, object, Uuid::nil(), TRIED as i64).await?;
-    let outcome = bulk::run(&mut tx, actor, object, &first, &wish.work, source(actor.via)).await?;
+    let outcome = bulk::run(&mut tx, &actor, object, &first, &wish.work, source(via)).await?;
     Ok(if outcome.changed.is_empty() { outcome.wrong } else { Vec::new() })
 }
 
@@ -303,40 +308,44 @@ type Refused = Vec<(Uuid, Vec<FieldError>)>;
 
 /// Runs such a job to its end; goes on behind the last finished portion after a crash.
 pub async fn run(app: &App, job: &Job) -> Result<Ended> {
-    let order = Order::of(job)?;
-    let object = app.registry.get(&order.object).ok_or(Error::NotFound)?;
-    let person = job.created_by.ok_or_else(|| Error::Internal("bulk work has somebody who ordered it".into()))?;
-    let (place, cursor) = (Place::of(job), job.cursor.clone());
-    let mut at_work = AtWork { app, job, order, object, person, place, cursor };
-    let outcome = match at_work.order.what.clone() {
+    let mut at_work = AtWork::of(app, job)?;
+    match at_work.order.what.clone() {
         What::Work(work, which) => at_work.work(&work, &which).await,
         What::Undo(of) => at_work.take_back(of).await,
-    };
-    if outcome.is_err()
-        && let Err(error) = at_work.end("failed").await
-    {
-        tracing::error!(id = %job.id, ?error, "what a failed job had done could not be written down");
     }
-    outcome
+}
+
+/// Such a job could not go on: what it has done is written down all the same.
+pub async fn fail(app: &App, job: &Job) -> Result<()> {
+    let job = job::find(&mut app.db.read().await?, job.id).await?.ok_or(Error::NotFound)?;
+    AtWork::of(app, &job)?.end("failed").await.map(drop)
 }
 
 struct AtWork<'a> {
-    app: &'a App,
-    job: &'a Job,
+    portions: Portions<'a>,
     order: Order,
     object: &'static Object,
     person: Uuid,
     place: Place,
-    /// The place as it stands in the database.
-    cursor: Option<String>,
 }
 
-impl AtWork<'_> {
+impl<'a> AtWork<'a> {
+    fn of(app: &'a App, job: &'a Job) -> Result<AtWork<'a>> {
+        let order = Order::of(job)?;
+        let object = app.registry.get(&order.object).ok_or(Error::NotFound)?;
+        let person = job.created_by.ok_or_else(|| Error::Internal("bulk work has somebody who ordered it".into()))?;
+        Ok(AtWork { portions: Portions::of(app, job), order, object, person, place: Place::of(job) })
+    }
+
+    fn app(&self) -> &'a App {
+        self.portions.app
+    }
+
     async fn work(&mut self, work: &Work, which: &Which) -> Result<Ended> {
         loop {
-            let viewer = Viewer::of_person(self.app, self.person).await?;
-            let mut session = self.app.db.read().await?;
-            let (registry, after) = (self.app.registry, self.place.after);
+            let viewer = Viewer::of_person(self.app(), self.person).await?;
+            let mut session = self.app().db.read().await?;
+            let (registry, after) = (self.app().registry, self.place.after);
             let next = which.next(&mut session, &viewer, registry, self.object, after, LOOKED_UP).await?;
             drop(session);
             if next.is_empty() {
@@ -346,39 +355,38 @@ impl AtWork<'_> {
                 if let Some(ended) = self.chunk(work, which, chunk).await? {
                     return Ok(ended);
                 }
-                tokio::task::yield_now().await;
             }
         }
     }
 
     async fn chunk(&mut self, work: &Work, which: &Which, chunk: &[Chosen]) -> Result<Option<Ended>> {
-        let viewer = Viewer::of_person(self.app, self.person).await?;
+        let (app, object, via) = (self.app(), self.object, self.order.via());
+        let viewer = Viewer::of_person(app, self.person).await?;
         let mut refused: Refused = Vec::new();
-        let mut tries = Tries::default();
         let (mut tx, actor, outcome) = loop {
-            let Some(mut tx) = self.begin().await? else { return Ok(Some(Ended::Lost)) };
-            let actor = self.app.actor(&viewer, self.order.via());
+            let Some(mut tx) = self.portions.begin().await? else { return Ok(Some(Ended::Lost)) };
+            let actor = app.actor(&viewer, via);
             let leave: HashSet<Uuid> = refused.iter().map(|(id, _)| *id).collect();
             let mut wanted: Vec<Chosen> = chunk.iter().filter(|(id, _)| !leave.contains(id)).copied().collect();
             if let Which::Matching { seen, trash: false, .. } = which {
-                wanted = as_seen(&mut tx, self.object, &wanted, Instant(*seen)).await?;
+                wanted = as_seen(&mut tx, object, &wanted, Instant(*seen)).await?;
             }
-            match bulk::run(&mut tx, &actor, self.object, &wanted, work, source(actor.via)).await {
+            match bulk::run(&mut tx, &actor, object, &wanted, work, source(via)).await {
                 Ok(outcome) if outcome.wrong.is_empty() => break (tx, actor, outcome),
                 // Some of it may be written already: the portion is done anew without what breaks a rule.
                 Ok(outcome) => refused.extend(outcome.wrong),
-                Err(error) => tries.again(error)?,
+                Err(error) => self.portions.again(error)?,
             }
         };
         if self.order.dry_run {
             drop(tx);
-            let Some(again) = self.begin().await? else { return Ok(Some(Ended::Lost)) };
+            let Some(again) = self.portions.begin().await? else { return Ok(Some(Ended::Lost)) };
             tx = again;
         } else if outcome.touched > 0 {
             let last = new_id(&actor.clock);
             const DONE: &str = "INSERT INTO bulk_chunk (job_id, at, last_id) VALUES ($1, $2, $3)
                 ON CONFLICT (job_id, at) DO UPDATE SET last_id = EXCLUDED.last_id";
-            tx.execute(sql!(DONE, self.job.id, actor.now, last)).await?;
+            tx.execute(sql!(DONE, self.portions.job.id, actor.now, last)).await?;
         }
         let next = self.place.behind(chunk, &outcome, refused);
         self.keep(tx, next).await
@@ -389,28 +397,26 @@ impl AtWork<'_> {
         const NEXT: &str = "SELECT at, last_id FROM bulk_chunk WHERE job_id = $1 AND at < $2 ORDER BY at DESC LIMIT 1";
         loop {
             let next = sql!(NEXT, of, self.place.before);
-            let next: Option<(i64, Uuid)> = self.app.db.read().await?.optional(next).await?;
+            let next: Option<(i64, Uuid)> = self.app().db.read().await?.optional(next).await?;
             let Some((at, last)) = next else { return self.end("done").await };
             if let Some(ended) = self.take_back_chunk(Span { at, last: Some(last) }).await? {
                 return Ok(ended);
             }
-            tokio::task::yield_now().await;
         }
     }
 
     async fn take_back_chunk(&mut self, span: Span) -> Result<Option<Ended>> {
-        let viewer = Viewer::of_person(self.app, self.person).await?;
+        let (app, object, via) = (self.app(), self.object, self.order.via());
+        let viewer = Viewer::of_person(app, self.person).await?;
         let mut leave: HashSet<Uuid> = HashSet::new();
-        let mut tries = Tries::default();
         let (tx, undone) = loop {
-            let Some(mut tx) = self.begin().await? else { return Ok(Some(Ended::Lost)) };
-            let actor = self.app.actor(&viewer, self.order.via());
-            match bulk::undo(&mut tx, &actor, self.object, span, &leave).await {
+            let Some(mut tx) = self.portions.begin().await? else { return Ok(Some(Ended::Lost)) };
+            match bulk::undo(&mut tx, &app.actor(&viewer, via), object, span, &leave).await {
                 Ok(Undone { refused: Some((id, _)), .. }) => {
                     leave.insert(id);
                 }
                 Ok(undone) => break (tx, undone),
-                Err(error) => tries.again(error)?,
+                Err(error) => self.portions.again(error)?,
             }
         };
         let mut next = self.place.clone();
@@ -421,37 +427,31 @@ impl AtWork<'_> {
         self.keep(tx, next).await
     }
 
-    /// A transaction for the next portion. `None`: another server works on it.
-    async fn begin(&self) -> Result<Option<Tx>> {
-        let mut tx = self.app.db.write().await?;
-        Ok(job::is_ours(&mut tx, self.job.id, self.cursor.as_deref()).await?.then_some(tx))
-    }
-
     /// Keeps a portion with the place behind it; ends the work if it was asked to stop.
-    async fn keep(&mut self, mut tx: Tx, next: Place) -> Result<Option<Ended>> {
-        let total = self.job.total.map(|total| total.max(next.done));
-        let cursor = next.to_text();
-        let goes_on = job::progress(&mut tx, self.job.id, self.app.clock.now(), next.done, total, &cursor).await?;
-        tx.commit().await?;
+    async fn keep(&mut self, tx: Tx, next: Place) -> Result<Option<Ended>> {
+        let total = self.portions.job.total.map(|total| total.max(next.done));
+        let goes_on = self.portions.keep(tx, next.done, total, next.to_text()).await?;
         self.place = next;
-        self.cursor = Some(cursor);
         if goes_on { Ok(None) } else { self.end("cancelled").await.map(Some) }
     }
 
     /// Writes down what was done at once, so that it is found and undone, and that the job is over: both or neither.
     async fn end(&mut self, state: &str) -> Result<Ended> {
-        let Some(mut tx) = self.begin().await? else { return Ok(Ended::Lost) };
+        let Some(mut tx) = self.portions.begin().await? else { return Ok(Ended::Lost) };
         if let (What::Work(work, _), false) = (&self.order.what, self.order.dry_run) {
-            // Somebody who has left the house undoes nothing any more.
-            if let Ok(viewer) = Viewer::of_person(self.app, self.person).await {
-                let actor = self.app.actor(&viewer, self.order.via());
-                let (touched, set) = (self.place.touched, self.place.set.clone());
-                let outcome = Outcome { touched, set, ..Outcome::default() };
-                bulk::note(&mut tx, &actor, self.object, work, &outcome, Some(self.job.id)).await?;
+            match Viewer::of_person(self.app(), self.person).await {
+                Ok(viewer) => {
+                    let actor = self.app().actor(&viewer, self.order.via());
+                    let (touched, set) = (self.place.touched, self.place.set.clone());
+                    let outcome = Outcome { touched, set, ..Outcome::default() };
+                    bulk::note(&mut tx, &actor, self.object, work, &outcome, Some(self.portions.job.id)).await?;
+                }
+                Err(error) if error.will_pass() => return Err(error),
+                // Somebody who has left the house undoes nothing any more.
+                Err(_) => {}
             }
         }
-        job::finish(&mut tx, self.job.id, self.app.clock.now(), state, "").await?;
-        tx.commit().await?;
+        self.portions.end(tx, state).await?;
         Ok(if state == "cancelled" { Ended::Cancelled } else { Ended::Done })
     }
 }

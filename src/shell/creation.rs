@@ -131,7 +131,7 @@ pub async fn create_record(
     }
     let made: Result<Made> = async {
         by_name::find(&app, &viewer, object, &mut filled.texts).await?;
-        let draft = command::read_inputs(object, &viewer, &filled.texts, None, Source::Form)?;
+        let draft = command::read_new(object, &viewer, &filled.texts, Source::Form).await?;
         let alike = alike(&app, &viewer, object, &draft).await?;
         let known = get(&pairs, "again");
         if alike.iter().any(|one| !known.split(' ').any(|known| known == one.href)) {
@@ -175,7 +175,7 @@ pub async fn create_named(
     let known = |key: &str| object.field(key).is_some() && !get(&pairs, key).is_empty();
     let given = [object.title, "account"].into_iter().filter(|key| known(key));
     let given = given.map(|key| (key.to_owned(), get(&pairs, key).to_owned())).collect();
-    let draft = command::read_inputs(object, &viewer, &given, None, Source::Form)?;
+    let draft = command::read_new(object, &viewer, &given, Source::Form).await?;
     let name = draft.get(object.title).and_then(Cell::text).unwrap_or("").to_owned();
     let id = app.at_page(&viewer, async |tx, actor| command::create(tx, actor, object, draft).await).await?;
     Ok((StatusCode::CREATED, axum::Json(json!({ "value": id, "text": name }))).into_response())

@@ -96,6 +96,11 @@ impl Error {
         matches!(self, Error::Refused { key: OVERTAKEN, .. })
     }
 
+    /// The database is away for a moment, or its disk is full: long work goes on afterwards where it stopped.
+    pub fn will_pass(&self) -> bool {
+        matches!(self, Error::Unavailable | Error::StorageFull)
+    }
+
     pub fn field(field: &str, key: &str) -> Error {
         Error::Invalid(vec![FieldError::new(field, key)])
     }

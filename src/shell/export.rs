@@ -215,9 +215,9 @@ impl Export {
 
     /// Who took what out is written down before anything leaves.
     async fn audit(&self, app: &App) -> Result<()> {
+        let mut tx = app.db.write().await?;
         let now = app.clock.now();
         let today = self.viewer.config.today(now);
-        let mut tx = app.db.write().await?;
         let count = if self.only.is_empty() {
             query::count(&mut tx, &self.viewer, app.registry, self.object, &self.query, today, COUNTED).await?
         } else {

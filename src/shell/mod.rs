@@ -21,6 +21,7 @@ pub mod limit;
 pub mod list;
 pub mod list_forms;
 pub mod page;
+pub mod portions;
 pub mod prices;
 pub mod progress;
 pub mod record;

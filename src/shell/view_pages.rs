@@ -182,8 +182,7 @@ pub(super) async fn create(
     let pairs = pairs(&body);
     let (query, name, audience) = (get(&pairs, "query"), get(&pairs, "name").trim(), audience(&pairs));
     let is_default = get(&pairs, "default") == "on";
-    let actor = app.actor(&viewer, "page");
-    let mut tx = app.db.write().await?;
+    let (mut tx, actor) = app.write_as(&viewer, "page").await?;
     let list = present(&mut tx, &viewer, object, query).await?;
     let wish = Wish {
         name: name.to_owned(),
@@ -239,8 +238,7 @@ async fn save(
 ) -> Result<Response> {
     let pairs = pairs(&body);
     let (query, name, audience) = (get(&pairs, "query"), get(&pairs, "name").trim(), audience(&pairs));
-    let actor = app.actor(&viewer, "page");
-    let mut tx = app.db.write().await?;
+    let (mut tx, actor) = app.write_as(&viewer, "page").await?;
     let (object, view) = views::find_to_change(&mut tx, &viewer, id(&view)?, None).await?;
     let is_mine = view.owner_id == viewer.person;
     let is_default = if is_mine { get(&pairs, "default") == "on" } else { view.is_default };

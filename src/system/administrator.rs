@@ -17,19 +17,25 @@ pub const ADMIN: Policy = Policy::Roles(&[Role::Admin]);
 
 /// Makes a change as an administrator at a page.
 pub async fn at_page<T>(app: &App, viewer: &Viewer, make: impl AsyncFnOnce(&mut Tx, &Actor) -> Result<T>) -> Result<T> {
-    in_one_write(app, &app.actor(viewer, "page"), make).await
+    in_one_write(app, viewer, "page", make).await
 }
 
 /// Makes a change as a program of an administrator does.
 pub async fn at_api<T>(app: &App, viewer: &Viewer, make: impl AsyncFnOnce(&mut Tx, &Actor) -> Result<T>) -> Result<T> {
-    in_one_write(app, &app.actor(viewer, "api"), make).await
+    in_one_write(app, viewer, "api", make).await
 }
 
-async fn in_one_write<T>(app: &App, actor: &Actor, make: impl AsyncFnOnce(&mut Tx, &Actor) -> Result<T>) -> Result<T> {
+async fn in_one_write<T>(
+    app: &App,
+    viewer: &Viewer,
+    via: &'static str,
+    make: impl AsyncFnOnce(&mut Tx, &Actor) -> Result<T>,
+) -> Result<T> {
     let mut tx = app.db.write().await?;
     lock(&mut tx).await?;
-    refuse_others(&mut tx, actor.viewer.person).await?;
-    let made = make(&mut tx, actor).await?;
+    refuse_others(&mut tx, viewer.person).await?;
+    // Here, where whoever had to wait for somebody else has waited.
+    let made = make(&mut tx, &app.actor(viewer, via)).await?;
     tx.commit().await?;
     Ok(made)
 }

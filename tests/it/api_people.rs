@@ -3,7 +3,9 @@
 use clap::Parser;
 use serde_json::{Value as Json, json};
 use store::sql;
+use testkit::database::PASSWORD;
 use testkit::{Role, TestApp, on_both};
+use trivet::shell::error::Error;
 use trivet::system::people::command_line::{UserCommand, run};
 
 use crate::company::Company;
@@ -47,6 +49,26 @@ fn administrators_change_roles_and_lines_on_the_version_they_saw() {
         assert_eq!(last.status, 422, "{}", last.body);
         let me = format!("/api/people/{}/disabling", app.administrator.id);
         assert_eq!(company.post("admin", &me, json!({})).await.status, 422);
+    });
+}
+
+#[test]
+fn a_password_is_hashed_before_others_have_to_wait() {
+    on_both(async |app: &TestApp| {
+        let company = Company::new(app).await;
+        let bob = |password: &str| json!({ "name": "Bob", "email": "bob@trivet.test", "roles": "seller", "password": password });
+        // That it is too short is told while somebody else writes.
+        let busy = app.db.write().await.expect("the database can be written");
+        let short = company.post("admin", "/api/people", bob("short")).await;
+        assert_eq!((short.status, &short.body["errors"][0]["field"]), (422, &json!("password")), "{}", short.body);
+        drop(busy);
+        let made = company.post("admin", "/api/people", bob(PASSWORD)).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        assert_eq!(app.sign_in("bob@trivet.test").await.name, "Bob");
+        // There is no way past it.
+        let fields = [("name", "Eve"), ("email", "eve@trivet.test"), ("password", PASSWORD)];
+        let skipped = app.try_create("person", &app.administrator, &fields).await;
+        assert!(matches!(skipped, Err(Error::Internal(_))), "{skipped:?}");
     });
 }
 

@@ -1,10 +1,10 @@
 //! Work on more records than somebody waits for. On both engines.
 
 use serde_json::{Value as Json, json};
-use store::{Uuid, job, sql};
-use testkit::{Answer, Person, Role, TestApp, on_both};
+use store::{Cell, Uuid, job, sql};
+use testkit::{Answer, Engine, Person, Role, TestApp, on, on_both};
 use trivet::shell::bulk_job;
-use trivet::shell::record::command;
+use trivet::shell::record::{Draft, command};
 use trivet::system::jobs;
 
 use crate::company::Company;
@@ -204,6 +204,70 @@ fn work_on_many_goes_on_where_it_stopped_and_is_stopped_between_portions() {
         // Nobody's job any more: the first server finds that it was overtaken, and leaves it.
         assert!(matches!(bulk_job::run(&app.app, &claimed).await, Ok(job::Ended::Lost)));
         assert_eq!(app.value::<i64>("SELECT COUNT(*) FROM event WHERE kind = 'bulk'").await, Some(2));
+    });
+}
+
+#[test]
+fn what_a_job_had_done_that_could_not_go_on_is_told_and_undone() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        many_accounts(app, &lin, "Wuxi").await;
+        app.clock.advance(60);
+        let page = ordered(app, &lin, "view=all", &[("action", "trash")]).await;
+        let mut tx = app.db.write().await.unwrap();
+        let claimed = job::claim(&mut tx, app.clock.now()).await.unwrap().expect("a job waits");
+        tx.commit().await.unwrap();
+        let broken = async {
+            let running = bulk_job::run(&app.app, &claimed);
+            let looking = async {
+                while in_trash(app).await == 0 {
+                    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                }
+            };
+            tokio::select! { biased; () = looking => {}, _ = running => {} }
+            panic!("half way")
+        };
+        jobs::see_through(&app.app, &claimed, broken).await.expect("it is noted");
+        let gone = in_trash(app).await;
+        let over = app.get(&lin, &page).await;
+        assert!(over.has("Something went wrong on our side"), "{}", over.body);
+        assert_eq!(figure(&over, "Done"), gone.to_string());
+        let at: i64 = app.value("SELECT at FROM event WHERE kind = 'bulk'").await.expect("it was noted");
+        app.post_form(&lin, &format!("/accounts/bulk/undo?at={at}"), &[]).await;
+        work(app).await;
+        assert_eq!(in_trash(app).await, 0);
+    });
+}
+
+#[test]
+fn a_change_that_waited_for_its_turn_is_no_older_than_what_others_saw_meanwhile() {
+    // Only there do writers wait for each other before they have touched anything.
+    on(Engine::Sqlite, async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let wu = app.person("Wu Di").role(Role::Partner).create().await;
+        let made = many_accounts(app, &lin, "Wuxi").await;
+        app.clock.advance(60);
+        let edit = [("action", "edit"), ("field", "city"), ("value", "Ningbo"), ("all", "1"), ("query", "view=all")];
+        let (object, viewer) = (app.object("account"), app.viewer(&wu).await);
+        let busy = app.db.write().await.expect("the database can be written");
+        let saving = app.at_page(&viewer, async |tx, actor| {
+            let mut draft = Draft::default();
+            draft.set("city", Cell::Text("Hefei".into()));
+            command::update(tx, actor, object, made[5], None, draft).await
+        });
+        let looking = async {
+            app.clock.advance(60);
+            let preview = app.post_form(&lin, "/accounts/bulk", &edit).await;
+            app.clock.advance(60);
+            drop(busy);
+            hidden(&preview, "seen")
+        };
+        let (saved, seen) = tokio::join!(saving, looking);
+        saved.expect("it is saved");
+        let page = apply(app, &lin, &edit, &seen).await;
+        work(app).await;
+        assert_eq!((in_city(app, "Hefei").await, in_city(app, "Ningbo").await), (1, MANY as i64 - 1));
+        assert_eq!(figure(&app.get(&lin, &page).await, "Changed by somebody meanwhile"), "1");
     });
 }
 

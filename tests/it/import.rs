@@ -3,7 +3,9 @@
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use store::{Uuid, job, sql};
-use testkit::{Answer, Person, Role, TestApp, on_both};
+use testkit::database::PASSWORD;
+use testkit::{Answer, Engine, Person, Role, TestApp, on_both};
+use trivet::shell::error::Error;
 use trivet::system::imports::engine::{Ended, Run, Step};
 use trivet::system::jobs;
 
@@ -167,6 +169,88 @@ fn after_a_crash_an_import_goes_on_where_it_stopped() {
     });
 }
 
+/// The job whose turn it is.
+async fn claimed(app: &TestApp) -> job::Job {
+    let mut tx = app.db.write().await.unwrap();
+    let claimed = job::claim(&mut tx, app.clock.now()).await.unwrap().expect("a job waits");
+    tx.commit().await.unwrap();
+    claimed
+}
+
+/// Cuts every connection of the application to its PostgreSQL server, as a restart does.
+async fn cut_off(app: &TestApp) {
+    const CUT: &str = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let other = app.database.open().await;
+    other.read().await.unwrap().all::<(bool,)>(CUT).await.unwrap();
+    other.close().await;
+}
+
+/// Whoever meets a connection that was cut throws it away.
+async fn until_it_answers(app: &TestApp) {
+    for _ in 0..40 {
+        if let Ok(mut session) = app.db.read().await {
+            let _ = session.value::<i64>("SELECT COUNT(*) FROM organization").await;
+        }
+    }
+}
+
+#[test]
+fn an_import_goes_on_when_the_database_was_away_for_a_moment() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let import = uploaded(app, &pat, "account", &many(450)).await;
+        app.post_form(&pat, &format!("{import}/start"), &[]).await;
+        let job = claimed(app).await;
+        let interrupted = async {
+            let mut run = Run::open(&app.app, &job).await?.expect("nobody else works on it");
+            assert_eq!(run.chunk().await?, Step::More);
+            if app.db.engine() == Engine::Sqlite {
+                return Err(Error::Unavailable);
+            }
+            cut_off(app).await;
+            Err(run.chunk().await.expect_err("there is no database"))
+        };
+        let met = jobs::see_through(&app.app, &job, interrupted).await.expect_err("the job is not over");
+        assert!(met.will_pass(), "{met:?}");
+        until_it_answers(app).await;
+        let taken_in = accounts(app).await;
+        assert!((1..450).contains(&taken_in), "{taken_in}");
+        assert_eq!(counts(app).await, ("running".into(), taken_in, 0, 0, 0));
+        assert_eq!(jobs::next(&app.app).await.ok(), Some(false), "its worker may still be at it");
+        app.clock.advance(61);
+        work(app).await;
+        assert_eq!(counts(app).await, ("done".into(), 450, 0, 0, 0));
+        assert_eq!(accounts(app).await, 450);
+        let states: Option<i64> = app.value("SELECT COUNT(*) FROM job WHERE state <> 'done'").await;
+        assert_eq!(states, Some(0));
+    });
+}
+
+#[test]
+fn a_job_that_panics_has_failed_and_the_next_one_runs() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let first = uploaded(app, &pat, "account", "name\nAcme\n").await;
+        app.post_form(&pat, &format!("{first}/start"), &[]).await;
+        let second = uploaded(app, &pat, "account", "name\nBetasoloin\n").await;
+        app.post_form(&pat, &format!("{second}/start"), &[]).await;
+        let job = claimed(app).await;
+        let broken = async { panic!("as a fault in the program would") };
+        jobs::see_through(&app.app, &job, broken).await.expect("it is noted");
+        let state: Option<String> = app.value("SELECT state FROM import ORDER BY created_at LIMIT 1").await;
+        assert_eq!(state.as_deref(), Some("failed"));
+        let said = app.get(&pat, &first).await;
+        assert!(said.has("Something went wrong on our side"), "{}", said.body);
+        assert_eq!(jobs::next(&app.app).await.ok(), Some(true));
+        assert_eq!(counts(app).await, ("done".into(), 1, 0, 0, 0));
+        assert_eq!(accounts(app).await, 1);
+        assert_eq!(jobs::next(&app.app).await.ok(), Some(false));
+        app.clock.advance(120);
+        assert_eq!(jobs::next(&app.app).await.ok(), Some(false), "nobody takes it up again");
+    });
+}
+
 #[test]
 fn a_stopped_import_keeps_what_was_taken_in_and_can_be_undone() {
     on_both(async |app| {
@@ -315,6 +399,27 @@ fn people_with_and_without_a_superior_come_in_together() {
         let everybody: Option<i64> = app.value("SELECT COUNT(*) FROM person").await;
         let themselves = "SELECT COUNT(*) FROM person_below WHERE manager_id = person_id";
         assert_eq!(app.value::<i64>(themselves).await, everybody);
+    });
+}
+
+#[test]
+fn people_come_in_with_their_passwords_and_one_that_is_too_short_costs_one_row() {
+    on_both(async |app| {
+        let ada = app.person("Ada").role(Role::Admin).create().await;
+        let file = format!(
+            "name,email,password\nBob,bob@file.example,{PASSWORD}\nCarl,carl@file.example,short\nDora,dora@file.example,\n"
+        );
+        let import = uploaded(app, &ada, "person", &file).await;
+        let columns = [("name", "name"), ("email", "email"), ("password", "password")];
+        sent(app, &ada, &import, &columns, &[("then", "check")]).await;
+        work(app).await;
+        assert_eq!(counts(app).await, ("checked".into(), 2, 0, 0, 1));
+        run(app, &ada, &import).await;
+        assert_eq!(counts(app).await, ("done".into(), 2, 0, 0, 1));
+        let bob = app.sign_in("bob@file.example").await;
+        assert_eq!(app.get(&bob, "/me").await.status, 200);
+        let dora: Option<String> = app.value("SELECT state FROM person WHERE name = 'Dora'").await;
+        assert_eq!(dora.as_deref(), Some("invited"));
     });
 }
 

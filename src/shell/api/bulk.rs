@@ -20,7 +20,7 @@ use crate::shell::bulk_job::{self, Which, Wish};
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::command::Source;
 use crate::shell::record::query::{self, ListQuery, Portion};
-use crate::shell::record::{Actor, Field, Object};
+use crate::shell::record::{Field, Object};
 use crate::shell::records::for_many;
 use crate::shell::routes::Policy;
 use crate::shell::viewer::Viewer;
@@ -178,15 +178,14 @@ async fn work(object: &'static Object, app: &App, viewer: &Viewer, body: &Body) 
     }
     let ask: Ask = body.read()?;
     let work = read_work(object, &ask)?;
-    let actor = app.actor(viewer, "api");
     let chosen = match chosen(object, app, viewer, &ask).await? {
         Selection::Few(chosen) => chosen,
         Selection::Many(which) => {
             let wish = Wish { object, work, which, dry_run: ask.dry_run, from: String::new() };
-            return order(app, &actor, body, wish).await;
+            return order(app, viewer, body, wish).await;
         }
     };
-    let mut tx = app.db.write().await?;
+    let (mut tx, actor) = app.write_as(viewer, "api").await?;
     if !ask.dry_run
         && let Some(answer) = body.post.begin(&mut tx, &actor).await?
     {
@@ -209,19 +208,20 @@ async fn work(object: &'static Object, app: &App, viewer: &Viewer, body: &Body) 
 }
 
 /// Work on more records than a call waits for is a job's.
-async fn order(app: &App, actor: &Actor, body: &Body, wish: Wish) -> Result<Answer> {
-    let said_before = body.post.begin(&mut app.db.write().await?, actor).await?;
-    if let Some(answer) = said_before {
+async fn order(app: &App, viewer: &Viewer, body: &Body, wish: Wish) -> Result<Answer> {
+    let (mut tx, actor) = app.write_as(viewer, "api").await?;
+    if let Some(answer) = body.post.begin(&mut tx, &actor).await? {
         return Ok(answer);
     }
-    let wrong = bulk_job::try_out(app, actor, &wish).await?;
+    drop(tx);
+    let wrong = bulk_job::try_out(app, viewer, "api", &wish).await?;
     if !wrong.is_empty() {
         return Err(refusal(wrong));
     }
-    let total = wish.total(app, actor).await?;
-    let ordered = body.post.once(app, &actor.viewer, async |tx, actor| {
+    let total = wish.total(app, viewer).await?;
+    let ordered = body.post.once(app, viewer, async |tx, actor| {
         let job = bulk_job::order(tx, actor, wish, total).await?;
-        bulk_jobs::accepted(tx, app, &actor.viewer, job).await
+        bulk_jobs::accepted(tx, app, viewer, job).await
     });
     let answer = ordered.await?;
     app.jobs.notify_one();

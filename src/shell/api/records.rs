@@ -371,7 +371,7 @@ pub fn inputs_of(
 
 async fn create(object: &'static Object, app: &App, viewer: &Viewer, body: &Body) -> Result<Answer> {
     let inputs = inputs_of(object, body.members()?, true)?;
-    let draft = command::read_inputs(object, viewer, &inputs, None, Source::Strict)?;
+    let draft = command::read_new(object, viewer, &inputs, Source::Strict).await?;
     let made = body.post.once_of(object, app, viewer, async |tx, actor| {
         let id = command::create(tx, actor, object, draft).await?;
         Ok(present(tx, actor, object, id, 1).await?.made_at(format!("/api/{}/{id}", object.plural)))

@@ -64,6 +64,21 @@ pub fn read_inputs(
     if errors.is_empty() { Ok(draft) } else { Err(Error::Invalid(errors)) }
 }
 
+/// Reads typed texts into the draft of a new record that is written next.
+pub async fn read_new(
+    object: &'static Object,
+    viewer: &Viewer,
+    inputs: &BTreeMap<String, String>,
+    source: Source,
+) -> Result<Draft> {
+    let mut draft = read_inputs(object, viewer, inputs, None, source)?;
+    // Whoever may make none is refused in the transaction, and costs nothing here.
+    if let Some(beforehand) = object.beforehand.filter(|_| viewer.may_create(object.name)) {
+        beforehand(&mut draft).await?;
+    }
+    Ok(draft)
+}
+
 /// Makes a record; returns its id.
 pub async fn create(tx: &mut Tx, actor: &Actor, object: &'static Object, draft: Draft) -> Result<Uuid> {
     let draft = prepare_new(tx, actor, object, draft, &mut Known::default()).await?;

@@ -28,6 +28,8 @@ pub struct Object {
     pub default_sort: &'static str,
     /// Appends the predicate "this viewer may read / change the row `alias`".
     pub visible: fn(&mut Sql, &Scope, Right, alias: &str),
+    /// What a new record needs that takes too long for a transaction, in which others wait: it is done before.
+    pub beforehand: Option<for<'a> fn(&'a mut Draft) -> BoxFuture<'a, Result<()>>>,
     /// Checks and completes a draft before it is written: defaults, derived values, rules between fields.
     pub prepare: for<'a> fn(&'a mut Tx, &'a Actor, &'a mut Draft, Option<&'a Loaded>) -> BoxFuture<'a, Result<()>>,
     /// Writes what hangs on the record (stage history, line items) in the same transaction.

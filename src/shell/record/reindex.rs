@@ -1,10 +1,10 @@
 //! Works out anew what records are found and sorted by: after a restore onto another engine, or where an older program did it otherwise.
 
-use store::{Cells, Sql, Tx, Uuid, job, search, sql};
+use store::{Cells, Sql, Tx, Uuid, search, sql};
 
 use super::{Draft, Field, Loaded, Object, command};
 use crate::shell::app::App;
-use crate::shell::error::Result;
+use crate::shell::error::{Result, Tries};
 
 /// Records that go into one transaction.
 const CHUNK: i64 = 500;
@@ -67,7 +67,7 @@ async fn chunk(app: &App, object: &'static Object, after: Uuid) -> Result<(usize
 
 /// Another server may be at work already, and wait for the same records: whom the database then breaks off tries again.
 async fn in_one_write<T>(app: &App, work: impl AsyncFn(&mut Tx) -> Result<T>) -> Result<T> {
-    let mut overtaken = 0;
+    let mut tries = Tries::default();
     loop {
         let mut tx = app.db.write().await?;
         match work(&mut tx).await {
@@ -75,8 +75,7 @@ async fn in_one_write<T>(app: &App, work: impl AsyncFn(&mut Tx) -> Result<T>) ->
                 tx.commit().await?;
                 return Ok(done);
             }
-            Err(error) if error.is_overtaken() && overtaken < job::OVERTAKEN => overtaken += 1,
-            Err(error) => return Err(error),
+            Err(error) => tries.again(error)?,
         }
     }
 }

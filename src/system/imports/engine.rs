@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 pub use store::job::Ended;
 use store::job::{self, Job};
-use store::{Tx, Uuid, sql};
+use store::{Cell, Tx, Uuid, sql};
 
 use super::model::{Inputs, OnMatch, Plan};
 use super::names::Names;
@@ -22,8 +22,10 @@ use super::sql::{self as rows_sql, Import, Matched, Payload};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result, Tries};
 use crate::shell::record::command;
+use crate::shell::record::value::{self, Reading};
 use crate::shell::record::{Actor, Draft};
 use crate::shell::viewer::Viewer;
+use crate::system::people;
 use paper::sheet::{Row, Sheet, SheetError};
 
 /// What a chunk leaves to do.
@@ -56,20 +58,13 @@ pub fn sheet_error(error: SheetError) -> Error {
 
 /// Runs an import job to its end.
 pub async fn run(app: &App, job: &Job) -> Result<Ended> {
-    let outcome = async {
-        let Some(mut run) = Run::open(app, job).await? else { return Ok(Ended::Lost) };
-        loop {
-            if let Step::Ended(ended) = run.chunk().await? {
-                return Ok(ended);
-            }
-            tokio::task::yield_now().await;
+    let Some(mut run) = Run::open(app, job).await? else { return Ok(Ended::Lost) };
+    loop {
+        if let Step::Ended(ended) = run.chunk().await? {
+            return Ok(ended);
         }
+        tokio::task::yield_now().await;
     }
-    .await;
-    if outcome.is_err() {
-        fail(app, job).await?;
-    }
-    outcome
 }
 
 /// The import as a whole could not go on: the person sees why on its page. What was committed stays and can be undone.
@@ -195,10 +190,8 @@ impl Run {
         let rows = self.next_rows().await?;
         let Some(last) = rows.last().map(|row| row.number as i64) else { return self.end_pass().await };
         let began = std::time::Instant::now();
+        let hashes = self.hashes(&rows).await?;
         let viewer = Viewer::of_person(&self.app, self.import.owner_id).await?;
-        let mut actor = self.app.actor(&viewer, "import");
-        actor.import = Some(self.import.id);
-        actor.import_reason = self.plan.reason.clone();
         self.names.forget_old();
         let mut refused: HashMap<u64, Vec<FieldError>> = HashMap::new();
         let mut one_by_one = false;
@@ -210,7 +203,10 @@ impl Run {
             if !job::is_ours(&mut tx, self.job, Some(&self.cursor)).await? {
                 return Ok(Step::Ended(Ended::Lost));
             }
-            match self.apply(&mut tx, &mut actor, &rows, &refused, one_by_one).await {
+            let mut actor = self.app.actor(&viewer, "import");
+            actor.import = Some(self.import.id);
+            actor.import_reason = self.plan.reason.clone();
+            match self.apply(&mut tx, &mut actor, &rows, &hashes, &refused, one_by_one).await {
                 Ok(outcome) => break (tx, outcome),
                 Err(Halt::Failed(error)) => tries.again(error)?,
                 Err(Halt::Together) => {}
@@ -237,7 +233,7 @@ impl Run {
         if !goes_on {
             let state = if self.dry { "mapping" } else { "cancelled" };
             self.give_up_waiting(&mut tx).await?;
-            rows_sql::set_state(&mut tx, self.import.id, state, self.app.clock.now()).await?;
+            self.end(&mut tx, state, Ended::Cancelled).await?;
         }
         tx.commit().await?;
         if !self.dry && self.rows_done() >= self.next_look {
@@ -248,6 +244,32 @@ impl Run {
         let time = if waited < QUIET_MICROS { QUIET_CHUNK_MICROS } else { CHUNK_MICROS };
         self.size = ((rows.len() as u128 * time / took) as usize).clamp(SMALLEST_CHUNK, LARGEST_CHUNK);
         Ok(if goes_on { Step::More } else { Step::Ended(Ended::Cancelled) })
+    }
+
+    /// The passwords of people in these rows, by the number of the row. It takes long, and is done before others have to wait for us;
+    /// a check keeps none.
+    async fn hashes(&mut self, rows: &[Row]) -> Result<HashMap<u64, String>> {
+        let mut hashes = HashMap::new();
+        let object = self.plan.object;
+        let Some(field) = object.field("password").filter(|_| !self.dry) else { return Ok(hashes) };
+        let config = self.app.config(0).await?;
+        let reading = Reading { zone: &config.zone, currency: &config.base_currency };
+        for row in rows {
+            let Inputs { given, defaults } = self.plan.inputs(&row.cells);
+            let typed = given.get(field.key).or(defaults.get(field.key));
+            let Some(Ok(Cell::Text(password))) = typed.map(|text| value::parse(object, field, text, &reading)) else {
+                continue;
+            };
+            match people::beside(move || people::hash_password(&password)).await? {
+                Ok(hash) => {
+                    hashes.insert(row.number, hash);
+                }
+                // The row will be refused for it.
+                Err(Error::Invalid(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(hashes)
     }
 
     /// In the first pass from the file, then from the rows that wait.
@@ -286,12 +308,19 @@ impl Run {
         self.give_up_waiting(&mut tx).await?;
         self.note_progress(&mut tx).await?;
         let state = if self.dry { "checked" } else { "done" };
-        rows_sql::set_state(&mut tx, self.import.id, state, self.app.clock.now()).await?;
+        self.end(&mut tx, state, Ended::Done).await?;
         tx.commit().await?;
         if !self.dry {
             refresh_statistics(&self.app, self.plan.object.table).await?;
         }
         Ok(Step::Ended(Ended::Done))
+    }
+
+    /// The import and its job are over together: what comes in between makes none of the two go on.
+    async fn end(&mut self, tx: &mut Tx, state: &str, ended: Ended) -> Result<()> {
+        let now = self.app.clock.now();
+        rows_sql::set_state(tx, self.import.id, state, now).await?;
+        Ok(job::finish(tx, self.job, now, ended.key(), "").await?)
     }
 
     async fn note_progress(&mut self, tx: &mut Tx) -> Result<bool> {
@@ -391,6 +420,7 @@ impl Run {
         tx: &mut Tx,
         actor: &mut Actor,
         rows: &[Row],
+        hashes: &HashMap<u64, String>,
         refused: &HashMap<u64, Vec<FieldError>>,
         one_by_one: bool,
     ) -> Result<Outcome, Halt> {
@@ -428,7 +458,10 @@ impl Run {
                 Ok(Taken::New(_)) if again => {
                     outcome.matched(row, None, None, self.plan.on_match != OnMatch::Skip);
                 }
-                Ok(Taken::New(draft)) => {
+                Ok(Taken::New(mut draft)) => {
+                    if people::password_in(&draft).is_some() && (self.dry || hashes.contains_key(&row.number)) {
+                        people::give_hash(&mut draft, hashes.get(&row.number).cloned());
+                    }
                     outcome.created += 1;
                     if self.dry {
                         self.seen.note(&self.plan, &draft, key.as_deref());

@@ -61,9 +61,6 @@ pub async fn run_here(
     let job = job::start(&mut tx, job, app.clock.now()).await?.ok_or(Error::NotFound)?;
     tx.commit().await?;
     let outcome = run_with(app, &job, &mut progress).await;
-    if outcome.is_err() {
-        engine::fail(app, &job).await?;
-    }
     super::jobs::finish(app, &job, outcome.clone()).await?;
     outcome?;
     sql::load(&mut app.db.read().await?, id).await

@@ -118,11 +118,10 @@ pub enum Fate {
 
 /// The first rows of a file as the import would take them, for the mapping page. The transaction is dropped.
 pub async fn preview(app: &App, viewer: &Viewer, plan: &Plan, columns: usize, rows: &[Row]) -> Result<Vec<Foreseen>> {
-    let mut actor = app.actor(viewer, "import");
+    let (mut tx, mut actor) = app.write_as(viewer, "import").await?;
     actor.import = Some(Uuid::nil());
     actor.import_reason = plan.reason.clone();
     let mut names = Names::default();
-    let mut tx = app.db.write().await?;
     let inputs: Vec<Inputs> = rows.iter().map(|row| plan.inputs(&row.cells)).collect();
     let keys: Vec<Option<String>> = inputs.iter().map(|inputs| key_of(plan, &actor, inputs)).collect();
     names.look_ahead(&mut tx, &actor, plan.object, &inputs).await?;

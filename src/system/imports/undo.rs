@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
-use store::job::{self, Job};
+use store::job::Job;
 use store::{Sql, Tx, Uuid, event, sql};
 
-use super::engine::{Ended, fail, payload_of};
+use super::engine::{Ended, payload_of};
 use super::sql::{self as rows_sql, Import};
 use crate::shell::app::App;
-use crate::shell::error::{Error, FieldError, Result, Tries};
+use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::portions::Portions;
 use crate::shell::record::command::{self, Known};
 use crate::shell::record::{Actor, Draft, FOLLOWED, Kind, Loaded, Object, Registry, Write, value};
 use crate::shell::viewer::Viewer;
@@ -31,58 +32,44 @@ struct Place {
 
 /// Runs an undo job to its end.
 pub async fn run(app: &App, job: &Job) -> Result<Ended> {
-    let outcome = all(app, job).await;
-    if outcome.is_err() {
-        fail(app, job).await?;
-    }
-    outcome
-}
-
-async fn all(app: &App, job: &Job) -> Result<Ended> {
     let import = rows_sql::load(&mut app.db.read().await?, payload_of(job)?.import).await?;
     let object = app.registry.get(&import.object).ok_or(Error::NotFound)?;
-    let mut cursor = job.cursor.clone();
-    let mut place: Place = cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let mut portions = Portions::of(app, job);
+    let standing = job.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let mut place: Place = standing.unwrap_or_default();
     loop {
         let viewer = Viewer::of_person(app, import.owner_id).await?;
-        let mut actor = app.actor(&viewer, "import");
-        actor.import = Some(import.id);
-        // Back to where they were: nobody need say why.
-        actor.import_reason = Some(String::new());
         let mut refused: HashSet<Uuid> = HashSet::new();
-        let mut tries = Tries::default();
         let (mut tx, next) = loop {
-            let mut tx = app.db.write().await?;
-            if !job::is_ours(&mut tx, job.id, cursor.as_deref()).await? {
-                return Ok(Ended::Lost);
-            }
+            let Some(mut tx) = portions.begin().await? else { return Ok(Ended::Lost) };
+            let mut actor = app.actor(&viewer, "import");
+            actor.import = Some(import.id);
+            // Back to where they were: nobody need say why.
+            actor.import_reason = Some(String::new());
             match chunk(&mut tx, &actor, &import, object, place, &refused).await {
                 Ok(Chunk::Done(next)) => break (tx, next),
                 // What can't be written is rolled back with its chunk and left alone in the next try.
                 Ok(Chunk::Refused(record)) => {
                     refused.insert(record);
                 }
-                Err(error) => tries.again(error)?,
+                Err(error) => portions.again(error)?,
             }
         };
-        let ended = next.is_none() && place.made;
-        place = next.unwrap_or(Place { made: true, after: Uuid::max(), ..place });
-        let text = serde_json::to_string(&place).expect("a place is plain JSON");
-        let total = Some((import.created + import.updated).max(place.done));
-        let now = app.clock.now();
-        let goes_on = job::progress(&mut tx, job.id, now, place.done, total, &text).await?;
-        if ended {
+        if next.is_none() && place.made {
+            let now = app.clock.now();
             rows_sql::set_state(&mut tx, import.id, "undone", now).await?;
             tx.execute(sql!("UPDATE import SET undone_at = $2 WHERE id = $1", import.id, now)).await?;
-        } else if !goes_on {
-            rows_sql::set_state(&mut tx, import.id, "done", now).await?;
+            portions.end(tx, "done").await?;
+            return Ok(Ended::Done);
         }
-        tx.commit().await?;
-        cursor = Some(text);
-        match (ended, goes_on) {
-            (true, _) => return Ok(Ended::Done),
-            (_, false) => return Ok(Ended::Cancelled),
-            _ => tokio::task::yield_now().await,
+        place = next.unwrap_or(Place { made: true, after: Uuid::max(), ..place });
+        let total = Some((import.created + import.updated).max(place.done));
+        let text = serde_json::to_string(&place).expect("a place is plain JSON");
+        if !portions.keep(tx, place.done, total, text).await? {
+            let Some(mut tx) = portions.begin().await? else { return Ok(Ended::Lost) };
+            rows_sql::set_state(&mut tx, import.id, "done", app.clock.now()).await?;
+            portions.end(tx, "cancelled").await?;
+            return Ok(Ended::Cancelled);
         }
     }
 }

@@ -8,9 +8,10 @@ use store::{Cell, Clock, Session, Sql, Tx, Uuid, sql};
 
 use crate::shell::access::{Access, Level, Role, Rules, Scope};
 use crate::shell::app::App;
-use crate::shell::error::{Error, FieldError, Result, Tries};
+use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::portions::Portions;
 use crate::shell::record::hung::Expected;
-use crate::shell::record::{Draft, OWNER, Object, Registry, command, share};
+use crate::shell::record::{Actor, Draft, OWNER, Object, Registry, command, share};
 use crate::shell::viewer::Viewer;
 use crate::system::history::By;
 
@@ -134,32 +135,17 @@ fn steps(registry: &'static Registry, order: &Order) -> Vec<Step> {
 /// Works an order off in portions; goes on behind the last finished one after a crash.
 pub async fn run(app: &App, job: &Job) -> Result<Ended> {
     let order: Order = serde_json::from_str(&job.payload).map_err(|error| Error::Internal(error.to_string()))?;
-    let person = job.created_by.ok_or_else(|| Error::Internal("a hand-over has somebody who ordered it".into()))?;
-    let viewer = Viewer::of_person(app, person).await?;
-    if !viewer.has(Role::Admin) {
-        return Err(Error::Forbidden);
-    }
-    let viewer = viewer.with_scope(reach(&viewer));
     let total = match job.total {
         Some(total) => total,
         None => how_much(&mut app.db.read().await?, app.registry, &order).await?,
     };
     let steps = steps(app.registry, &order);
-    let mut work = AtWork { app, job: job.id, order, viewer, total, done: job.done, cursor: job.cursor.clone() };
+    let mut work = AtWork { portions: Portions::of(app, job), order, total, done: job.done };
     let (first_step, mut after) = position(job.cursor.as_deref());
     for (index, step) in steps.into_iter().enumerate().skip(first_step) {
         loop {
-            let mut tries = Tries::default();
-            let portion = loop {
-                match work.portion(index, step, after).await {
-                    Ok(portion) => break portion,
-                    Err(error) => tries.again(error)?,
-                }
-            };
-            match portion {
-                Portion::Done { last, done, cursor } => {
-                    (work.done, work.cursor, after) = (done, Some(cursor), last);
-                }
+            match work.portion(index, step, after).await? {
+                Portion::Done(last) => after = last,
                 Portion::Nothing => break,
                 Portion::Ended(ended) => return Ok(ended),
             }
@@ -179,40 +165,59 @@ async fn how_much(session: &mut Session, registry: &'static Registry, order: &Or
 const PORTION: i64 = 100;
 
 enum Portion {
-    Done {
-        last: Uuid,
-        done: i64,
-        cursor: String,
-    },
+    /// Behind this record it goes on.
+    Done(Uuid),
     /// There is no more of this step.
     Nothing,
     Ended(Ended),
 }
 
 struct AtWork<'a> {
-    app: &'a App,
-    job: Uuid,
+    portions: Portions<'a>,
     order: Order,
-    viewer: Viewer,
     total: i64,
     done: i64,
-    cursor: Option<String>,
 }
 
 impl AtWork<'_> {
-    /// The next records of a step, each as far as it can be handed over, and the place behind them: one transaction.
-    async fn portion(&self, index: usize, step: Step, after: Uuid) -> Result<Portion> {
-        let mut tx = self.app.db.write().await?;
-        if !job::is_ours(&mut tx, self.job, self.cursor.as_deref()).await? {
-            return Ok(Portion::Ended(Ended::Lost));
+    /// The next records of a step and the place behind them: one transaction.
+    async fn portion(&mut self, index: usize, step: Step, after: Uuid) -> Result<Portion> {
+        let viewer = self.viewer().await?;
+        let (tx, last, done) = loop {
+            let Some(mut tx) = self.portions.begin().await? else { return Ok(Portion::Ended(Ended::Lost)) };
+            let actor = self.portions.app.actor(&viewer, "job");
+            match self.hand_over(&mut tx, &actor, step, after).await {
+                Ok(Some((last, done))) => break (tx, last, done),
+                Ok(None) => return Ok(Portion::Nothing),
+                Err(error) => self.portions.again(error)?,
+            }
+        };
+        self.done += done;
+        let goes_on = self.portions.keep(tx, self.done, Some(self.total), format!("{index} {last}")).await?;
+        Ok(if goes_on { Portion::Done(last) } else { Portion::Ended(Ended::Cancelled) })
+    }
+
+    /// Who ordered it, as long as they are an administrator.
+    async fn viewer(&self) -> Result<Viewer> {
+        let Portions { app, job, .. } = &self.portions;
+        let person = job.created_by.ok_or_else(|| Error::Internal("a hand-over has somebody who ordered it".into()))?;
+        let viewer = Viewer::of_person(app, person).await?;
+        if !viewer.has(Role::Admin) {
+            return Err(Error::Forbidden);
         }
-        let ids = self.next(&mut tx, step, after).await?;
-        let Some(last) = ids.last().copied() else { return Ok(Portion::Nothing) };
-        let mut done = self.done;
+        let reach = reach(&viewer);
+        Ok(viewer.with_scope(reach))
+    }
+
+    /// Hands the next records over, each as far as that can be done: the last of them, and how many it were. `None`: there are none.
+    async fn hand_over(&self, tx: &mut Tx, actor: &Actor, step: Step, after: Uuid) -> Result<Option<(Uuid, i64)>> {
+        let ids = self.next(tx, step, after).await?;
+        let Some(last) = ids.last().copied() else { return Ok(None) };
+        let mut done = 0;
         for id in ids {
             let handed_over = match step {
-                Step::Show => self.show(&mut tx, id).await,
-                Step::Give(object, _) => self.give(&mut tx, object, id).await,
+                Step::Show => self.show(tx, actor, id).await,
+                Step::Give(object, _) => self.give(tx, actor, object, id).await,
             };
             match handed_over {
                 Ok(is_changed) => done += i64::from(is_changed),
@@ -223,11 +228,7 @@ impl AtWork<'_> {
                 Err(error) => return Err(error),
             }
         }
-        let cursor = format!("{index} {last}");
-        let now = self.app.clock.now();
-        let goes_on = job::progress(&mut tx, self.job, now, done, Some(self.total), &cursor).await?;
-        tx.commit().await?;
-        Ok(if goes_on { Portion::Done { last, done, cursor } } else { Portion::Ended(Ended::Cancelled) })
+        Ok(Some((last, done)))
     }
 
     async fn next(&self, tx: &mut Tx, step: Step, after: Uuid) -> Result<Vec<Uuid>> {
@@ -243,29 +244,27 @@ impl AtWork<'_> {
     }
 
     /// Shares a closed deal with the successor, unless it is theirs or shared with them already.
-    async fn show(&self, tx: &mut Tx, id: Uuid) -> Result<bool> {
-        let actor = self.app.actor(&self.viewer, "job");
-        let deal = self.app.registry.get(DEAL).ok_or(Error::NotFound)?;
-        let before = command::load_for_write(tx, &actor, deal, id).await?;
+    async fn show(&self, tx: &mut Tx, actor: &Actor, id: Uuid) -> Result<bool> {
+        let deal = actor.registry.get(DEAL).ok_or(Error::NotFound)?;
+        let before = command::load_for_write(tx, actor, deal, id).await?;
         let to = self.order.to;
         if before.id_of(OWNER) == Some(to) || share::find(tx, deal, id, to).await?.is_some() {
             return Ok(false);
         }
-        share::put(tx, &actor, deal, id, to, false, Expected::Any).await?;
+        share::put(tx, actor, deal, id, to, false, Expected::Any).await?;
         Ok(true)
     }
 
     /// Makes the successor the owner, unless somebody has given the record away since it was found.
-    async fn give(&self, tx: &mut Tx, object: &'static Object, id: Uuid) -> Result<bool> {
-        let actor = self.app.actor(&self.viewer, "job");
-        let before = command::load_for_write(tx, &actor, object, id).await?;
+    async fn give(&self, tx: &mut Tx, actor: &Actor, object: &'static Object, id: Uuid) -> Result<bool> {
+        let before = command::load_for_write(tx, actor, object, id).await?;
         if before.id_of(OWNER) != Some(self.order.from) {
             return Ok(false);
         }
         let mut draft = Draft::default();
         draft.set(OWNER, Cell::Id(self.order.to));
         draft.event_kind = Some("handed_over");
-        command::update_loaded(tx, &actor, object, &before, None, draft).await?;
+        command::update_loaded(tx, actor, object, &before, None, draft).await?;
         Ok(true)
     }
 }

@@ -38,12 +38,17 @@ pub const TOLD_TO: &[Role] = &[Role::Admin, Role::Hr];
 /// At least this many characters; nothing else is asked of a password (NIST SP 800-63B).
 pub const PASSWORD_LENGTH: usize = 10;
 
-pub fn hash_password(password: &str) -> Result<String> {
+fn refuse_short(password: &str) -> Result<()> {
     if password.chars().count() < PASSWORD_LENGTH {
         return Err(Error::Invalid(vec![
             FieldError::new("password", "invalid-password-short").with("min", PASSWORD_LENGTH),
         ]));
     }
+    Ok(())
+}
+
+pub fn hash_password(password: &str) -> Result<String> {
+    refuse_short(password)?;
     let hash =
         Argon2::default().hash_password(password.as_bytes()).map_err(|error| Error::Internal(error.to_string()))?;
     Ok(hash.to_string())
@@ -66,6 +71,28 @@ pub fn password_fits(stored: Option<&str>, password: &str) -> bool {
     Argon2::default().verify_password(password.as_bytes(), &hash).is_ok() && stored.is_some()
 }
 
+/// Before the transaction in which a new person is written: nobody else could write while their password is hashed.
+pub fn beforehand(draft: &mut Draft) -> BoxFuture<'_, Result<()>> {
+    Box::pin(async move {
+        if let Some(password) = password_in(draft).map(str::to_owned) {
+            let hash = beside(move || hash_password(&password)).await??;
+            give_hash(draft, Some(hash));
+        }
+        Ok(())
+    })
+}
+
+/// What is kept of a new person's password; nothing where the draft is only tried.
+pub fn give_hash(draft: &mut Draft, hash: Option<String>) {
+    draft.derived.push((PASSWORD_HASH, Arg::from(hash)));
+}
+
+const PASSWORD_HASH: &str = "password_hash";
+
+pub fn password_in(draft: &Draft) -> Option<&str> {
+    draft.get("password").and_then(Cell::text)
+}
+
 /// Before a person is written (list, import, API): e-mail in lower case, the columns a new person needs.
 pub fn prepare<'a>(
     _: &'a mut Tx,
@@ -79,10 +106,10 @@ pub fn prepare<'a>(
         }
         if before.is_none() {
             parse_roles(draft.get("roles").and_then(Cell::text).unwrap_or_default())?;
-            let password = draft.get("password").and_then(Cell::text).map(hash_password).transpose()?;
+            let password = password_in(draft);
+            password.map(refuse_short).transpose()?;
             let state = if password.is_some() { "active" } else { "invited" };
             draft.derived.push(("state", Arg::from(state)));
-            draft.derived.push(("password_hash", Arg::from(password)));
             draft.derived.push(("theme", Arg::from("auto")));
             draft.derived.push(("density", Arg::from("normal")));
             draft.derived.push(("shortcuts", Arg::from(true)));
@@ -112,6 +139,9 @@ pub fn after_save<'a>(tx: &'a mut Tx, actor: &'a Actor, saved: Saved<'a>) -> Box
 
 /// Whether the person reports to somebody: who is below whom must then be worked out anew.
 async fn begin(tx: &mut Tx, actor: &Actor, draft: &Draft, id: Uuid) -> Result<bool> {
+    if password_in(draft).is_some() && !draft.derived.iter().any(|(column, _)| *column == PASSWORD_HASH) {
+        return Err(Error::Internal("a password is hashed before the transaction".into()));
+    }
     let roles = parse_roles(draft.get("roles").and_then(Cell::text).unwrap_or("seller"))?;
     write_roles(tx, id, &roles).await?;
     if actor.import.is_none() {
@@ -182,7 +212,7 @@ pub async fn create_first(
     app: &App,
     name: &str,
     email: &str,
-    password: &str,
+    password_hash: &str,
     roles: &[Role],
 ) -> Result<Uuid> {
     let id = store::new_id(&app.clock);
@@ -194,7 +224,7 @@ pub async fn create_first(
         name,
         store::search::person_key(name),
         email.to_lowercase(),
-        hash_password(password)?,
+        password_hash,
         true,
         now
     ))

@@ -34,9 +34,11 @@ pub struct First<'a> {
 
 /// Founds the house: organisation and first person, all or nothing. Returns who the first person is.
 pub async fn found(app: &App, organization: &Organization, first: &First<'_>, by: By) -> Result<Uuid> {
+    let password = first.password.to_owned();
+    let hash = people::beside(move || people::hash_password(&password)).await??;
     let mut tx = app.db.write().await?;
     create(&mut tx, &app.clock, organization).await?;
-    let person = people::create_first(&mut tx, app, first.name, first.email, first.password, first.roles).await?;
+    let person = people::create_first(&mut tx, app, first.name, first.email, &hash, first.roles).await?;
     let zone = jiff::tz::TimeZone::get(&organization.zone).unwrap_or(jiff::tz::TimeZone::UTC);
     rebuild_team(&mut tx, app.clock.now().day_in(&zone)).await?;
     note(&mut tx, &app.clock, by, "created", ("settings", Uuid::nil()), 1, &[]).await?;

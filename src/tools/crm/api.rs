@@ -532,8 +532,7 @@ async fn add_item(
     body: Body,
 ) -> Result<Answer> {
     let new: NewLine = body.read()?;
-    let actor = app.actor(&viewer, "api");
-    let mut tx = app.db.write().await?;
+    let (mut tx, actor) = app.write_as(&viewer, "api").await?;
     let deal = command::load_for_write(&mut tx, &actor, &OPPORTUNITY, id).await?;
     if let Some(answer) = body.post.begin(&mut tx, &actor).await? {
         return Ok(answer);

@@ -115,8 +115,7 @@ async fn move_given(
 ) -> Result<Response> {
     let stage: Uuid = get(given, "stage").parse().map_err(|_| Error::field("stage", "invalid-stage"))?;
     let target = viewer.config.stage(stage).ok_or_else(|| Error::field("stage", "invalid-stage"))?.clone();
-    let actor = app.actor(viewer, "page");
-    let mut tx = app.db.write().await?;
+    let (mut tx, actor) = app.write_as(viewer, "page").await?;
     let was = command::load_for_write(&mut tx, &actor, &OPPORTUNITY, deal).await?.id_of("stage");
     // To undo is to go back to where the deal just came from, and needs no other reason.
     let undone = get(given, "undo") == "1" && came_from(&mut tx, deal).await? == Some(stage);
@@ -677,8 +676,7 @@ async fn change_item(
     let given = pairs(&body);
     let version = version_in(&given)?;
     let mut given: BTreeMap<String, String> = given.into_iter().collect();
-    let actor = app.actor(&viewer, "page");
-    let mut tx = app.db.write().await?;
+    let (mut tx, actor) = app.write_as(&viewer, "page").await?;
     command::load_for_write(&mut tx, &actor, &OPPORTUNITY, deal).await?;
     if !viewer.sees(&OPPORTUNITY, "amount") {
         return Err(Error::Forbidden);
