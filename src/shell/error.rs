@@ -60,6 +60,8 @@ pub struct Collision {
     pub id: store::Uuid,
     pub version: i64,
     pub fields: Vec<Collided>,
+    /// What else the person changed.
+    pub besides: Vec<&'static str>,
 }
 
 #[derive(Debug, Clone)]

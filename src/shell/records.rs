@@ -369,11 +369,9 @@ async fn respond_conflict(
         });
     }
     let page = Page::new(viewer, asked, viewer.locale.text("error-conflict"));
-    let others = inputs
-        .iter()
-        .filter(|(key, _)| key.as_str() != "version" && !collision.fields.iter().any(|(field, ..)| field == *key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    // What the person left as it was is not sent again: under the new version it would write over what others made of it.
+    let others =
+        collision.besides.iter().filter_map(|key| Some(((*key).to_owned(), inputs.get(*key)?.clone()))).collect();
     let body = ConflictBody {
         page: &page,
         action: format!("/{}/{}", object.plural, collision.id),

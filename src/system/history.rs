@@ -104,6 +104,7 @@ pub async fn refuse_stale(
             id: subject.1,
             version: current,
             fields: Vec::new(),
+            besides: Vec::new(),
         })));
     }
     Ok(())

@@ -414,7 +414,12 @@ async fn merge(
             collisions.push((key.to_owned(), show(&was), show(&mine), show(&now)));
         }
     }
-    if collisions.is_empty() { Ok(()) } else { Err(collided(object, before, collisions)) }
+    if collisions.is_empty() {
+        return Ok(());
+    }
+    let collides = |key: &&str| collisions.iter().any(|(other, ..)| other == key);
+    let besides = draft.keys().filter(|key| !collides(key)).collect();
+    Err(collided(object, before, collisions, besides))
 }
 
 /// The fields that were changed since `version`, as they stood then.
@@ -435,8 +440,14 @@ async fn seen_at(
     Ok(original)
 }
 
-fn collided(object: &'static Object, before: &Loaded, fields: Vec<Collided>) -> Error {
-    Error::Conflict(Box::new(Collision { object: object.name, id: before.id, version: before.version, fields }))
+fn collided(object: &'static Object, before: &Loaded, fields: Vec<Collided>, besides: Vec<&'static str>) -> Error {
+    Error::Conflict(Box::new(Collision {
+        object: object.name,
+        id: before.id,
+        version: before.version,
+        fields,
+        besides,
+    }))
 }
 
 /// Merges amounts with the currency they are in. They collide as one: whoever typed 2,000 when the currency was USD did not mean
@@ -522,7 +533,7 @@ pub async fn check_currency(tx: &mut Tx, object: &'static Object, record: &Loade
         Some(was) => {
             let text = |cell: &Cell| cell.text().unwrap_or_default().to_owned();
             let (was, now) = (text(&was), text(record.get("currency")));
-            Err(collided(object, record, vec![("currency".into(), was.clone(), was, now)]))
+            Err(collided(object, record, vec![("currency".into(), was.clone(), was, now)], Vec::new()))
         }
         None => Ok(()),
     }

@@ -17,38 +17,24 @@ pub async fn if_outdated(app: &App) -> Result<()> {
     drop(session);
     if edition.is_some_and(|edition| edition < search::EDITION) {
         tracing::info!("every record is indexed anew, which takes some minutes where there are many");
-        all(app).await?;
+        everything(app).await?;
     }
     Ok(())
 }
 
-/// From an empty index, before anybody is served. Returns how many records are found.
-pub async fn everything(app: &App) -> Result<usize> {
-    let mut tx = app.db.write().await?;
-    search::clear(&mut tx).await?;
-    tx.commit().await?;
-    all(app).await
-}
-
-/// Every record of every kind; what lies in the trash is found by nothing, but has its place in the order of the trash.
-async fn all(app: &App) -> Result<usize> {
-    let mut indexed = 0;
+/// Indexes every record of every kind; what lies in the trash is found by nothing, but has its place in the order of the trash.
+async fn everything(app: &App) -> Result<()> {
     for object in app.registry.objects.iter().copied() {
         let mut after = Uuid::nil();
-        loop {
-            let (records, last) = chunk(app, object, after).await?;
-            indexed += records;
-            match last {
-                Some(last) => after = last,
-                None => break,
-            }
+        while let Some(last) = chunk(app, object, after).await? {
+            after = last;
         }
         sort_names(app, object).await?;
     }
     let mut tx = app.db.write().await?;
     tx.execute(sql!("UPDATE organization SET words_edition = $1 WHERE id = 1", search::EDITION)).await?;
     tx.commit().await?;
-    Ok(indexed)
+    Ok(())
 }
 
 /// One record that was written past the commands for records.
@@ -58,8 +44,8 @@ pub async fn one(tx: &mut Tx, object: &'static Object, id: Uuid) -> Result<()> {
     index(tx, object, which).await.map(|_| ())
 }
 
-/// Indexes the records after an id; how many, and the last one's id.
-async fn chunk(app: &App, object: &'static Object, after: Uuid) -> Result<(usize, Option<Uuid>)> {
+/// Indexes the next records after an id; the last one's id.
+async fn chunk(app: &App, object: &'static Object, after: Uuid) -> Result<Option<Uuid>> {
     let mut which = Sql::new("t.id > ");
     which.bind(after).push(" ORDER BY t.id LIMIT ").bind(CHUNK);
     in_one_write(app, async |tx| index(tx, object, which.clone()).await).await
@@ -80,7 +66,7 @@ async fn in_one_write<T>(app: &App, work: impl AsyncFn(&mut Tx) -> Result<T>) ->
     }
 }
 
-async fn index(tx: &mut Tx, object: &'static Object, which: Sql) -> Result<(usize, Option<Uuid>)> {
+async fn index(tx: &mut Tx, object: &'static Object, which: Sql) -> Result<Option<Uuid>> {
     let fields: Vec<&'static Field> = object.fields.iter().filter(|field| !field.is_virtual()).collect();
     let mut statement = Sql::new("SELECT t.id, t.version");
     for field in &fields {
@@ -90,7 +76,6 @@ async fn index(tx: &mut Tx, object: &'static Object, which: Sql) -> Result<(usiz
     statement.push(&format!(" FROM {} t WHERE t.deleted_at IS NULL AND ", object.table)).append(which);
     statement.push(" /*for update*/");
     let rows: Vec<Cells> = tx.all(statement).await?;
-    let records = rows.len();
     let mut last = None;
     for Cells(cells) in rows {
         let (Some(id), version) = (cells[0].id(), cells[1].int().unwrap_or(0)) else { continue };
@@ -98,7 +83,7 @@ async fn index(tx: &mut Tx, object: &'static Object, which: Sql) -> Result<(usiz
         command::put_words(tx, object, &Draft::default(), &Loaded { id, version, values }).await?;
         last = Some(id);
     }
-    Ok((records, last))
+    Ok(last)
 }
 
 /// Gives the names of a kind the keys by which they sort now.

@@ -105,7 +105,8 @@ async fn next_version(tx: &mut Tx, table: &str, id: Uuid, seen: i64) -> Result<i
     match current {
         None => Err(Error::NotFound),
         Some(current) if current != seen => {
-            Err(Error::Conflict(Box::new(Collision { object: "settings", id, version: current, fields: Vec::new() })))
+            let (fields, besides) = (Vec::new(), Vec::new());
+            Err(Error::Conflict(Box::new(Collision { object: "settings", id, version: current, fields, besides })))
         }
         Some(current) => {
             tx.execute(sql!(format!("UPDATE {table} SET version = version + 1 WHERE id = $1"), id)).await?;

@@ -73,7 +73,7 @@ async fn check_notes(tx: &mut Tx, deal: &Loaded, wish: &Move) -> Result<()> {
         return Ok(());
     }
     let (object, id, version) = (OPPORTUNITY.name, deal.id, deal.version);
-    Err(Error::Conflict(Box::new(Collision { object, id, version, fields })))
+    Err(Error::Conflict(Box::new(Collision { object, id, version, fields, besides: Vec::new() })))
 }
 
 /// Moves the deal and returns its new version.
