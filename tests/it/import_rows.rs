@@ -255,3 +255,25 @@ fn a_file_that_was_taken_in_before_is_recognised_until_it_is_taken_back() {
         assert!(!app.get(&pat, &second).await.has("was imported before"));
     });
 }
+
+#[test]
+fn rows_of_megabytes_are_taken_in_few_at_a_time_and_none_is_lost() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let long = "x".repeat(3_000_000);
+        // Their parent stands below them, so that they wait; the last one's stands nowhere.
+        let mut file = "Name,Parent,Blob\n".to_owned();
+        (0..5).for_each(|number| file.push_str(&format!("Child {number},Holding,{long}\n")));
+        (0..4).for_each(|number| file.push_str(&format!("Orphan {number},Nowhere Ltd,{long}\n")));
+        file.push_str("Holding,,\n");
+        let import = uploaded(app, &pat, "account", &file).await;
+        let columns = [("Name", "name"), ("Parent", "parent"), ("Blob", "")];
+        let more = [("then", "start"), ("key", "name"), ("on_match", "skip")];
+        sent(app, &pat, &import, &columns, &more).await;
+        work(app).await;
+        assert_eq!(counts(app).await, ("done".into(), 6, 0, 0, 4));
+        let errors = refusals(app, &pat, &import).await;
+        let names: Vec<&str> = errors.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+        assert_eq!(names, ["Orphan 0", "Orphan 1", "Orphan 2", "Orphan 3"]);
+    });
+}

@@ -4,7 +4,7 @@
 //!
 //! A chunk first tries to write its new records together. When the database refuses that, the chunk is rolled back and
 //! done again record by record, without the rows that cannot be written. A check ("dry run") does the same work and
-//! drops the transaction. Memory is bounded: a chunk of rows, and names that were just looked up.
+//! drops the transaction. Memory is bounded: a chunk of rows, fewer when they are long, and names that were just looked up.
 
 use std::collections::{HashMap, HashSet};
 
@@ -45,15 +45,19 @@ const QUIET_CHUNK_MICROS: u128 = 600_000;
 const QUIET_MICROS: u128 = 2_000;
 const LARGEST_CHUNK: usize = 8_000;
 const SMALLEST_CHUNK: usize = 25;
+/// However many rows a chunk may have, it takes no further one when those that it has are so long: each lies in memory several
+/// times, as it was read and as it is written.
+const LONGEST_CHUNK: usize = 8 * 1024 * 1024;
 /// The database looks at what was brought in after so many rows, and whenever there are four times as many.
 const FIRST_LOOK: i64 = 1_000;
 
 pub fn sheet_error(error: SheetError) -> Error {
-    let mut field = FieldError::new("file", error.key()).with("cause", &error);
-    if let SheetError::RowTooLong { row } = error {
-        field = field.with("row", row);
-    }
-    Error::Invalid(vec![field])
+    let field = FieldError::new("file", error.key()).with("cause", &error);
+    Error::Invalid(vec![match error {
+        SheetError::RowTooLong { row } => field.with("row", row),
+        SheetError::CellTooLong { row, column } => field.with("row", row).with("column", column),
+        _ => field,
+    }])
 }
 
 /// Runs an import job to its end.
@@ -275,8 +279,7 @@ impl Run {
     /// In the first pass from the file, then from the rows that wait.
     async fn next_rows(&mut self) -> Result<Vec<Row>> {
         if self.place.pass == 0 {
-            let size = self.size;
-            return self.sheet.by_ref().take(size).collect::<Result<Vec<_>, _>>().map_err(sheet_error);
+            return first_of(&mut self.sheet, self.size);
         }
         let mut session = self.app.db.read().await?;
         let waiting = rows_sql::rows(&mut session, self.import.id, "waiting", self.place.row, self.size as i64).await?;
@@ -496,6 +499,18 @@ impl Run {
     }
 }
 
+/// The next rows of a file: so many, and fewer when they are long.
+fn first_of(rows: &mut impl Iterator<Item = Result<Row, SheetError>>, most: usize) -> Result<Vec<Row>> {
+    let (mut taken, mut bytes) = (Vec::new(), 0);
+    while taken.len() < most && bytes < LONGEST_CHUNK {
+        let Some(row) = rows.next() else { break };
+        let row = row.map_err(sheet_error)?;
+        bytes += row.bytes();
+        taken.push(row);
+    }
+    Ok(taken)
+}
+
 fn skip_to(mut sheet: Sheet, row: i64) -> Result<Sheet> {
     if row > 0 {
         for read in sheet.by_ref() {
@@ -546,5 +561,21 @@ impl Halt {
             Ok(errors) => Halt::Row(number, errors),
             Err(error) => Halt::Failed(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_has_fewer_rows_when_they_are_long() {
+        let long = |number| Ok(Row { number, cells: vec!["x".repeat(3 * 1024 * 1024)] });
+        let mut rows = (1..).map(long);
+        let taken = first_of(&mut rows, LARGEST_CHUNK).expect("the rows are fine");
+        assert_eq!(taken.iter().map(|row| row.number).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(first_of(&mut rows, LARGEST_CHUNK).expect("the rows are fine")[0].number, 4, "none is left out");
+        let short = |number| Ok(Row { number, cells: vec!["x".into()] });
+        assert_eq!(first_of(&mut (1..).map(short), 25).expect("the rows are fine").len(), 25);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use futures_util::StreamExt;
 use store::{Instant, Session, Tx, Uuid, new_id, sql};
 
 use super::model::Mapping;
@@ -239,7 +240,13 @@ pub struct KeptRow {
     pub errors: Option<String>,
 }
 
+/// Rows that are so long together are handed out without a further one.
+const LONGEST_ROWS: usize = 8 * 1024 * 1024;
+
 impl KeptRow {
+    fn bytes(&self) -> usize {
+        [&self.cells, &self.errors].into_iter().flatten().map(String::len).sum()
+    }
     pub fn cells(&self) -> Vec<String> {
         texts(self.cells.as_deref())
     }
@@ -252,16 +259,23 @@ fn texts<T: serde::de::DeserializeOwned>(json: Option<&str>) -> Vec<T> {
     json.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
+/// The next rows with this outcome: at most `limit`, and fewer when they are long. There are no more only when none comes.
 pub async fn rows(session: &mut Session, import: Uuid, action: &str, after: i64, limit: i64) -> Result<Vec<KeptRow>> {
-    Ok(session
-        .all(sql!(
-            "SELECT row_number, cells, errors FROM import_row WHERE import_id = $1 AND action = $2 AND row_number > $3 ORDER BY row_number LIMIT $4",
-            import,
-            action,
-            after,
-            limit
-        ))
-        .await?)
+    let mut found = session.stream::<KeptRow>(sql!(
+        "SELECT row_number, cells, errors FROM import_row WHERE import_id = $1 AND action = $2 AND row_number > $3 ORDER BY row_number LIMIT $4",
+        import,
+        action,
+        after,
+        limit
+    ));
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while bytes < LONGEST_ROWS
+        && let Some(row) = found.next().await.transpose()?
+    {
+        bytes += row.bytes();
+        rows.push(row);
+    }
+    Ok(rows)
 }
 
 pub async fn keep_row(

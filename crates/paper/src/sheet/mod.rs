@@ -1,5 +1,6 @@
 //! Spreadsheets as rows, one after the other: CSV in the encodings that office programs write, and XLSX behind a guard.
-//! Memory stays bounded whatever the file: a row is handed out and forgotten.
+//! Memory stays bounded whatever the file: no row holds more than [`MAX_ROW_BYTES`], and it is handed out and forgotten. Of a
+//! workbook the shared texts and the formats of cells stay in memory while it is open; the guard bounds both.
 
 mod guard;
 mod text;
@@ -18,6 +19,8 @@ pub use write::{Book, Value, csv_rows, guarded};
 
 /// More columns than this are no table.
 pub const MAX_COLUMNS: usize = 500;
+/// A cell of a spreadsheet holds no more; the specification of the format says so.
+pub const MAX_CELL_CHARACTERS: usize = 32_767;
 
 /// Why a file can't be read. Every variant names what the person can do about it by its message key.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +35,8 @@ pub enum SheetError {
     OldWorkbook,
     #[error("row {row} is longer than {MAX_ROW_BYTES} bytes; is a quotation mark not closed?")]
     RowTooLong { row: u64 },
+    #[error("row {row}, column {column}: more than {MAX_CELL_CHARACTERS} characters in one cell")]
+    CellTooLong { row: u64, column: String },
     #[error("more than {MAX_COLUMNS} columns")]
     TooManyColumns,
     #[error("the workbook holds {found} parts, at most {MAX_ENTRIES} are read")]
@@ -42,6 +47,10 @@ pub enum SheetError {
     SuspiciousRatio,
     #[error("the workbook names a part outside of itself")]
     UnsafePath,
+    #[error("the workbook says that it holds {declared} texts, and holds {found}")]
+    FalseCount { declared: u64, found: u64 },
+    #[error("a part of the workbook is built as no spreadsheet program builds it")]
+    Implausible,
     #[error("the sheet spans {found} cells, at most {MAX_CELLS} are read")]
     TooManyCells { found: u64 },
     #[error("the workbook holds too many different texts; save it as CSV")]
@@ -61,11 +70,14 @@ impl SheetError {
             SheetError::UnknownFormat => "sheet-unknown-format",
             SheetError::OldWorkbook => "sheet-old-workbook",
             SheetError::RowTooLong { .. } => "sheet-row-too-long",
+            SheetError::CellTooLong { .. } => "sheet-cell-too-long",
             SheetError::TooManyColumns => "sheet-too-many-columns",
             SheetError::TooManyEntries { .. }
             | SheetError::TooLargeInflated
             | SheetError::SuspiciousRatio
-            | SheetError::UnsafePath => "sheet-unsafe",
+            | SheetError::UnsafePath
+            | SheetError::FalseCount { .. }
+            | SheetError::Implausible => "sheet-unsafe",
             SheetError::TooManyCells { .. } => "sheet-too-many-cells",
             SheetError::TooManyTexts => "sheet-too-many-texts",
             SheetError::UnknownSheet(_) => "sheet-unknown-sheet",
@@ -96,6 +108,13 @@ pub enum Format {
 pub struct Row {
     pub number: u64,
     pub cells: Vec<String>,
+}
+
+impl Row {
+    /// What it takes in memory, about.
+    pub fn bytes(&self) -> usize {
+        self.cells.iter().map(|cell| size_of::<String>() + cell.len()).sum()
+    }
 }
 
 /// An open table: its headings, and its rows as an iterator.

@@ -88,7 +88,7 @@ fn what_is_no_table_is_refused() {
     assert!(matches!(read(wide.as_bytes()), Err(SheetError::TooManyColumns)));
 }
 
-/// A workbook with these parts beside a small sheet.
+/// A workbook with this sheet and these parts, beside or instead of the usual ones.
 fn workbook(sheet: &str, more: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let packed = zip::write::SimpleFileOptions::default();
@@ -111,7 +111,7 @@ fn workbook(sheet: &str, more: &[(&str, Vec<u8>)]) -> Vec<u8> {
         ),
         ("xl/worksheets/sheet1.xml", sheet),
     ];
-    for (name, text) in parts {
+    for (name, text) in parts.into_iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name)) {
         archive.start_file(name, packed).unwrap();
         archive.write_all(text.as_bytes()).unwrap();
     }
@@ -157,6 +157,138 @@ fn bombs_and_traps_are_refused_before_they_are_opened() {
     let mut far = SMALL.to_owned();
     far.push_str(r#"<row r="4"><c r="XFD4"><v>1</v></c></row>"#);
     assert!(matches!(read(&workbook(&sheet_of("A1:B3", &far), &[])), Err(SheetError::TooManyColumns)));
+    // A kilobyte that asks for room for more texts than there is memory, and a text that hundreds of cells copy.
+    let many = texts("sst", r#"uniqueCount="1000000000000000""#, "<si><t>a</t></si>");
+    assert!(matches!(read(&workbook(&small, &[many])), Err(SheetError::FalseCount { .. })));
+    let long = texts("sst", "", &format!("<si><t>{}</t></si>", letters(5 * 1024 * 1024)));
+    assert!(matches!(read(&workbook(&small, &[long])), Err(SheetError::Implausible)));
+}
+
+fn texts(tag: &str, unique: &str, inside: &str) -> (&'static str, Vec<u8>) {
+    let space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+    let name = tag.strip_prefix("x:").map_or("xmlns", |_| "xmlns:x");
+    let text = format!(r#"<{tag} {name}="{space}" count="1" {unique}>{inside}</{tag}>"#);
+    ("xl/sharedStrings.xml", text.into_bytes())
+}
+
+/// So many letters that hardly pack.
+fn letters(count: usize) -> String {
+    let mut state = 1_u32;
+    let letter = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from(b'a' + (state >> 24) as u8 % 26)
+    };
+    std::iter::repeat_with(letter).take(count).collect()
+}
+
+#[test]
+fn a_count_of_texts_that_lies_makes_no_room_for_them() {
+    let small = sheet_of("A1:B3", SMALL);
+    let read_with = |part: (&'static str, Vec<u8>)| read(&workbook(&small, &[part]));
+    for (tag, unique) in [
+        ("sst", r#"uniqueCount="1000000000000000""#),
+        ("x:sst", "uniqueCount = '1000000000000000'"),
+        ("sst", r#"a="uniqueCount=" uniqueCount="0001000000000000000""#),
+    ] {
+        let refused = read_with(texts(tag, unique, "<si><t>a</t></si>"));
+        let is_named = matches!(refused, Err(SheetError::FalseCount { declared: 1_000_000_000_000_000, found: 1 }));
+        assert!(is_named, "{tag} {unique}: {refused:?}");
+    }
+    // Programs that count wrongly by a little are read, and so are those that do not count.
+    for unique in [r#"uniqueCount="2""#, ""] {
+        assert!(read_with(texts("sst", unique, "<si><t>a</t></si>")).is_ok(), "{unique}");
+    }
+}
+
+#[test]
+fn one_text_named_by_many_cells_does_not_fill_the_memory() {
+    let row = |cells: usize| format!(r#"<row r="2">{}</row>"#, r#"<c t="s"><v>0</v></c>"#.repeat(cells));
+    let read_with = |letters: usize, cells: usize| {
+        let rows = format!(r#"<row r="1"><c t="inlineStr"><is><t>name</t></is></c></row>{}"#, row(cells));
+        let text = format!("<si><t>{}</t></si>", "x".repeat(letters));
+        read(&workbook(&sheet_of("A1:B2", &rows), &[texts("sst", r#"uniqueCount="1""#, &text)]))
+    };
+    assert!(matches!(read_with(32_768, 1), Err(SheetError::CellTooLong { row: 2, column }) if column == "A"));
+    assert!(matches!(read_with(32_767, 130), Err(SheetError::RowTooLong { row: 2 })));
+    assert_eq!(read_with(32_767, 120).expect("that much may stand in a row").2[0].len(), 120);
+}
+
+#[test]
+fn a_cell_beyond_what_excel_holds_is_named() {
+    let row = format!(
+        r#"<row r="1"><c r="A1" t="inlineStr"><is><t>name</t></is></c></row><row r="7"><c r="AB7" t="inlineStr"><is><t>{}</t></is></c></row>"#,
+        "x".repeat(40_000)
+    );
+    let refused = read(&workbook(&sheet_of("A1:B7", &row), &[])).expect_err("it is too long");
+    assert_eq!(refused.key(), "sheet-cell-too-long");
+    assert!(matches!(refused, SheetError::CellTooLong { row: 7, column } if column == "AB"));
+}
+
+#[test]
+fn parts_that_no_program_builds_are_refused_before_they_are_read() {
+    let refused = |sheet: &str, more: &[(&str, Vec<u8>)]| {
+        let outcome = read(&workbook(sheet, more));
+        assert!(matches!(outcome, Err(SheetError::Implausible)), "{outcome:?}");
+    };
+    let small = sheet_of("A1:B3", SMALL);
+    // A cell that is put together of pieces, each of them short.
+    let piece = format!("<r><t>{}</t></r><!-- <c/> -->", letters(512 * 1024));
+    let cell =
+        |inside: &str| sheet_of("A1:B3", &format!(r#"<row r="1"><c r="A1" t="inlineStr"><is>{inside}</is></c></row>"#));
+    refused(&cell(&piece.repeat(9)), &[]);
+    assert!(matches!(read(&workbook(&cell(&piece), &[])), Err(SheetError::CellTooLong { row: 1, .. })));
+    refused(&small, &[texts("sst", "", &format!("<si>{}</si>", piece.repeat(9)))]);
+    // A tag, and tags inside of tags.
+    refused(&small.replace("<sheetData>", &format!("<cols a=\"{}\"/><sheetData>", letters(5 * 1024 * 1024))), &[]);
+    refused(&small.replace("<sheetData>", &"<a>".repeat(1_001)), &[]);
+    // Tags that are not closed where they belong end a cell for one reader and not for another.
+    let crossed = cell("<t>one</c><c>two</t>");
+    assert!(matches!(read(&workbook(&crossed, &[])), Err(SheetError::Damaged(_))));
+    // Each format of cells copies the name of its font, each sheet its path.
+    let styles = format!(
+        r#"<styleSheet><fonts><font><name val="{}"/></font></fonts><cellXfs>{}</cellXfs></styleSheet>"#,
+        letters(200_000),
+        r#"<xf fontId="0"/>"#.repeat(20_000)
+    );
+    refused(&small, &[("xl/styles.xml", styles.into_bytes())]);
+    let sheets = format!(r#"<workbook><sheets>{}</sheets></workbook>"#, r#"<sheet name="S" id="1"/>"#.repeat(5_000));
+    let relations = format!(r#"<Relationships><Relationship Id="1" Target="{}"/></Relationships>"#, letters(100_000));
+    let parts = [("xl/workbook.xml", sheets.into_bytes()), ("xl/_rels/workbook.xml.rels", relations.into_bytes())];
+    refused(&small, &parts);
+}
+
+#[test]
+fn a_workbook_cannot_lead_past_the_guard() {
+    let small = sheet_of("A1:B3", SMALL);
+    let package = |attributes: &str| {
+        let text = format!(r#"<Relationships><Relationship Id="1" {attributes}/></Relationships>"#);
+        vec![("_rels/.rels", text.into_bytes()), ("evil/workbook.xml", b"<workbook/>".to_vec())]
+    };
+    let kind = r#"Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument""#;
+    let elsewhere = package(&format!(r#"{kind} Target="evil/workbook.xml""#));
+    assert!(matches!(read(&workbook(&small, &elsewhere)), Err(SheetError::UnknownFormat)));
+    let twice = package(&format!(r#"{kind} Target="evil/workbook.xml" Target="xl/workbook.xml""#));
+    assert!(matches!(read(&workbook(&small, &twice)), Err(SheetError::Damaged(_))));
+    let usual = package(&format!(r#"{kind} Target="/xl/Workbook.xml""#));
+    assert!(read(&workbook(&small, &usual)).is_ok());
+    // A sheet is looked through wherever it lies.
+    let relation =
+        r#"<Relationships><Relationship Id="rId1" Type="x/worksheet" Target="media/a.bin"/></Relationships>"#;
+    let deep = small.replace("<sheetData>", &"<a>".repeat(1_001));
+    let parts = [("xl/_rels/workbook.xml.rels", relation.into()), ("xl/media/a.bin", deep.into_bytes())];
+    assert!(matches!(read(&workbook(&small, &parts)), Err(SheetError::Implausible)));
+}
+
+#[test]
+fn rows_before_a_fault_are_handed_out_before_it() {
+    let mut rows = r#"<row r="1"><c t="inlineStr"><is><t>name</t></is></c></row>"#.to_owned();
+    (2..=1_000).for_each(|row| rows.push_str(&format!(r#"<row r="{row}"><c r="A{row}"><v>{row}</v></c></row>"#)));
+    rows.push_str(r#"<row r="1001"><c r="XFD1001"><v>1</v></c></row>"#);
+    let made = file(&workbook(&sheet_of("A1:A1001", &rows), &[]));
+    let read: Vec<Result<Row>> = Sheet::open(&made.0, &Options::default()).unwrap().collect();
+    let numbers: Vec<u64> = read.iter().filter_map(|row| Some(row.as_ref().ok()?.number)).collect();
+    assert_eq!(numbers, (2..=1_000).collect::<Vec<_>>());
+    assert!(matches!(read.last(), Some(Err(SheetError::TooManyColumns))));
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use rust_xlsxwriter::{Format, Workbook, XlsxError};
 
+use super::MAX_CELL_CHARACTERS;
+
 /// A cell going out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -127,8 +129,8 @@ impl Book {
             match cell {
                 Value::Empty => {}
                 Value::Text(text) => {
-                    // A cell holds 32,767 characters; the rest would make the file unreadable.
-                    let text: String = text.chars().take(32_767).collect();
+                    // More in a cell would make the file unreadable.
+                    let text: String = text.chars().take(MAX_CELL_CHARACTERS).collect();
                     sheet.write_string(self.row, column, text)?;
                 }
                 Value::Number(digits) => match digits.parse::<f64>() {
