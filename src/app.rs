@@ -22,6 +22,7 @@ use tower_http::timeout::TimeoutBody;
 
 use crate::shell::api::{self, Api, bulk_jobs, records};
 use crate::shell::app::App;
+use crate::shell::connection::Connection;
 use crate::shell::error::{Error, Result};
 use crate::shell::layers;
 use crate::shell::page;
@@ -112,8 +113,12 @@ const CONNECTIONS: usize = 4096;
 /// A body of which nothing more arrives for so long is given up.
 const BODY_IDLES: Duration = Duration::from_secs(30);
 
-/// Serves until the process is told to stop. Headers must arrive within 15 seconds and a body may not stop on its way, so that
-/// slow clients cannot hold the server (axum's own `serve` sets no such limits).
+/// A client that takes nothing of its answer for so long is given up. It is more than for a body: on a slow line nothing seems to
+/// go while what lies between here and there is emptied.
+const CLIENT_IDLES: Duration = Duration::from_secs(120);
+
+/// Serves until the process is told to stop. Headers must arrive within 15 seconds, a body may not stop on its way, and neither
+/// may who reads the answer, so that slow clients cannot hold the server (axum's own `serve` sets no such limits).
 pub async fn serve(app: App, listener: TcpListener) -> std::io::Result<()> {
     let router = router(app.clone());
     let jobs = tokio::spawn(system::jobs::work(app.clone()));
@@ -136,9 +141,10 @@ pub async fn serve(app: App, listener: TcpListener) -> std::io::Result<()> {
             request.extensions_mut().insert(peer);
             router.clone().oneshot(request.map(|body| Body::new(TimeoutBody::new(BODY_IDLES, body))))
         });
+        let stream = TokioIo::new(Connection::new(stream, CLIENT_IDLES));
         let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(15));
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
+        let connection = graceful.watch(builder.serve_connection(stream, service).into_owned());
         tokio::spawn(async move {
             let _ = connection.await;
             drop(place);

@@ -1,31 +1,33 @@
-//! A list as a file: the same view, filters, sort, columns and rights as on the screen. CSV goes out row by row while the
-//! database gives it; XLSX is written to a temporary file in constant memory first. Every export is in the audit trail
-//! before the first row leaves, and ends when the right to export is taken away meanwhile.
+//! A list as a file: the same view, filters, sort, columns and rights as on the screen. Which records it holds, and in which
+//! order, is settled at the beginning, and written into the audit trail before the first row leaves; what they hold is read
+//! portion by portion as the client takes it. A connection to the database is never held while somebody is waited for: a
+//! download may take hours, and there are few connections. An export ends when the right to it is taken away meanwhile.
 
-use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::stream;
 use paper::sheet::{Book, Value, csv_rows};
 use serde_json::json;
 use store::event::{self, Change, Event};
-use store::{Cell, Cells, Day, Instant, Uuid, new_id};
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc::Sender;
+use store::{Cell, Day, Instant, Uuid, new_id};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::app::App;
 use super::bulk;
 use super::error::{Error, Result};
 use super::format;
+use super::limit::Running;
 use super::list::{self, Asks};
 use super::page::Asked;
 use super::record::query::{self, ListQuery, Row};
 use super::record::{Field, Kind, Object, value};
 use super::records::{get, pairs};
+use super::upload::body_of;
 use super::viewer::Viewer;
 use super::views;
 
@@ -70,15 +72,10 @@ pub struct Export {
     pub asked: String,
 }
 
-/// Some bytes of the file, or why it breaks off.
-type Portion = Result<Bytes, std::io::Error>;
-
-/// Rows are handed on in portions of this many.
-const PORTION: usize = 500;
-/// A running export looks again after this many seconds whether the person may still do it.
-const LOOK_AGAIN: u64 = 2;
-/// The audit trail tells the number of records up to here.
-const COUNTED: i64 = 100_000;
+/// So many records are read together; tests set it to see several portions of few records.
+pub static PORTION: AtomicUsize = AtomicUsize::new(1_000);
+/// So many exports of one person go on at once. Each remembers its records, or is a file on the disk, until it has been taken.
+const AT_ONCE: u32 = 4;
 
 /// GET /{plural}.csv and /{plural}.xlsx
 pub async fn download(
@@ -129,10 +126,12 @@ async fn answer_page(
 
 /// The file as a download, for pages and programs.
 pub async fn answer(app: &App, export: Export) -> Result<Response> {
-    app.limits.take(format!("export {}", export.viewer.person), app.limits.exports_per_minute(), app.clock.now())?;
+    let key = format!("export {}", export.viewer.person);
+    app.limits.take(key.clone(), app.limits.exports_per_minute(), app.clock.now())?;
+    let running = app.limits.begin(key, AT_ONCE)?;
     let today = export.viewer.config.today(app.clock.now());
     let (format, name) = (export.format, format!("{}-{today}.{}", export.object.plural, export.format.extension()));
-    let mut response = export.body(app).await?.into_response();
+    let mut response = export.body(app, running).await?.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -143,89 +142,69 @@ pub async fn answer(app: &App, export: Export) -> Result<Response> {
 }
 
 impl Export {
-    /// The file as an answer that is made while it is sent.
-    async fn body(self, app: &App) -> Result<Body> {
-        self.audit(app).await?;
-        let (send, receive) = tokio::sync::mpsc::channel::<Portion>(4);
-        let app = app.clone();
-        match self.format {
+    /// The file as an answer: CSV is made while it is sent, a workbook before.
+    async fn body(self, app: &App, running: Running) -> Result<Body> {
+        let format = self.format;
+        let mut begun = self.begin(app).await?;
+        match format {
             FileFormat::Csv => {
-                tokio::spawn(async move {
-                    if let Err(error) = self.portions(&app, &send).await {
-                        // A file that breaks off must not look complete.
-                        let _ = send.send(Err(std::io::Error::other(error.key()))).await;
-                    }
+                let portions = stream::try_unfold((begun, running), async |(mut begun, running)| {
+                    // A file that breaks off must not look complete.
+                    let lines = begun.lines().await.map_err(|error| std::io::Error::other(error.key()))?;
+                    Ok::<_, std::io::Error>(lines.map(|lines| (lines, (begun, running))))
                 });
+                Ok(Body::from_stream(portions))
             }
-            FileFormat::Xlsx => {
-                let path = self.workbook(&app).await?;
-                tokio::spawn(async move {
-                    if let Ok(mut file) = tokio::fs::File::open(&path).await {
-                        let _ = tokio::fs::remove_file(&path).await;
-                        let mut buffer = vec![0; 128 * 1024];
-                        while let Ok(length @ 1..) = file.read(&mut buffer).await {
-                            if send.send(Ok(Bytes::copy_from_slice(&buffer[..length]))).await.is_err() {
-                                break;
-                            }
-                        }
-                    }
-                });
-            }
+            FileFormat::Xlsx => Ok(body_of(begun.workbook().await?, running)),
         }
-        // Fused: compression asks once more after the end, and `unfold` would panic.
-        let portions = futures_util::stream::unfold(receive, async |mut receive| {
-            receive.recv().await.map(|portion| (portion, receive))
-        });
-        Ok(Body::from_stream(portions.fuse()))
     }
 
     /// The file into a writer (command line). Returns how many records it holds.
     pub async fn write(self, app: &App, to: &mut (impl AsyncWrite + Unpin)) -> Result<u64> {
         let unwritable = |error: std::io::Error| Error::Internal(error.to_string());
-        self.audit(app).await?;
-        let mut rows = 0;
-        match self.format {
+        let format = self.format;
+        let mut begun = self.begin(app).await?;
+        match format {
             FileFormat::Csv => {
-                let (send, mut receive) = tokio::sync::mpsc::channel::<Portion>(4);
-                let give = async {
-                    let given = self.portions(app, &send).await;
-                    drop(send);
-                    given
-                };
-                let take = async {
-                    while let Some(Ok(bytes)) = receive.recv().await {
-                        to.write_all(&bytes).await?;
-                    }
-                    Ok(())
-                };
-                let (given, taken) = tokio::join!(give, take);
-                taken.map_err(unwritable)?;
-                rows = given?;
+                while let Some(lines) = begun.lines().await? {
+                    to.write_all(&lines).await.map_err(unwritable)?;
+                }
             }
             FileFormat::Xlsx => {
-                let path = self.workbook(app).await?;
-                let mut file = tokio::fs::File::open(&path).await.map_err(unwritable)?;
+                let mut file = begun.workbook().await?;
                 tokio::io::copy(&mut file, to).await.map_err(unwritable)?;
-                let _ = tokio::fs::remove_file(&path).await;
             }
         }
         to.flush().await.map_err(unwritable)?;
-        Ok(rows)
+        Ok(begun.written)
     }
 
-    /// Who took what out is written down before anything leaves.
-    async fn audit(&self, app: &App) -> Result<()> {
+    /// Settles which records go out, and writes down who takes them before anything leaves.
+    async fn begin(self, app: &App) -> Result<Begun> {
+        let today = self.viewer.config.today(app.clock.now());
+        let mut session = app.db.read().await?;
+        let (viewer, registry) = (&self.viewer, app.registry);
+        let ids =
+            query::everything(&mut session, viewer, registry, self.object, &self.query, &self.only, today).await?;
+        drop(session);
+        self.audit(app, ids.len()).await?;
+        let (headings, adds_currency) = self.columns();
+        Ok(Begun {
+            export: self,
+            app: app.clone(),
+            headings: Some(headings),
+            adds_currency,
+            left: ids.into_iter(),
+            written: 0,
+        })
+    }
+
+    async fn audit(&self, app: &App, rows: usize) -> Result<()> {
         let mut tx = app.db.write().await?;
         let now = app.clock.now();
-        let today = self.viewer.config.today(now);
-        let count = if self.only.is_empty() {
-            query::count(&mut tx, &self.viewer, app.registry, self.object, &self.query, today, COUNTED).await?
-        } else {
-            self.only.len() as i64
-        };
         let change = |field: &str, new| Change { field: field.into(), old: json!(null), new };
         let changes = [
-            change("rows", json!(count)),
+            change("rows", json!(rows)),
             change("format", json!(self.format.extension())),
             change("query", json!(self.asked)),
         ];
@@ -249,9 +228,8 @@ impl Export {
 
     /// The heading of every column. An amount is nothing without its currency: where the list writes it with its sign, the
     /// file has a column for it.
-    fn columns(&self) -> (Vec<&'static Field>, Vec<String>, bool) {
-        let fields = self.query.fields.clone();
-        let locale = self.viewer.locale;
+    fn columns(&self) -> (Vec<String>, bool) {
+        let (fields, locale) = (&self.query.fields, self.viewer.locale);
         let mut headings: Vec<String> = fields.iter().map(|field| locale.text(&self.object.label_key(field))).collect();
         let adds_currency = fields.iter().any(|field| field.kind == Kind::Money)
             && !fields.iter().any(|field| field.key == "currency")
@@ -259,92 +237,96 @@ impl Export {
         if let Some(currency) = self.object.field("currency").filter(|_| adds_currency) {
             headings.push(locale.text(&self.object.label_key(currency)));
         }
-        (fields, headings, adds_currency)
+        (headings, adds_currency)
+    }
+}
+
+/// An export on its way.
+struct Begun {
+    export: Export,
+    app: App,
+    /// Until they are written.
+    headings: Option<Vec<String>>,
+    adds_currency: bool,
+    /// The records that are not read yet.
+    left: std::vec::IntoIter<Uuid>,
+    written: u64,
+}
+
+impl Begun {
+    /// The next lines of a CSV file.
+    async fn lines(&mut self) -> Result<Option<Bytes>> {
+        if let Some(headings) = self.headings.take() {
+            let headings: Vec<Value> = headings.into_iter().map(Value::Text).collect();
+            let mut first = "\u{feff}".as_bytes().to_vec();
+            first.extend(csv_rows([headings.as_slice()]));
+            return Ok(Some(first.into()));
+        }
+        let rows = self.rows().await?;
+        Ok(rows.map(|rows| csv_rows(rows.iter().map(Vec::as_slice)).into()))
     }
 
-    fn values(&self, fields: &[&'static Field], adds_currency: bool, cells: Cells) -> Vec<Value> {
-        let row = query::exported_row(&self.viewer, fields, cells);
-        let mut values: Vec<Value> =
-            fields.iter().enumerate().map(|(at, field)| value_of(&self.viewer, self.object, field, &row, at)).collect();
-        if adds_currency {
+    /// All of it as a workbook: a file that is gone from the folder already, and from the disk when it is closed.
+    async fn workbook(&mut self) -> Result<tokio::fs::File> {
+        let broken = |error: paper::sheet::XlsxError| Error::Internal(error.to_string());
+        let title = self.export.viewer.locale.text(&format!("{}-plural", self.export.object.name));
+        let mut book = Book::new(&title, self.headings.take().unwrap_or_default()).map_err(broken)?;
+        while let Some(rows) = self.rows().await? {
+            for row in &rows {
+                book.row(row).map_err(broken)?;
+            }
+        }
+        let folder = self.app.files.folder().to_owned();
+        let path = folder.join(format!("export-{}.part", new_id(&self.app.clock).simple()));
+        let saved = tokio::task::spawn_blocking(move || {
+            let lost = |error: std::io::Error| Error::from(store::StoreError::from(error));
+            std::fs::create_dir_all(folder).map_err(lost)?;
+            let file = book.save(&path).map_err(broken).and_then(|()| std::fs::File::open(&path).map_err(lost));
+            let _ = std::fs::remove_file(&path);
+            file
+        });
+        let file = saved.await.map_err(|error| Error::Internal(error.to_string()))??;
+        Ok(tokio::fs::File::from_std(file))
+    }
+
+    /// The next records as they are now, for as long as there are any.
+    async fn rows(&mut self) -> Result<Option<Vec<Vec<Value>>>> {
+        let (object, fields) = (self.export.object, &self.export.query.fields);
+        loop {
+            let ids: Vec<Uuid> = self.left.by_ref().take(PORTION.load(Ordering::Relaxed).max(1)).collect();
+            if ids.is_empty() {
+                return Ok(None);
+            }
+            let viewer = self.still_allowed().await?;
+            let mut session = self.app.db.read().await?;
+            let trash = self.export.query.trash;
+            let rows = query::rows_of(&mut session, &viewer, self.app.registry, object, fields, trash, &ids).await?;
+            drop(session);
+            if !rows.is_empty() {
+                self.written += rows.len() as u64;
+                return Ok(Some(rows.into_iter().map(|row| self.values(row)).collect()));
+            }
+        }
+    }
+
+    /// The person as they are now: an export takes long enough for rights to be taken away meanwhile.
+    async fn still_allowed(&self) -> Result<Viewer> {
+        let object = self.export.object;
+        let viewer = Viewer::of_person(&self.app, self.export.viewer.person).await?;
+        let sees_columns = self.export.query.fields.iter().all(|field| viewer.sees(object, field.key))
+            && (!self.adds_currency || viewer.sees(object, "currency"));
+        if viewer.scope.access(object.name).export && sees_columns { Ok(viewer) } else { Err(Error::Forbidden) }
+    }
+
+    fn values(&self, row: Row) -> Vec<Value> {
+        let Export { object, viewer, query, .. } = &self.export;
+        let fields = query.fields.iter().enumerate();
+        let mut values: Vec<Value> = fields.map(|(at, field)| value_of(viewer, object, field, &row, at)).collect();
+        if self.adds_currency {
             values.push(Value::Text(row.currency));
         }
         values
     }
-
-    /// Hands out the rows as CSV, a portion at a time; returns how many there were.
-    async fn portions(&self, app: &App, to: &Sender<Portion>) -> Result<u64> {
-        let (fields, headings, adds_currency) = self.columns();
-        let heading: Vec<Value> = headings.into_iter().map(Value::Text).collect();
-        let mut first = "\u{feff}".as_bytes().to_vec();
-        first.extend(csv_rows([heading.as_slice()]));
-        to.send(Ok(first.into())).await.map_err(|_| gone())?;
-        let mut session = app.db.read().await?;
-        let mut rows = session.stream::<Cells>(self.statement(app)?);
-        let mut portion: Vec<Vec<Value>> = Vec::with_capacity(PORTION);
-        let (mut count, mut looked) = (0, std::time::Instant::now());
-        loop {
-            let row = rows.next().await.transpose()?;
-            let is_over = row.is_none();
-            if let Some(cells) = row {
-                portion.push(self.values(&fields, adds_currency, cells));
-                count += 1;
-            }
-            if portion.len() == PORTION || (is_over && !portion.is_empty()) {
-                let bytes = csv_rows(portion.iter().map(Vec::as_slice));
-                to.send(Ok(bytes.into())).await.map_err(|_| gone())?;
-                portion.clear();
-                if looked.elapsed().as_secs() >= LOOK_AGAIN {
-                    self.still_allowed(app).await?;
-                    looked = std::time::Instant::now();
-                }
-            }
-            if is_over {
-                return Ok(count);
-            }
-        }
-    }
-
-    async fn workbook(&self, app: &App) -> Result<PathBuf> {
-        let broken = |error: paper::sheet::XlsxError| Error::Internal(error.to_string());
-        let (fields, headings, adds_currency) = self.columns();
-        let title = self.viewer.locale.text(&format!("{}-plural", self.object.name));
-        let mut book = Book::new(&title, headings).map_err(broken)?;
-        let mut session = app.db.read().await?;
-        let mut rows = session.stream::<Cells>(self.statement(app)?);
-        let mut looked = std::time::Instant::now();
-        while let Some(cells) = rows.next().await.transpose()? {
-            book.row(&self.values(&fields, adds_currency, cells)).map_err(broken)?;
-            if looked.elapsed().as_secs() >= LOOK_AGAIN {
-                self.still_allowed(app).await?;
-                looked = std::time::Instant::now();
-            }
-        }
-        drop(rows);
-        drop(session);
-        tokio::fs::create_dir_all(app.files.folder()).await.map_err(store::StoreError::from)?;
-        let path = app.files.folder().join(format!("export-{}.part", new_id(&app.clock).simple()));
-        let target = path.clone();
-        tokio::task::spawn_blocking(move || book.save(&target))
-            .await
-            .map_err(|error| Error::Internal(error.to_string()))?
-            .map_err(broken)?;
-        Ok(path)
-    }
-
-    fn statement(&self, app: &App) -> Result<store::Sql> {
-        let today = self.viewer.config.today(app.clock.now());
-        query::everything(app.db.engine(), &self.viewer, app.registry, self.object, &self.query, &self.only, today)
-    }
-
-    async fn still_allowed(&self, app: &App) -> Result<()> {
-        let viewer = Viewer::of_person(app, self.viewer.person).await?;
-        if viewer.scope.access(self.object.name).export { Ok(()) } else { Err(Error::Forbidden) }
-    }
-}
-
-fn gone() -> Error {
-    Error::Internal("the reader has gone".into())
 }
 
 /// A cell as a spreadsheet wants it: numbers and dates as such, everything that only looks like a number as text.

@@ -1,9 +1,9 @@
-//! Rate limits in memory of one server: sign-in attempts, API calls, exports.
+//! Limits in memory of one server: how often something may be done (sign-in attempts, API calls, exports), and how often at once.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::http::HeaderMap;
 use store::Instant;
@@ -24,8 +24,28 @@ const MINUTE: i64 = 60_000_000;
 /// A token bucket per key.
 pub struct Limits {
     buckets: Mutex<Buckets>,
+    /// What goes on at this moment, by key.
+    running: Arc<Mutex<HashMap<String, u32>>>,
     /// Calls of the API that one person may make in a minute.
     api_per_minute: AtomicU32,
+}
+
+/// Counts as running until it is dropped.
+pub struct Running {
+    all: Arc<Mutex<HashMap<String, u32>>>,
+    key: String,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut all = self.all.lock().expect("nobody panics while holding the counts");
+        if let Some(count) = all.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.key);
+            }
+        }
+    }
 }
 
 /// Calls of the API per minute and person, unless the operator says otherwise.
@@ -33,7 +53,7 @@ pub const API_PER_MINUTE: u32 = 600;
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { buckets: Mutex::default(), api_per_minute: AtomicU32::new(API_PER_MINUTE) }
+        Limits { buckets: Mutex::default(), running: Arc::default(), api_per_minute: AtomicU32::new(API_PER_MINUTE) }
     }
 }
 
@@ -55,6 +75,19 @@ impl Limits {
     /// Files that one person may hang on records in a minute: one call in ten, and never fewer than sixty.
     pub fn files_per_minute(&self) -> f64 {
         f64::from((self.api_per_minute() / 10).max(60))
+    }
+
+    /// Begins something of which at most so many may go on at once. It has ended when the answer is dropped.
+    ///
+    /// Errors: [`Error::TooMany`]; when one of the others will end is not known.
+    pub fn begin(&self, key: String, most: u32) -> Result<Running> {
+        let mut all = self.running.lock().expect("nobody panics while holding the counts");
+        let count = all.entry(key.clone()).or_insert(0);
+        if *count >= most {
+            return Err(Error::TooMany { seconds: 10 });
+        }
+        *count += 1;
+        Ok(Running { all: self.running.clone(), key })
     }
 
     pub fn set_api_per_minute(&self, allowed: u32) {

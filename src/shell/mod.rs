@@ -10,6 +10,7 @@ pub mod bulk_job_page;
 pub mod by_name;
 pub mod calendar;
 pub mod config;
+pub mod connection;
 pub mod creation;
 pub mod error;
 pub mod export;

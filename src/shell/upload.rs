@@ -103,13 +103,7 @@ pub async fn download(app: &App, file: Uuid, name: &str, media_type: &str) -> Re
     };
     let opened = tokio::fs::File::open(app.files.path(file)).await.map_err(gone)?;
     let length = opened.metadata().await.map_err(gone)?.len();
-    let portions = futures_util::stream::try_unfold(opened, async |mut file| {
-        let mut buffer = vec![0; 64 * 1024];
-        let length = file.read(&mut buffer).await?;
-        buffer.truncate(length);
-        Ok::<_, std::io::Error>((length > 0).then(|| (Bytes::from(buffer), file)))
-    });
-    let mut response = Body::from_stream(portions).into_response();
+    let mut response = body_of(opened, ()).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(media_type).unwrap_or(HeaderValue::from_static(BYTES)));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
@@ -119,6 +113,16 @@ pub async fn download(app: &App, file: Uuid, name: &str, media_type: &str) -> Re
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
     Ok(response)
+}
+
+/// A file as it is asked for, a portion at a time. `kept` is dropped with it.
+pub fn body_of(file: tokio::fs::File, kept: impl Send + 'static) -> Body {
+    Body::from_stream(futures_util::stream::try_unfold((file, kept), async |(mut file, kept)| {
+        let mut buffer = vec![0; 64 * 1024];
+        let length = file.read(&mut buffer).await?;
+        buffer.truncate(length);
+        Ok::<_, std::io::Error>((length > 0).then(|| (Bytes::from(buffer), (file, kept))))
+    }))
 }
 
 /// RFC 6266: the name in plain letters for old clients, and as it is.

@@ -21,6 +21,7 @@ mod company;
 mod convert;
 mod creation;
 mod doors;
+mod exports;
 mod files;
 mod finding;
 mod gate;

@@ -198,12 +198,14 @@ fn counts_ids_exports_and_the_trash_agree_with_the_list() {
                         .await
                         .expect("ids");
                     assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), listed.iter().copied().collect());
-                    let all = query::everything(session.engine(), &viewer, registry, object, &query, &[], today)
+                    let exported = query::everything(session, &viewer, registry, object, &query, &[], today)
+                        .await
                         .expect("an export");
-                    let rows: Vec<store::Cells> = session.all(all).await.expect("an export runs");
-                    let exported: Vec<Uuid> =
-                        rows.into_iter().map(|cells| query::exported_row(&viewer, &query.fields, cells).id).collect();
                     assert_eq!(exported, listed, "{} {words:?}", object.name);
+                    let rows = query::rows_of(session, &viewer, registry, object, &query.fields, false, &listed)
+                        .await
+                        .expect("rows of an export");
+                    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), listed, "{}", object.name);
                     for id in listed {
                         query::find(session, &viewer, registry, object, id)
                             .await

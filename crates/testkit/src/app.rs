@@ -7,6 +7,7 @@ use std::ops::Deref;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::response::Response;
 use store::{Cell, Clock, Engine, Uuid, sql};
 use tower::ServiceExt;
 use trivet::shell::access::Role;
@@ -290,6 +291,33 @@ impl TestApp {
         self.request(Method::GET, path, &[], Body::empty()).await
     }
 
+    /// An answer whose body has not been taken yet, as of a download that has just begun.
+    pub async fn begin(&self, person: &Person, path: &str) -> Response {
+        self.respond(None, Method::GET, path, &[("cookie", &person.cookie)], Body::empty()).await
+    }
+
+    async fn respond(
+        &self,
+        peer: Option<SocketAddr>,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> Response {
+        let mut request = Request::builder().method(&method).uri(path).header(header::HOST, "trivet.test");
+        if method == Method::POST && !headers.iter().any(|(name, _)| *name == "content-type") {
+            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(peer) = peer {
+            request = request.extension(peer);
+        }
+        let request = request.body(body).unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        self.router.clone().oneshot(request).await.expect("the router always answers")
+    }
+
     /// Any request, through the whole router.
     pub async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
         self.request_from(None, method, path, headers, body).await
@@ -304,20 +332,8 @@ impl TestApp {
         headers: &[(&str, &str)],
         body: Body,
     ) -> Answer {
-        let mut request = Request::builder().method(&method).uri(path).header(header::HOST, "trivet.test");
-        if method == Method::POST && !headers.iter().any(|(name, _)| *name == "content-type") {
-            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if let Some(peer) = peer {
-            request = request.extension(peer);
-        }
-        let request = request.body(body).unwrap_or_else(|error| panic!("{method} {path}: {error}"));
         let before = self.app.db.statements();
-        let response = self.router.clone().oneshot(request).await.expect("the router always answers");
-        let (parts, body) = response.into_parts();
+        let (parts, body) = self.respond(peer, method, path, headers, body).await.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("the body arrives");
         Answer {
             status: parts.status,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use futures_util::StreamExt;
 use serde_json::{Value as Json, json};
 use store::search;
 use store::{Cell, Cells, Day, Instant, Newest, Session, Sql, Uuid};
@@ -294,24 +295,55 @@ pub async fn first_of_groups(
     Ok(groups)
 }
 
-/// Every record of a query, one after the other, without paging (exports). With `only`, those of them.
-pub fn everything(
-    engine: store::Engine,
+/// The ids of every record of a query in its order, without paging (exports). With `only`, those of them. They say which records
+/// are meant for as long as these are read with [`rows_of`]: paged by what the list is sorted by, one that is changed meanwhile
+/// would come twice or not at all.
+pub async fn everything(
+    session: &mut Session,
     viewer: &Viewer,
     registry: &Registry,
     object: &'static Object,
     query: &ListQuery,
     only: &[Uuid],
     today: Day,
-) -> Result<Sql> {
-    let mut statement = select(viewer, registry, object, &query.fields, "", None);
-    let whole = ListQuery { after: None, ..query.clone() };
-    push_where(&mut statement, engine, viewer, registry, object, &whole, today, false)?;
+) -> Result<Vec<Uuid>> {
+    let mut statement = aggregate(session.engine(), "SELECT t.id", viewer, registry, object, query, today)?;
     if !only.is_empty() {
         statement.push(" AND t.id IN (").bind_list(only.iter().copied()).push(")");
     }
     push_order(&mut statement, query, &query.order(viewer, today));
-    Ok(statement)
+    // One after the other: an id takes sixteen bytes, a row of the database many times as many.
+    let mut rows = session.stream::<(Uuid,)>(statement);
+    let mut ids = Vec::new();
+    while let Some((id,)) = rows.next().await.transpose()? {
+        ids.push(id);
+    }
+    Ok(ids)
+}
+
+/// These records as they are now, in this order, as far as they are where they were (in the trash or not) and the viewer sees
+/// them.
+pub async fn rows_of(
+    session: &mut Session,
+    viewer: &Viewer,
+    registry: &Registry,
+    object: &'static Object,
+    fields: &[&'static Field],
+    trash: bool,
+    ids: &[Uuid],
+) -> Result<Vec<Row>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut statement = select(viewer, registry, object, fields, "", None);
+    statement.push(" WHERE t.id IN (").bind_list(ids.iter().copied());
+    statement.push(if trash { ") AND t.deleted_at IS NOT NULL AND " } else { ") AND t.deleted_at IS NULL AND " });
+    (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
+    let places: HashMap<Uuid, usize> = ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+    let found = session.all::<Cells>(statement).await?;
+    let mut rows: Vec<Row> = found.into_iter().map(|Cells(cells)| row_of(viewer, fields, cells)).collect();
+    rows.sort_by_key(|row| places.get(&row.id).copied());
+    Ok(rows)
 }
 
 /// Which of the records of a query bulk work takes in hand next: in the order of their ids.
@@ -561,11 +593,6 @@ fn row_of(viewer: &Viewer, fields: &[&'static Field], cells: Vec<Cell>) -> Row {
         row.labels.push(label.text().map(str::to_owned));
     }
     row
-}
-
-/// Reads one row of [`everything`].
-pub fn exported_row(viewer: &Viewer, fields: &[&'static Field], Cells(cells): Cells) -> Row {
-    row_of(viewer, fields, cells)
 }
 
 /// `in_order`: the scope is asked of each record that comes along in the order of the list. SQLite would otherwise collect
