@@ -46,12 +46,13 @@ pub async fn see_through(app: &App, job: &Job, work: impl Future<Output = Result
     finish(app, job, outcome).await
 }
 
+/// Boxed: what a job keeps while it waits is large, and would be copied from stack to stack.
 async fn run(app: &App, job: &Job) -> Result<Ended> {
     match job.kind.as_str() {
-        "import" => imports::engine::run(app, job).await,
-        "import-undo" => imports::undo::run(app, job).await,
-        bulk_job::KIND => bulk_job::run(app, job).await,
-        hand_over::KIND => hand_over::run(app, job).await,
+        "import" => Box::pin(imports::engine::run(app, job)).await,
+        "import-undo" => Box::pin(imports::undo::run(app, job)).await,
+        bulk_job::KIND => Box::pin(bulk_job::run(app, job)).await,
+        hand_over::KIND => Box::pin(hand_over::run(app, job)).await,
         other => Err(Error::Internal(format!("no worker knows jobs of kind {other:?}"))),
     }
 }

@@ -94,6 +94,8 @@ fn open_deals_come_first_by_their_close_date_and_closed_ones_after_them() {
         assert_eq!(decides_on().await, in_order);
         // Who does not know the close date cannot tell it from the order.
         crate::hidden::hide(app, "opportunity", &["close_date"], "seller").await;
+        // Reads the settings that have changed.
+        app.get(&lin, "/").await;
         let by_nothing = ["Alpha", "Beta", "Lost in June", "Won in May", "Won in April"];
         assert_eq!(shown().await, by_nothing);
         assert_eq!(decides_on().await, by_nothing);

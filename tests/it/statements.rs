@@ -18,7 +18,11 @@ use crate::permission::surfaces::{About, Surface, filled};
 use crate::permission::world::House;
 
 /// Screens that may ask for more, each with its bound and the reason.
-const MORE: &[(&str, u64, &str)] = &[];
+const MORE: &[(&str, u64, &str)] = &[(
+    "/imports/{id}",
+    16,
+    "to be mapped, it tries the first rows: looks up what they name, kind by kind, and asks the rules of each row",
+)];
 
 /// Routes that are not asked: each with its reason.
 const EXCEPTED: &[(&str, &str)] = &[
@@ -98,11 +102,13 @@ fn who_comes_with_a_token_costs_no_more_than_who_is_signed_in() {
         let token = app.api_token(&lin).await;
         token_is_noted(app, &token).await;
         nothing_is_kept(app).await;
+        app.db.listen();
         let by_token = app.api(&token, Method::GET, "/api/tasks", &[], None).await;
+        let heard: Vec<String> = app.db.listen().into_iter().map(|statement| statement.text).collect();
         nothing_is_kept(app).await;
         let by_session = app.get(&lin, "/api/tasks").await;
         assert_eq!((by_token.status.as_u16(), by_session.status.as_u16()), (200, 200), "{}", by_token.body);
-        assert_eq!(by_token.statements, by_session.statements);
+        assert_eq!(by_token.statements, by_session.statements, "{heard:#?}");
     });
 }
 

@@ -41,11 +41,13 @@ pub fn on_both(test: impl AsyncFn(&TestApp)) {
 pub fn on(engine: Engine, test: impl AsyncFn(&TestApp)) {
     // Shown only when the test fails.
     eprintln!("on {engine:?}");
-    runtime().block_on(async {
+    // On the heap, because tests are long and not optimised: half the stack would be theirs.
+    let test = Box::pin(async {
         let app = TestApp::new(engine).await;
-        test(&app).await;
+        Box::pin(test(&app)).await;
         app.app.db.close().await;
     });
+    runtime().block_on(test);
 }
 
 /// Runs a test on a database without any table, on both engines.

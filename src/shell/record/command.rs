@@ -236,7 +236,8 @@ pub async fn update_loaded(
     version: Option<i64>,
     draft: Draft,
 ) -> Result<i64> {
-    match prepare_change(tx, actor, object, before, version, draft, &mut Known::default()).await? {
+    // Boxed, because it is large and stands deep within others.
+    match Box::pin(prepare_change(tx, actor, object, before, version, draft, &mut Known::default())).await? {
         Some(draft) => write_change(tx, actor, object, before, &draft).await,
         None => Ok(before.version),
     }

@@ -210,7 +210,7 @@ impl Run {
             let mut actor = self.app.actor(&viewer, "import");
             actor.import = Some(self.import.id);
             actor.import_reason = self.plan.reason.clone();
-            match self.apply(&mut tx, &mut actor, &rows, &hashes, &refused, one_by_one).await {
+            match Box::pin(self.apply(&mut tx, &mut actor, &rows, &hashes, &refused, one_by_one)).await {
                 Ok(outcome) => break (tx, outcome),
                 Err(Halt::Failed(error)) => tries.again(error)?,
                 Err(Halt::Together) => {}

@@ -46,7 +46,7 @@ pub async fn run(app: &App, job: &Job) -> Result<Ended> {
             actor.import = Some(import.id);
             // Back to where they were: nobody need say why.
             actor.import_reason = Some(String::new());
-            match chunk(&mut tx, &actor, &import, object, place, &refused).await {
+            match Box::pin(chunk(&mut tx, &actor, &import, object, place, &refused)).await {
                 Ok(Chunk::Done(next)) => break (tx, next),
                 // What can't be written is rolled back with its chunk and left alone in the next try.
                 Ok(Chunk::Refused(record)) => {
