@@ -196,7 +196,14 @@ fn work_on_many_goes_on_where_it_stopped_and_is_stopped_between_portions() {
         };
         half_way.await;
         app.clock.advance(120);
-        work(app).await;
+        // PostgreSQL may need a moment to roll the broken portion back; until then nobody else gets the job.
+        for _ in 0..200 {
+            work(app).await;
+            if in_trash(app).await == MANY as i64 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
         assert_eq!(in_trash(app).await, MANY as i64);
         let twice = "SELECT COUNT(*) FROM (SELECT subject_id FROM event WHERE kind = 'deleted' GROUP BY subject_id
             HAVING COUNT(*) > 2) x";
