@@ -19,7 +19,7 @@ use super::form::{Reader, Sent};
 use super::history::{By, Changes, conflict_page, note, refuse_stale};
 use super::setup::settings_changed;
 use crate::shell::app::App;
-use crate::shell::error::{Collision, Error, Result};
+use crate::shell::error::{Collision, Error, FieldError, Result};
 use crate::shell::page::{Asked, Html, Page, Toast, done, render, respond};
 use crate::shell::record::Actor;
 use crate::shell::routes::Routes;
@@ -66,10 +66,26 @@ fn saved(viewer: &Viewer, asked: &Asked, to: &str) -> Response {
     done(asked, to, Some(Toast::success(viewer.locale.text("saved"))))
 }
 
-/// Somebody else changed the same pipeline, stage or price list meanwhile.
-async fn overtaken(app: &App, viewer: &Viewer, asked: &Asked, id: Uuid, sent: &Sent, here: &str) -> Result<Response> {
-    let seen = Reader::of(sent).version();
-    conflict_page(app, viewer, asked, ("settings", id), seen, |_| true, here).await
+/// What became of a change of a pipeline, stage or price list, as a page: `outcome` says where it goes on, `again` shows the form with
+/// what was sent. Where somebody else changed the same row meanwhile, the person decides, and comes back to its page below `section`.
+async fn answer(
+    app: &App,
+    viewer: &Viewer,
+    asked: &Asked,
+    (section, id): (&str, Uuid),
+    sent: Sent,
+    outcome: Result<String>,
+    again: impl AsyncFnOnce(Sent, Vec<FieldError>) -> Result<Response>,
+) -> Result<Response> {
+    match outcome {
+        Ok(to) => Ok(saved(viewer, asked, &to)),
+        Err(Error::Invalid(errors)) => again(sent, errors).await,
+        Err(Error::Conflict(_)) => {
+            let (seen, here) = (Reader::of(&sent).version(), format!("{section}/{id}"));
+            conflict_page(app, viewer, asked, ("settings", id), seen, |_| true, &here).await
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Begins a change of house-wide settings: not over somebody else's change of the same part.

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use store::{Session, Tx, Uuid, new_id, sql};
 
 use super::stages::{remove_stage, save_stage, show_stage};
-use super::{ADMIN, at_page, finish_row, next_version, overtaken, saved, tabs};
+use super::{ADMIN, answer, at_page, finish_row, next_version, saved, tabs};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, Result};
@@ -273,17 +273,13 @@ async fn pipeline_answer(
     adding: bool,
     outcome: Result<()>,
 ) -> Result<Response> {
-    let here = format!("{HERE}/{id}");
-    match outcome {
-        Ok(()) => Ok(saved(viewer, asked, &here)),
-        Err(Error::Invalid(errors)) => {
-            let (typed, nothing) = (Typed::refused(sent, errors), Typed::default());
-            let (named, added) = if adding { (&nothing, &typed) } else { (&typed, &nothing) };
-            pipeline_page(app, viewer, asked, id, StatusCode::UNPROCESSABLE_ENTITY, named, added).await
-        }
-        Err(Error::Conflict(_)) => overtaken(app, viewer, asked, id, &sent, &here).await,
-        Err(error) => Err(error),
-    }
+    let outcome = outcome.map(|()| format!("{HERE}/{id}"));
+    answer(app, viewer, asked, (HERE, id), sent, outcome, async |sent, errors| {
+        let (typed, nothing) = (Typed::refused(sent, errors), Typed::default());
+        let (named, added) = if adding { (&nothing, &typed) } else { (&typed, &nothing) };
+        pipeline_page(app, viewer, asked, id, StatusCode::UNPROCESSABLE_ENTITY, named, added).await
+    })
+    .await
 }
 
 /// POST /settings/pipelines/{id}

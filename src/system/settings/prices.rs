@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde_json::Value as Json;
 use store::{Day, Session, Tx, Uuid, new_id, sql};
 
-use super::{ADMIN, at_page, finish_row, next_version, overtaken, saved, tabs};
+use super::{ADMIN, answer, at_page, finish_row, next_version, saved, tabs};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
@@ -297,23 +297,20 @@ async fn list_page(
     respond_with(status, &page, render(&body)?)
 }
 
-async fn answer(
+/// What became of a change of a price list, which `outcome` sends on.
+async fn list_answer(
     app: &App,
     viewer: &Viewer,
     asked: &Asked,
     id: Uuid,
     sent: Sent,
-    outcome: Result<()>,
-    to: &str,
+    outcome: Result<String>,
 ) -> Result<Response> {
-    match outcome {
-        Ok(()) => Ok(saved(viewer, asked, to)),
-        Err(Error::Invalid(errors)) => {
-            list_page(app, viewer, asked, id, StatusCode::UNPROCESSABLE_ENTITY, &Typed::refused(sent, errors)).await
-        }
-        Err(Error::Conflict(_)) => overtaken(app, viewer, asked, id, &sent, &format!("{HERE}/{id}")).await,
-        Err(error) => Err(error),
-    }
+    answer(app, viewer, asked, (HERE, id), sent, outcome, async |sent, errors| {
+        let typed = Typed::refused(sent, errors);
+        list_page(app, viewer, asked, id, StatusCode::UNPROCESSABLE_ENTITY, &typed).await
+    })
+    .await
 }
 
 /// POST /settings/prices/{id}: the list and its whole grid at once.
@@ -326,8 +323,7 @@ async fn save(
 ) -> Result<Response> {
     let id = parse_id(&id)?;
     let outcome = at_page(&app, &viewer, async |tx, actor| store_prices(tx, actor, id, &sent).await).await;
-    let here = format!("{HERE}/{id}");
-    answer(&app, &viewer, &asked, id, sent, outcome, &here).await
+    list_answer(&app, &viewer, &asked, id, sent, outcome.map(|()| format!("{HERE}/{id}"))).await
 }
 
 pub(super) async fn store_prices(tx: &mut Tx, actor: &Actor, id: Uuid, sent: &Sent) -> Result<()> {
@@ -420,7 +416,7 @@ async fn remove(
 ) -> Result<Response> {
     let id = parse_id(&id)?;
     let outcome = at_page(&app, &viewer, async |tx, actor| drop_list(tx, actor, id, &sent).await).await;
-    answer(&app, &viewer, &asked, id, sent, outcome, HERE).await
+    list_answer(&app, &viewer, &asked, id, sent, outcome.map(|()| HERE.to_owned())).await
 }
 
 pub(super) async fn drop_list(tx: &mut Tx, actor: &Actor, id: Uuid, sent: &Sent) -> Result<()> {

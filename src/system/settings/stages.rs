@@ -10,7 +10,7 @@ use store::{Session, Tx, Uuid, new_id, sql};
 use super::pipelines::{
     HERE, PipelineRow, StageRow, pipeline, read_weights, refuse_same_name, stage, stage_inputs, stages_of,
 };
-use super::{at_page, finish_row, next_version, overtaken, saved, tabs};
+use super::{answer, at_page, finish_row, next_version, tabs};
 use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, Result};
@@ -143,19 +143,16 @@ async fn stage_answer(
     sent: Sent,
     outcome: Result<Uuid>,
 ) -> Result<Response> {
-    match outcome {
-        Ok(pipeline) => Ok(saved(viewer, asked, &format!("{HERE}/{pipeline}"))),
-        Err(Error::Invalid(errors)) => {
-            // A removal sends no fields: then the page shows the stage as it stands.
-            let typed = match sent.contains_key("name") {
-                true => Typed::refused(sent, errors),
-                false => Typed::reasons(errors),
-            };
-            stage_page(app, viewer, asked, id, StatusCode::UNPROCESSABLE_ENTITY, &typed).await
-        }
-        Err(Error::Conflict(_)) => overtaken(app, viewer, asked, id, &sent, &format!("/settings/stages/{id}")).await,
-        Err(error) => Err(error),
-    }
+    let outcome = outcome.map(|pipeline| format!("{HERE}/{pipeline}"));
+    answer(app, viewer, asked, ("/settings/stages", id), sent, outcome, async |sent, errors| {
+        // A removal sends no fields: then the page shows the stage as it stands.
+        let typed = match sent.contains_key("name") {
+            true => Typed::refused(sent, errors),
+            false => Typed::reasons(errors),
+        };
+        stage_page(app, viewer, asked, id, StatusCode::UNPROCESSABLE_ENTITY, &typed).await
+    })
+    .await
 }
 
 /// POST /settings/stages/{id}
