@@ -16,6 +16,7 @@ pub mod error;
 pub mod export;
 pub mod form;
 pub mod format;
+pub mod hung_forms;
 pub mod i18n;
 pub mod layers;
 pub mod limit;

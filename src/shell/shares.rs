@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use store::{Session, Uuid, sql};
 
 use super::app::App;
 use super::error::{Error, FieldError, Result};
 use super::form::{self, Choice, FormBody, Input};
+use super::hung_forms::{Cause, place};
 use super::page::{Asked, Page, Toast, done};
-use super::record::hung::{self, Expected};
+use super::record::hung::Expected;
 use super::record::{Object, query, share};
 use super::records::{id, pairs};
 use super::routes::{Policy, Routes};
@@ -39,7 +39,7 @@ async fn new_form(
 ) -> Result<Response> {
     let mut given: BTreeMap<String, String> = pairs(&asked.query).into_iter().collect();
     given.retain(|key, _| key == "person");
-    respond(object, &app, &viewer, &asked, StatusCode::OK, id(&record)?, &given, &[]).await
+    respond(object, &app, &viewer, &asked, id(&record)?, &given, Cause::New).await
 }
 
 /// So many people stand in the form for browsers without scripts; with them everybody is found by typing.
@@ -74,16 +74,14 @@ pub async fn person_input(
 }
 
 /// The form of a new share, or of one that stands: then it is about that person.
-#[expect(clippy::too_many_arguments, reason = "a form is made of just these parts")]
 async fn respond(
     object: &'static Object,
     app: &App,
     viewer: &Viewer,
     asked: &Asked,
-    status: StatusCode,
     record: Uuid,
     given: &BTreeMap<String, String>,
-    errors: &[FieldError],
+    cause: Cause,
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
     let (row, fields) = query::find(&mut session, viewer, app.registry, object, record).await?;
@@ -96,6 +94,10 @@ async fn respond(
         Err(_) => None,
     };
     let locale = viewer.locale;
+    let standing = stands.as_ref().map(|share| (share.person_id, share.version));
+    let (status, seen) = (cause.status(), cause.seen(given, standing));
+    let level = stands.as_ref().map(|share| share.may_write);
+    let errors = cause.errors("may_write", || locale.text(level.map_or("share-not", level_key)));
     let mut inputs = Vec::new();
     let (title, mut hidden) = match &stands {
         Some(share) => (
@@ -103,17 +105,16 @@ async fn respond(
             vec![("person".to_owned(), share.person_id.to_string())],
         ),
         None => {
-            inputs.push(person_input(&mut session, viewer, "share", text("person"), errors).await?);
+            inputs.push(person_input(&mut session, viewer, "share", text("person"), &errors).await?);
             let at = fields.iter().position(|field| field.key == object.title);
             let name = at.and_then(|at| row.cells[at].text()).unwrap_or("—");
             (locale.text_with("share-title", &[("name", name)]), Vec::new())
         }
     };
     drop(session);
-    let standing = stands.as_ref().map(|share| (share.person_id, share.version));
-    hidden.push(hung::hidden(given.get("version"), standing));
+    hidden.push(seen);
     let page = Page::new(viewer, asked, title.clone());
-    let may_write = given.get("may_write").map_or(stands.is_some_and(|share| share.may_write), |text| text == "true");
+    let may_write = given.get("may_write").map_or(level == Some(true), |text| text == "true");
     let levels = [false, true].map(|level| Choice {
         value: level.to_string(),
         text: locale.text(level_key(level)),
@@ -151,12 +152,10 @@ async fn put(
     body: String,
 ) -> Result<Response> {
     let record = id(&record)?;
-    let mut given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
+    let given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
     let shared: Result<share::Share> = async {
-        let person = given.get("person").and_then(|text| text.parse().ok());
-        let person = person.ok_or_else(|| Error::field("person", "invalid-required"))?;
+        let (person, seen) = place(&given, "person")?;
         let may_write = given.get("may_write").is_some_and(|text| text == "true");
-        let seen = Expected::in_form(given.get("version").map_or("", String::as_str), person);
         let put = app
             .at_page(&viewer, async |tx, actor| share::put(tx, actor, object, record, person, may_write, seen).await);
         put.await
@@ -167,21 +166,7 @@ async fn put(
             let toast = Toast::success(viewer.locale.text_with("share-added", &[("name", &share.person_name)]));
             Ok(done(&asked, &format!("/{}/{record}", object.plural), Some(toast)))
         }
-        Err(Error::Invalid(errors)) => {
-            respond(object, &app, &viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, record, &given, &errors).await
-        }
-        Err(error) if error.is_stale() => {
-            given.remove("version");
-            let mut session = app.db.read().await?;
-            let person = given.get("person").and_then(|text| text.parse().ok()).unwrap_or_default();
-            let stands = share::find(&mut session, object, record, person).await?;
-            drop(session);
-            let theirs = stands.map_or("share-not", |share| level_key(share.may_write));
-            let theirs = viewer.locale.text(theirs);
-            let error = FieldError::new("may_write", "invalid-changed-meanwhile").with("theirs", theirs);
-            respond(object, &app, &viewer, &asked, StatusCode::CONFLICT, record, &given, &[error]).await
-        }
-        Err(error) => Err(error),
+        Err(error) => respond(object, &app, &viewer, &asked, record, &given, Cause::of(error)?).await,
     }
 }
 

@@ -1,5 +1,5 @@
 //! The JSON API. Every kind of record has the same operations, made from its description ([`records`]); what is particular
-//! is written down as an [`Operation`] beside its handler, in its slice's `api.rs`. From the same list come the routes, the
+//! is written down as an [`Operation`] beside its handler, in a file of its slice whose name ends in `api`. From the same list come the routes, the
 //! OpenAPI document ([`document`]) and the reference page at `/api` ([`reference`]).
 //!
 //! Rules that hold everywhere: ids are UUIDs, money is a decimal text, a day is `YYYY-MM-DD`, an instant RFC 3339. Answers carry
@@ -13,6 +13,7 @@ pub mod call;
 pub mod document;
 mod export;
 pub mod history;
+pub mod hung;
 pub mod operation;
 pub mod records;
 mod reference;

@@ -1,19 +1,18 @@
 //! Sharing a record with one more person, by whoever may write it and has its owner within reach.
 
 use axum::extract::State;
-use axum::http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::Uuid;
 
 use super::answer::Answer;
 use super::call::{Body, Ids, MayMatch, Replacing};
-use super::operation::{Api, Operation, pascal, schema_of};
+use super::hung;
+use super::operation::{Api, pascal};
 use crate::shell::app::App;
 use crate::shell::error::Result;
 use crate::shell::record::hung::Expected;
 use crate::shell::record::{Object, share};
-use crate::shell::routes::Policy;
 use crate::shell::viewer::Viewer;
 
 #[derive(Serialize, schemars::JsonSchema)]
@@ -43,29 +42,19 @@ pub fn operations(api: Api, object: &'static Object) -> Api {
     let all = format!("/api/{}/{{id}}/shares", object.plural);
     let one = format!("{all}/{{person}}");
     api.operation(
-        Operation::get(&all, format!("list{name}Shares"), object.name, "api-shares")
-            .policy(Policy::Read(object.name))
-            .gives(200, schema_of::<Shares>()),
+        hung::list::<Shares>(&all, format!("list{name}Shares"), object.name, "api-shares"),
         move |State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>| async move {
             list(object, &app, &viewer, id).await
         },
     )
     .operation(
-        Operation::new(Method::PUT, &one, format!("share{name}"), object.name, "api-share")
-            .policy(Policy::Change(object.name))
-            .replaces()
-            .takes(schema_of::<Ask>())
-            .gives(200, schema_of::<Share>())
-            .with_header("ETag"),
+        hung::put::<Ask, Share>(&one, format!("share{name}"), object.name, "api-share"),
         move |State(app): State<App>, viewer: Viewer, Ids(ids): Ids<2>, seen: Replacing, body: Body| async move {
             put(object, &app, &viewer, ids, seen.0, body.read()?).await
         },
     )
     .operation(
-        Operation::new(Method::DELETE, &one, format!("unshare{name}"), object.name, "api-unshare")
-            .policy(Policy::Change(object.name))
-            .may_be_conditional()
-            .gives_nothing(204),
+        hung::remove(&one, format!("unshare{name}"), object.name, "api-unshare"),
         move |State(app): State<App>, viewer: Viewer, Ids(ids): Ids<2>, MayMatch(seen): MayMatch| async move {
             delete(object, &app, &viewer, ids, seen.into()).await
         },

@@ -2,8 +2,6 @@
 //! One and the same command puts it there and replaces it; who calls it says what they saw there, so that nobody writes over
 //! what somebody else has put there meanwhile.
 
-use store::Uuid;
-
 use super::Actor;
 use crate::shell::error::{Error, Result};
 
@@ -25,12 +23,6 @@ impl Expected {
         text.parse().map_or(Expected::Nothing, Expected::Version)
     }
 
-    /// As a form holds it in which another place can still be chosen: `{place}@{version}`.
-    pub fn in_form(text: &str, place: Uuid) -> Expected {
-        let version = text.split_once('@').filter(|(of, _)| of.parse() == Ok(place)).map_or("", |(_, version)| version);
-        Expected::version(version)
-    }
-
     /// Errors: 412 when something else stands there, 428 when something does and nothing was said of it.
     pub fn check(self, present: Option<i64>) -> Result<()> {
         match (self, present) {
@@ -40,13 +32,6 @@ impl Expected {
             _ => Err(Error::Refused { status: 412, key: "error-version" }),
         }
     }
-}
-
-/// The hidden input that [`Expected::in_form`] reads. A form that comes back holds what was `sent` with it, as long as nobody was told
-/// of anything newer; else it is about what stands in the place.
-pub fn hidden(sent: Option<&String>, stands: Option<(Uuid, i64)>) -> (String, String) {
-    let standing = || stands.map(|(place, version)| format!("{place}@{version}"));
-    ("version".into(), sent.cloned().or_else(standing).unwrap_or_default())
 }
 
 /// The version of what is put where nothing stands: never one that something had there before.

@@ -473,6 +473,11 @@ pub async fn allowed(
     Ok(session.optional::<Cells>(statement).await?.is_some())
 }
 
+/// Errors: forbidden, of a record that the viewer has been shown to see and may not change.
+pub async fn check_change(session: &mut Session, viewer: &Viewer, object: &'static Object, id: Uuid) -> Result<()> {
+    if allowed(session, viewer, object, id, Right::Write).await? { Ok(()) } else { Err(Error::Forbidden) }
+}
+
 /// Which of these records the viewer may read or change, with their versions, in one statement.
 pub async fn versions_allowed(
     session: &mut Session,

@@ -1,7 +1,6 @@
 //! The buying committee of a deal in the API.
 
 use axum::extract::State;
-use axum::http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use store::Uuid;
@@ -9,11 +8,10 @@ use store::Uuid;
 use super::committee::{self, Tied};
 use super::objects::{BUYING_ROLES, OPPORTUNITY};
 use crate::shell::access::Right;
-use crate::shell::api::{Answer, Api, Body, Ids, MayMatch, Operation, Replacing, schema_of};
+use crate::shell::api::{Answer, Api, Body, Ids, MayMatch, Replacing, hung};
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
 use crate::shell::record::query;
-use crate::shell::routes::Policy;
 use crate::shell::viewer::Viewer;
 
 /// The role is left out for somebody from whom the buying roles of contacts are hidden.
@@ -45,30 +43,14 @@ struct Playing {
 
 pub fn operations() -> Api {
     const OF: &str = "opportunity";
-    let one = "/api/opportunities/{id}/committee/{contact}";
+    let (all, one) = ("/api/opportunities/{id}/committee", "/api/opportunities/{id}/committee/{contact}");
     Api::new()
+        .operation(hung::list::<Committee>(all, "listOpportunityCommittee", OF, "api-committee"), list)
         .operation(
-            Operation::get("/api/opportunities/{id}/committee", "listOpportunityCommittee", OF, "api-committee")
-                .policy(Policy::Read(OF))
-                .gives(200, schema_of::<Committee>()),
-            list,
-        )
-        .operation(
-            Operation::new(Method::PUT, one, "joinOpportunityCommittee", OF, "api-committee-join")
-                .policy(Policy::Change(OF))
-                .replaces()
-                .takes(schema_of::<Playing>())
-                .gives(200, schema_of::<CommitteeMember>())
-                .with_header("ETag"),
+            hung::put::<Playing, CommitteeMember>(one, "joinOpportunityCommittee", OF, "api-committee-join"),
             put,
         )
-        .operation(
-            Operation::new(Method::DELETE, one, "leaveOpportunityCommittee", OF, "api-committee-leave")
-                .policy(Policy::Change(OF))
-                .may_be_conditional()
-                .gives_nothing(204),
-            delete,
-        )
+        .operation(hung::remove(one, "leaveOpportunityCommittee", OF, "api-committee-leave"), delete)
 }
 
 fn shown(tied: Tied) -> CommitteeMember {

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use store::{Sql, Uuid};
 
@@ -12,11 +11,12 @@ use super::committee::{self, Tied};
 use super::objects::{BUYING_ROLES, CONTACT, OPPORTUNITY};
 use crate::shell::access::Right;
 use crate::shell::app::App;
-use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::error::{Error, Result};
 use crate::shell::form::{self, Choice, FormBody, Input};
+use crate::shell::hung_forms::{Cause, place};
 use crate::shell::i18n::Locale;
 use crate::shell::page::{Asked, Page, Toast, done};
-use crate::shell::record::hung::{self, Expected};
+use crate::shell::record::hung::Expected;
 use crate::shell::record::query;
 use crate::shell::records::{id, name_of, pairs};
 use crate::shell::routes::{Policy, Routes};
@@ -39,36 +39,39 @@ pub fn role_name(locale: Locale, role: Option<&str>) -> String {
 async fn new_form(State(app): State<App>, viewer: Viewer, asked: Asked, Path(deal): Path<String>) -> Result<Response> {
     let mut given: BTreeMap<String, String> = pairs(&asked.query).into_iter().collect();
     given.retain(|key, _| key == "contact");
-    respond(&app, &viewer, &asked, StatusCode::OK, id(&deal)?, &given, &[]).await
+    respond(&app, &viewer, &asked, id(&deal)?, &given, Cause::New).await
 }
 
 async fn respond(
     app: &App,
     viewer: &Viewer,
     asked: &Asked,
-    status: StatusCode,
     deal: Uuid,
     given: &BTreeMap<String, String>,
-    errors: &[FieldError],
+    cause: Cause,
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
     let name = name_of(&mut session, app, viewer, "opportunity", deal).await?.ok_or(Error::NotFound)?;
-    let may_change = query::allowed(&mut session, viewer, &OPPORTUNITY, deal, Right::Write).await?;
-    if !may_change || !committee::is_shown(viewer) {
+    query::check_change(&mut session, viewer, &OPPORTUNITY, deal).await?;
+    if !committee::is_shown(viewer) {
         return Err(Error::Forbidden);
     }
     let text = |key: &str| given.get(key).map_or("", String::as_str);
     let locale = viewer.locale;
-    let error_of = |key: &str| errors.iter().find(|error| error.field == key).map(|error| error.text(locale));
     let chosen = text("contact").parse().ok();
     // Whether somebody whom the viewer may not see is on it is not told.
     let stands = match chosen {
         Some(contact) => committee::find(&mut session, viewer, deal, contact).await?,
         None => None,
     };
-    let hidden = hung::hidden(given.get("version"), stands.as_ref().map(|tied| (tied.id, tied.version)));
-    let chosen_role =
-        given.get("buying_role").cloned().or(stands.and_then(|tied| tied.buying_role)).unwrap_or_default();
+    let (status, seen) = (cause.status(), cause.seen(given, stands.as_ref().map(|tied| (tied.id, tied.version))));
+    let role = stands.and_then(|tied| tied.buying_role);
+    let errors = cause.errors("buying_role", || match &role {
+        Some(role) => role_name(locale, Some(role)),
+        None => "—".into(),
+    });
+    let error_of = |key: &str| errors.iter().find(|error| error.field == key).map(|error| error.text(locale));
+    let chosen_role = given.get("buying_role").cloned().or(role).unwrap_or_default();
     let contact = Input {
         value: text("contact").to_owned(),
         required: true,
@@ -105,7 +108,7 @@ async fn respond(
         submit: locale.text("save"),
         back: format!("/opportunities/{deal}"),
         inputs,
-        hidden: vec![hidden],
+        hidden: vec![seen],
         general: Vec::new(),
         note: locale.text("committee-note"),
         alike: Vec::new(),
@@ -137,12 +140,10 @@ async fn put(
     body: String,
 ) -> Result<Response> {
     let deal = id(&deal)?;
-    let mut given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
+    let given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
     let joined: Result<Tied> = async {
-        let contact = given.get("contact").and_then(|text| text.parse().ok());
-        let contact = contact.ok_or_else(|| Error::field("contact", "invalid-required"))?;
+        let (contact, seen) = place(&given, "contact")?;
         let role = given.get("buying_role").map(String::as_str).filter(|role| !role.is_empty());
-        let seen = Expected::in_form(given.get("version").map_or("", String::as_str), contact);
         app.at_page(&viewer, async |tx, actor| committee::put(tx, actor, deal, contact, role, seen).await).await
     }
     .await;
@@ -151,20 +152,7 @@ async fn put(
             let toast = Toast::success(viewer.locale.text_with("committee-saved", &[("name", &tied.name)]));
             Ok(done(&asked, &format!("/opportunities/{deal}"), Some(toast)))
         }
-        Err(Error::Invalid(errors)) => {
-            respond(&app, &viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, deal, &given, &errors).await
-        }
-        Err(error) if error.is_stale() => {
-            given.remove("version");
-            let mut session = app.db.read().await?;
-            let contact = given.get("contact").and_then(|text| text.parse().ok()).unwrap_or_default();
-            let theirs = committee::find(&mut session, &viewer, deal, contact).await?.and_then(|tied| tied.buying_role);
-            drop(session);
-            let theirs = theirs.map_or_else(|| "—".into(), |role| role_name(viewer.locale, Some(&role)));
-            let error = FieldError::new("buying_role", "invalid-changed-meanwhile").with("theirs", theirs);
-            respond(&app, &viewer, &asked, StatusCode::CONFLICT, deal, &given, &[error]).await
-        }
-        Err(error) => Err(error),
+        Err(error) => respond(&app, &viewer, &asked, deal, &given, Cause::of(error)?).await,
     }
 }
 

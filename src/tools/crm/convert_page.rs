@@ -221,9 +221,7 @@ async fn ask(
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
     let (row, fields) = query::find(&mut session, viewer, app.registry, &LEAD, lead).await?;
-    if !query::allowed(&mut session, viewer, &LEAD, lead, Right::Write).await? {
-        return Err(Error::Forbidden);
-    }
+    query::check_change(&mut session, viewer, &LEAD, lead).await?;
     let words = Words { fields: &fields, row: &row };
     match convert::check_open(words.text("status")) {
         Err(Error::Refused { key: "refused-lead-already-converted", .. }) => return Ok(already(viewer, asked, lead)),

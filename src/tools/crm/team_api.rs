@@ -1,16 +1,14 @@
 //! The team of an account in the API.
 
 use axum::extract::State;
-use axum::http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::Uuid;
 
 use super::team;
-use crate::shell::api::{Answer, Api, Body, Ids, MayMatch, Operation, Replacing, schema_of, shape};
+use crate::shell::api::{Answer, Api, Body, Ids, MayMatch, Replacing, hung, shape};
 use crate::shell::app::App;
 use crate::shell::error::Result;
-use crate::shell::routes::Policy;
 use crate::shell::viewer::Viewer;
 
 #[derive(Serialize, schemars::JsonSchema)]
@@ -36,30 +34,11 @@ struct Joining {
 
 pub fn operations() -> Api {
     const OF: &str = "account";
-    let one = "/api/accounts/{id}/team/{person}";
+    let (all, one) = ("/api/accounts/{id}/team", "/api/accounts/{id}/team/{person}");
     Api::new()
-        .operation(
-            Operation::get("/api/accounts/{id}/team", "listAccountTeam", OF, "api-team")
-                .policy(Policy::Read(OF))
-                .gives(200, schema_of::<Team>()),
-            list,
-        )
-        .operation(
-            Operation::new(Method::PUT, one, "joinAccountTeam", OF, "api-team-join")
-                .policy(Policy::Change(OF))
-                .replaces()
-                .takes(schema_of::<Joining>())
-                .gives(200, schema_of::<TeamMember>())
-                .with_header("ETag"),
-            put,
-        )
-        .operation(
-            Operation::new(Method::DELETE, one, "leaveAccountTeam", OF, "api-team-leave")
-                .policy(Policy::Change(OF))
-                .may_be_conditional()
-                .gives_nothing(204),
-            delete,
-        )
+        .operation(hung::list::<Team>(all, "listAccountTeam", OF, "api-team"), list)
+        .operation(hung::put::<Joining, TeamMember>(one, "joinAccountTeam", OF, "api-team-join"), put)
+        .operation(hung::remove(one, "leaveAccountTeam", OF, "api-team-leave"), delete)
 }
 
 fn shown(member: team::Member) -> TeamMember {

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use store::Uuid;
 
 use super::objects::ACCOUNT;
 use super::team;
 use crate::shell::app::App;
-use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::error::{Error, Result};
 use crate::shell::form::{self, FormBody, Input};
+use crate::shell::hung_forms::{Cause, place};
 use crate::shell::page::{Asked, Page, Toast, done};
-use crate::shell::record::hung::{self, Expected};
+use crate::shell::record::hung::Expected;
 use crate::shell::record::share;
 use crate::shell::records::{id, name_of, pairs};
 use crate::shell::routes::{Policy, Routes};
@@ -38,7 +38,7 @@ async fn new_form(
 ) -> Result<Response> {
     let mut given: BTreeMap<String, String> = pairs(&asked.query).into_iter().collect();
     given.retain(|key, _| key == "person");
-    respond(&app, &viewer, &asked, StatusCode::OK, id(&account)?, &given, &[]).await
+    respond(&app, &viewer, &asked, id(&account)?, &given, Cause::New).await
 }
 
 /// The form of a new member, or of one who is on the team: then it is about that one.
@@ -46,10 +46,9 @@ async fn respond(
     app: &App,
     viewer: &Viewer,
     asked: &Asked,
-    status: StatusCode,
     account: Uuid,
     given: &BTreeMap<String, String>,
-    errors: &[FieldError],
+    cause: Cause,
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
     let name = name_of(&mut session, app, viewer, "account", account).await?.ok_or(Error::NotFound)?;
@@ -61,6 +60,10 @@ async fn respond(
         Ok(person) => team::find(&mut session, account, person).await?,
         Err(_) => None,
     };
+    let standing = stands.as_ref().map(|member| (member.person_id, member.version));
+    let (status, seen) = (cause.status(), cause.seen(given, standing));
+    let duty = stands.as_ref().and_then(|member| member.duty.clone());
+    let errors = cause.errors("duty", || duty.clone().unwrap_or_else(|| "—".into()));
     let locale = viewer.locale;
     let mut inputs = Vec::new();
     let (title, mut hidden) = match &stands {
@@ -69,17 +72,16 @@ async fn respond(
             vec![("person".to_owned(), member.person_id.to_string())],
         ),
         None => {
-            inputs.push(person_input(&mut session, viewer, "team", text("person"), errors).await?);
+            inputs.push(person_input(&mut session, viewer, "team", text("person"), &errors).await?);
             (locale.text_with("team-title", &[("name", &name)]), Vec::new())
         }
     };
     drop(session);
-    let standing = stands.as_ref().map(|member| (member.person_id, member.version));
-    hidden.push(hung::hidden(given.get("version"), standing));
+    hidden.push(seen);
     let page = Page::new(viewer, asked, title.clone());
     let submit = locale.text(if stands.is_some() { "save" } else { "team-add" });
     inputs.push(Input {
-        value: given.get("duty").cloned().or(stands.and_then(|member| member.duty)).unwrap_or_default(),
+        value: given.get("duty").cloned().or(duty).unwrap_or_default(),
         hint: locale.text("team-duty-hint"),
         error: errors.iter().find(|error| error.field == "duty").map(|error| error.text(locale)),
         ..Input::plain("team", "duty", locale.text("team-duty"), "text")
@@ -109,12 +111,10 @@ async fn put(
     body: String,
 ) -> Result<Response> {
     let account = id(&account)?;
-    let mut given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
+    let given: BTreeMap<String, String> = pairs(&body).into_iter().collect();
     let joined: Result<team::Member> = async {
-        let person = given.get("person").and_then(|text| text.parse().ok());
-        let person = person.ok_or_else(|| Error::field("person", "invalid-required"))?;
+        let (person, seen) = place(&given, "person")?;
         let duty = given.get("duty").map(String::as_str);
-        let seen = Expected::in_form(given.get("version").map_or("", String::as_str), person);
         app.at_page(&viewer, async |tx, actor| team::put(tx, actor, account, person, duty, seen).await).await
     }
     .await;
@@ -123,20 +123,7 @@ async fn put(
             let toast = Toast::success(viewer.locale.text_with("team-added", &[("name", &member.person_name)]));
             Ok(done(&asked, &format!("/accounts/{account}"), Some(toast)))
         }
-        Err(Error::Invalid(errors)) => {
-            respond(&app, &viewer, &asked, StatusCode::UNPROCESSABLE_ENTITY, account, &given, &errors).await
-        }
-        Err(error) if error.is_stale() => {
-            given.remove("version");
-            let mut session = app.db.read().await?;
-            let person = given.get("person").and_then(|text| text.parse().ok()).unwrap_or_default();
-            let theirs = team::find(&mut session, account, person).await?.and_then(|member| member.duty);
-            drop(session);
-            let theirs = theirs.unwrap_or_else(|| "—".into());
-            let error = FieldError::new("duty", "invalid-changed-meanwhile").with("theirs", theirs);
-            respond(&app, &viewer, &asked, StatusCode::CONFLICT, account, &given, &[error]).await
-        }
-        Err(error) => Err(error),
+        Err(error) => respond(&app, &viewer, &asked, account, &given, Cause::of(error)?).await,
     }
 }
 
