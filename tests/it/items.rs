@@ -208,6 +208,59 @@ fn programs_change_a_line_with_its_version() {
     });
 }
 
+#[test]
+fn a_line_that_cannot_be_is_refused_by_page_and_program_with_the_same_words() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let (deal, line) = deal_with_a_line(app, &lin).await;
+        let token = app.api_token(&lin).await;
+        let lamp: Uuid = app.value("SELECT product_id FROM line_item").await.expect("a lamp");
+        let (lamp, lines) = (lamp.to_string(), format!("/opportunities/{deal}/items"));
+        let one = format!("{lines}/{line}");
+        for (field, quantity, price, discount) in [
+            ("quantity", "0", "800", "10"),
+            ("quantity", "many", "800", "10"),
+            ("quantity", "1.2345", "800", "10"),
+            ("quantity", "1000000000", "0", "10"),
+            ("quantity", "999999999", "999999999999999", "0"),
+            ("unit_price", "3", "8.001", "10"),
+            ("unit_price", "3", "8888.001", "10"),
+            ("discount", "3", "800", "100.01"),
+            ("discount", "3", "800", "0.125"),
+            ("discount", "3", "800", "-1"),
+        ] {
+            let texts = [("quantity", quantity), ("unit_price", price), ("discount", discount)];
+            let members = json!({ "quantity": quantity, "unit_price": price, "discount": discount });
+            let mut whole = members.clone();
+            whole["product"] = json!(lamp);
+            let new = [&[("product", lamp.as_str())][..], &texts].concat();
+            let changed = [&[("version", "1")][..], &texts].concat();
+            for (path, form, method, body) in
+                [(&lines, new, Method::POST, whole), (&one, changed, Method::PATCH, members)]
+            {
+                let page = app.post_form(&lin, path, &form).await;
+                let any = [("if-match", "*")];
+                let program = app.api(&token, method, &format!("/api{path}"), &any, Some(&body)).await;
+                let what = format!("{path}: {texts:?}: {} {}", program.status, program.body);
+                assert!(matches!(program.status.as_u16(), 400 | 422), "{what}");
+                let error = &program.json()["errors"][0];
+                assert_eq!(error["field"], json!(field), "{what}");
+                assert_eq!(page.status, 422, "{what}: {}", page.body);
+                assert!(page.has(&format!("id=\"item-{field}-error\"")), "{what}: {}", page.body);
+                assert!(page.has(error["detail"].as_str().expect("words")), "{what}: {}", page.body);
+            }
+        }
+        let version: Option<i64> =
+            app.value(sql!("SELECT version FROM line_item WHERE opportunity_id = $1", deal)).await;
+        assert_eq!((amount(app, deal).await, version), (Some(180_000), Some(1)));
+        // The largest quantity there is.
+        let most = [("version", "1"), ("quantity", "999999999.999"), ("unit_price", "0"), ("discount", "100%")];
+        assert_eq!(app.post_form(&lin, &one, &most).await.status, 303);
+        let read = app.api(&token, Method::GET, &format!("/api{one}"), &[], None).await;
+        assert_eq!(read.json()["quantity"], json!("999999999.999"), "{}", read.body);
+    });
+}
+
 /// A price list with what these products cost in it, in minor units.
 async fn price_list(app: &TestApp, name: &str, currency: &str, days: [Option<i64>; 2], prices: &[(Uuid, i64)]) -> Uuid {
     let today = app.config(0).await.expect("settings").today(app.clock.now());

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value as Json, json};
-use store::{Session, Uuid};
+use store::{Session, Tx, Uuid};
 
 use super::answer::Answer;
 use super::call::{Asking, Body, Had, Ids, IfMatch, Post};
@@ -19,7 +19,7 @@ use crate::shell::layers::url_encode;
 use crate::shell::record::command::{self, Source};
 use crate::shell::record::filter::{Filter, Op};
 use crate::shell::record::query::{self, Cursor, ListQuery, Row};
-use crate::shell::record::{Actor, Draft, Field, Kind, Object, Registry, share, value};
+use crate::shell::record::{Actor, Draft, Field, Kind, Loaded, Object, Registry, share, value};
 use crate::shell::routes::Policy;
 use crate::shell::viewer::Viewer;
 
@@ -414,6 +414,24 @@ async fn update(
         let version = seen.within(before.version)?;
         let draft: Draft = command::read_inputs(object, viewer, &inputs, Some(&before), Source::Strict)?;
         let version = command::update_loaded(tx, actor, object, &before, version, draft).await?;
+        present(tx, actor, object, id, version).await
+    });
+    changed.await
+}
+
+/// A change that more than the fields of one record are part of. Said again if it was made already; authorised, made and
+/// kept in one transaction; answered with the record as it then is. `make` gives the record's new version.
+pub async fn change(
+    app: &App,
+    viewer: &Viewer,
+    object: &'static Object,
+    id: Uuid,
+    post: &Post,
+    make: impl AsyncFnOnce(&mut Tx, &Actor, &Loaded) -> Result<i64>,
+) -> Result<Answer> {
+    let changed = post.once_of(object, app, viewer, async |tx, actor| {
+        let record = command::load_for_write(tx, actor, object, id).await?;
+        let version = make(tx, actor, &record).await?;
         present(tx, actor, object, id, version).await
     });
     changed.await

@@ -55,17 +55,18 @@ impl Lexis {
                         c.is_ascii_digit() || (c.is_ascii_uppercase() && !matches!(c, 'I' | 'O' | 'S' | 'V' | 'Z'))
                     })
             }
-            Lexis::Amount => {
-                let digits = text.strip_prefix('-').unwrap_or(text);
-                let (whole, part) = digits.split_once('.').map_or((digits, None), |(whole, part)| (whole, Some(part)));
-                let all_digits = |text: &str, most: usize| {
-                    (1..=most).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit())
-                };
-                all_digits(whole, 15) && part.is_none_or(|part| all_digits(part, 3))
-            }
+            Lexis::Amount => is_decimal(text.strip_prefix('-').unwrap_or(text), 15, 3),
             Lexis::Currency => text.len() == 3 && text.chars().all(|c| c.is_ascii_uppercase()),
         }
     }
+}
+
+/// Whether a text is a decimal number with at most so many digits before and behind its point.
+pub fn is_decimal(text: &str, whole: usize, part: usize) -> bool {
+    let (before, behind) = text.split_once('.').map_or((text, None), |(before, behind)| (before, Some(behind)));
+    let are_digits =
+        |text: &str, most: usize| (1..=most).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit());
+    are_digits(before, whole) && behind.is_none_or(|behind| are_digits(behind, part))
 }
 
 /// What a field looks like in JSON.

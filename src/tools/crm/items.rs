@@ -1,12 +1,15 @@
 //! Line items: what a deal is made of. Whenever one changes, the deal's amount becomes their sum, in the same
 //! transaction; an amount typed after that stands until then; the last cent is where it belongs because each line is rounded once.
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use store::{Cell, Session, Tx, Uuid, new_id, sql};
 
 use crate::shell::error::{Error, FieldError, Result};
-use crate::shell::format::LARGEST_AMOUNT;
+use crate::shell::format::{self, LARGEST_AMOUNT, Unread};
 use crate::shell::prices;
 use crate::shell::record::command::{self, Known};
 use crate::shell::record::{Actor, Draft, Loaded, Object};
@@ -24,6 +27,27 @@ pub struct Item {
     /// Hundredths of a percent.
     pub discount: i64,
     pub amount: i64,
+}
+
+impl Item {
+    /// `1.5`
+    pub fn quantity_text(&self) -> String {
+        Decimal::new(self.quantity, 3).normalize().to_string()
+    }
+
+    /// In percent: `12.5`.
+    pub fn discount_text(&self) -> String {
+        Decimal::new(self.discount, 2).normalize().to_string()
+    }
+
+    /// What the line says of its product, in the texts that [`Ask::read`] reads.
+    pub fn texts(&self, currency: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([
+            ("quantity".to_owned(), self.quantity_text()),
+            ("unit_price".to_owned(), format::plain_amount(self.unit_price, currency)),
+            ("discount".to_owned(), self.discount_text()),
+        ])
+    }
 }
 
 /// quantity × unit price × (1 − discount), rounded half away from zero to the minor unit.
@@ -82,10 +106,75 @@ async fn insert(
 /// What somebody asks for in a line. Quantity in thousandths, discount in hundredths of a percent; without a price that of the deal's price list counts.
 #[derive(Debug, Clone)]
 pub struct Ask {
-    pub product: Uuid,
-    pub quantity: i64,
-    pub unit_price: Option<i64>,
-    pub discount: i64,
+    product: Uuid,
+    quantity: i64,
+    unit_price: Option<i64>,
+    discount: i64,
+}
+
+/// In thousandths, as a line keeps it.
+const QUANTITY: RangeInclusive<i64> = 1..=999_999_999_999;
+
+/// In hundredths of a percent.
+const DISCOUNT: RangeInclusive<i64> = 0..=10_000;
+
+impl Ask {
+    /// Reads a line from the texts of a form or a call; its price is in the deal's currency. Nobody asks for a line in another way,
+    /// so that people and programs are held to the same.
+    pub fn read(given: &BTreeMap<String, String>, currency: &str) -> Result<Ask> {
+        let text = |key: &str| given.get(key).map_or("", |text| text.trim());
+        let mut errors = Vec::new();
+        let product = text("product").parse::<Uuid>().ok();
+        if product.is_none() {
+            errors.push(FieldError::new("product", "invalid-required"));
+        }
+        let mut number = |key: &str, digits: &str, places: u32, bounds: RangeInclusive<i64>, otherwise: FieldError| {
+            errors.push(match scaled(digits, places) {
+                Ok(number) if bounds.contains(&number) => return Some(number),
+                Err(Unread::Separators) => FieldError::separators(key, text(key)),
+                _ => otherwise,
+            });
+            None
+        };
+        let quantity = number("quantity", text("quantity"), 3, QUANTITY, no_quantity());
+        let discount = match text("discount") {
+            "" => Some(0),
+            percent => number("discount", percent.strip_suffix('%').unwrap_or(percent), 2, DISCOUNT, no_discount()),
+        };
+        let unit_price = match text("unit_price") {
+            "" => Some(None),
+            price => match format::parse_amount(price, currency) {
+                Ok(price) => Some(Some(price)),
+                Err(unread) => {
+                    errors.push(FieldError::no_amount("unit_price", price, currency, unread));
+                    None
+                }
+            },
+        };
+        match (product, quantity, unit_price, discount) {
+            (Some(product), Some(quantity), Some(unit_price), Some(discount)) => {
+                Ok(Ask { product, quantity, unit_price, discount })
+            }
+            _ => Err(Error::Invalid(errors)),
+        }
+    }
+}
+
+/// A quantity that is none, or too large.
+pub fn no_quantity() -> FieldError {
+    FieldError::new("quantity", "invalid-quantity")
+}
+
+/// A discount that is none.
+pub fn no_discount() -> FieldError {
+    FieldError::new("discount", "invalid-range").with("min", 0).with("max", 100)
+}
+
+/// A number with up to `places` decimals as a whole number of its smallest part: `1.5` with 3 places → 1500.
+fn scaled(text: &str, places: u32) -> Result<i64, Unread> {
+    let number = format::parse_number(text)?;
+    let scaled = number.checked_mul(Decimal::from(10u64.pow(places))).filter(|scaled| scaled.fract().is_zero());
+    scaled.and_then(|scaled| scaled.to_i64()).ok_or(Unread::Number)
 }
 
 /// The deal, if the actor may say what it is made of: who does not see its amount knows of no lines.
@@ -114,12 +203,6 @@ pub async fn add(
 /// The unit price that counts, and what the line comes to. The product of a new line must be there; that of a line that stands may
 /// lie in the trash, as long as nobody asks for its price.
 async fn priced(tx: &mut Tx, actor: &Actor, deal: &Loaded, ask: &Ask, is_new: bool) -> Result<(i64, i64)> {
-    if ask.quantity <= 0 {
-        return Err(Error::field("quantity", "invalid-quantity"));
-    }
-    if !(0..=10_000).contains(&ask.discount) {
-        return Err(Error::Invalid(vec![FieldError::new("discount", "invalid-range").with("min", 0).with("max", 100)]));
-    }
     let found = match is_new || ask.unit_price.is_none() {
         true => {
             let (currency, list) = (deal.text("currency"), deal.id_of("price_list"));
@@ -214,7 +297,58 @@ async fn settle(
 
 #[cfg(test)]
 mod tests {
-    use super::line_amount;
+    use std::collections::BTreeMap;
+
+    use store::Uuid;
+
+    use super::{Ask, Item, line_amount};
+    use crate::shell::error::Error;
+
+    fn read(quantity: &str, unit_price: &str, discount: &str) -> Result<(i64, Option<i64>, i64), Vec<String>> {
+        let texts = [("quantity", quantity), ("unit_price", unit_price), ("discount", discount)];
+        let mut given: BTreeMap<String, String> =
+            texts.into_iter().map(|(key, text)| (key.to_owned(), text.to_owned())).collect();
+        given.insert("product".into(), Uuid::from_u128(7).to_string());
+        match Ask::read(&given, "CNY") {
+            Ok(ask) => Ok((ask.quantity, ask.unit_price, ask.discount)),
+            Err(Error::Invalid(errors)) => Err(errors.into_iter().map(|error| error.field).collect()),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    #[test]
+    fn a_line_is_read_within_its_bounds() {
+        assert_eq!(read("2", "", ""), Ok((2000, None, 0)));
+        assert_eq!(read(" 1,234.5 ", "¥1.2万", "12.5 %"), Ok((1_234_500, Some(1_200_000), 1250)));
+        assert_eq!(read("999999999.999", "0", "100"), Ok((999_999_999_999, Some(0), 10_000)));
+        for quantity in ["", "0", "-1", "0.0001", "1000000000", "1,5", "3%", "many"] {
+            assert_eq!(read(quantity, "1", "0"), Err(vec!["quantity".into()]), "{quantity}");
+        }
+        for discount in ["-1", "100.01", "101", "0.125", "1,5", "10%%"] {
+            assert_eq!(read("1", "1", discount), Err(vec!["discount".into()]), "{discount}");
+        }
+        // Everything that is wrong is said at once.
+        let all = ["quantity", "discount", "unit_price"].map(str::to_owned);
+        assert_eq!(read("0", "cheap", "101"), Err(all.into()));
+    }
+
+    #[test]
+    fn a_line_is_read_back_from_what_it_says() {
+        let (id, product_id) = (Uuid::from_u128(1), Uuid::from_u128(7));
+        let line = Item {
+            id,
+            version: 1,
+            product_id,
+            product: String::new(),
+            quantity: 1_234_567,
+            unit_price: -98_765_432_100,
+            discount: 1234,
+            amount: 0,
+        };
+        let texts = line.texts("CNY");
+        let said = read(&texts["quantity"], &texts["unit_price"], &texts["discount"]);
+        assert_eq!(said, Ok((line.quantity, Some(line.unit_price), line.discount)));
+    }
 
     #[test]
     fn a_line_is_rounded_once_to_the_cent() {

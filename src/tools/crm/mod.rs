@@ -7,20 +7,23 @@
 mod account;
 mod activity;
 pub mod analysis;
-pub mod api;
 mod board;
 mod calendar;
 pub mod committee;
 pub mod committee_api;
 mod committee_pages;
 pub mod convert;
+pub mod convert_api;
 mod convert_page;
-mod deal_pages;
 pub mod evidence;
+pub mod evidence_api;
+mod evidence_pages;
 pub mod file_api;
 mod file_pages;
 pub mod files;
 mod home;
+pub mod item_api;
+mod item_pages;
 pub mod items;
 mod lead;
 mod lifecycle;
@@ -33,6 +36,8 @@ mod record_page;
 mod search;
 mod sight;
 pub mod stage;
+pub mod stage_api;
+mod stage_pages;
 pub mod standing;
 mod tasks;
 pub mod team;
@@ -55,7 +60,9 @@ pub fn routes() -> Routes {
         .get("/search", Policy::SignedIn, search::page)
         .merge(view_pages::routes())
         .merge(bulk_job_page::routes())
-        .merge(deal_pages::routes())
+        .merge(stage_pages::routes())
+        .merge(evidence_pages::routes())
+        .merge(item_pages::routes())
         .merge(convert_page::routes())
         .merge(home::routes())
         .merge(tasks::routes())

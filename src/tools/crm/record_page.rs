@@ -321,15 +321,10 @@ fn item_view(line: &items::Item, currency: &str, names_products: bool) -> ItemVi
         id: line.id,
         product: if names_products { line.product.clone() } else { "–".into() },
         href: names_products.then(|| format!("/products/{}", line.product_id)),
-        quantity: plain_decimal(line.quantity, 3),
+        quantity: line.quantity_text(),
         price: format::money(line.unit_price, currency),
         is_full_price: line.discount == 0,
-        discount: if line.discount == 0 { "–".into() } else { format!("{}%", plain_decimal(line.discount, 2)) },
+        discount: if line.discount == 0 { "–".into() } else { format!("{}%", line.discount_text()) },
         amount: format::money(line.amount, currency),
     }
-}
-
-/// 1500 with three decimals → `1.5`.
-fn plain_decimal(value: i64, decimals: u32) -> String {
-    rust_decimal::Decimal::new(value, decimals).normalize().to_string()
 }
