@@ -25,8 +25,8 @@ use super::layers::url_encode;
 use super::list::{self, Asks};
 use super::page::{Asked, Page, Toast, done, render, respond_with};
 use super::record::command::{self, Source};
-use super::record::query::ListQuery;
-use super::record::{Actor, Draft, Kind, OWNER, Object, query, value};
+use super::record::query::{self, ListQuery, Portion, Question};
+use super::record::{Actor, Draft, Kind, OWNER, Object, value};
 use super::records::{for_many, get, pairs};
 use super::viewer::Viewer;
 use super::views;
@@ -114,9 +114,8 @@ async fn chosen(object: &'static Object, app: &App, viewer: &Viewer, pairs: &[(S
         let query = list::settle(viewer, object, Asks::parse(get(pairs, "query")), &saved)?.query;
         let seen = get(pairs, "seen").parse::<i64>().ok();
         if seen.is_none() && get(pairs, "action") != "export" {
-            let few = query::Portion::first(AT_ONCE as i64 + 1);
-            let today = viewer.config.today(now);
-            let found = query::ids(&mut session, viewer, app.registry, object, &query, today, few).await?;
+            let question = Question { viewer, object, query: &query, today: viewer.config.today(now) };
+            let found = question.ids(&mut session, Portion::first(AT_ONCE as i64 + 1)).await?;
             if found.len() <= AT_ONCE {
                 return Ok(Selection::Named(found.into_iter().map(|id| (id, None)).collect()));
             }
@@ -156,10 +155,9 @@ async fn foresee(
             Ok(Foreseen { count: ids.len(), changeable: versions.len(), first, versions })
         }
         Selection::Matching(query, _) => {
-            let (registry, today) = (app.registry, viewer.config.today(app.clock.now()));
-            let (count, changeable) = query::count_all(session, viewer, registry, object, query, today, right).await?;
-            let few = query::Portion::first(LISTED as i64);
-            let first = query::ids(session, viewer, registry, object, query, today, few).await?;
+            let question = Question { viewer, object, query, today: viewer.config.today(app.clock.now()) };
+            let (count, changeable) = question.count_all(session, right).await?;
+            let first = question.ids(session, Portion::first(LISTED as i64)).await?;
             let versions = query::versions_allowed(session, viewer, object, &first, right).await?;
             Ok(Foreseen { count: count as usize, changeable: changeable as usize, first, versions })
         }

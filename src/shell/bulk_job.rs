@@ -19,8 +19,8 @@ use super::bulk::{self, Chosen, EVENT, JOB, Outcome, Span, Undone, Work};
 use super::error::{Error, FieldError, Result};
 use super::portions::Portions;
 use super::record::command::Source;
-use super::record::query::{self, ListQuery, Portion};
-use super::record::{Actor, Object, Registry};
+use super::record::query::{ListQuery, Portion, Question};
+use super::record::{Actor, Object};
 use super::viewer::Viewer;
 
 pub const KIND: &str = "bulk";
@@ -66,7 +66,6 @@ impl Which {
         &self,
         session: &mut Session,
         viewer: &Viewer,
-        registry: &'static Registry,
         object: &'static Object,
         after: Uuid,
         limit: i64,
@@ -80,8 +79,8 @@ impl Which {
                 let query = self.query(viewer, object)?;
                 // "This week" is the week in which the list was looked at, however long the job takes.
                 let today = viewer.config.today(seen);
-                let portion = Portion { after, seen, limit };
-                let ids = query::ids(session, viewer, registry, object, &query, today, portion).await?;
+                let question = Question { viewer, object, query: &query, today };
+                let ids = question.ids(session, Portion { after, seen, limit }).await?;
                 Ok(ids.into_iter().map(|id| (id, None)).collect())
             }
         }
@@ -114,11 +113,9 @@ impl Wish {
             Which::Matching { seen, .. } => {
                 let query = self.which.query(viewer, self.object)?;
                 let today = viewer.config.today(Instant(*seen));
-                let mut session = app.db.read().await?;
-                let registry = app.registry;
-                let counted =
-                    query::count_all(&mut session, viewer, registry, self.object, &query, today, Right::Write).await?;
-                Ok(counted.0)
+                let question = Question { viewer, object: self.object, query: &query, today };
+                let (count, _) = question.count_all(&mut app.db.read().await?, Right::Write).await?;
+                Ok(count)
             }
         }
     }
@@ -160,7 +157,7 @@ pub async fn try_out(
 ) -> Result<Vec<(Uuid, Vec<FieldError>)>> {
     let object = wish.object;
     let (mut tx, actor) = app.write_as(viewer, via).await?;
-    let first = wish.which.next(&mut tx, viewer, app.registry, object, Uuid::nil(), TRIED as i64).await?;
+    let first = wish.which.next(&mut tx, viewer, object, Uuid::nil(), TRIED as i64).await?;
     let outcome = bulk::run(&mut tx, &actor, object, &first, &wish.work, source(via)).await?;
     Ok(if outcome.changed.is_empty() { outcome.wrong } else { Vec::new() })
 }
@@ -293,11 +290,11 @@ pub struct Standing {
 }
 
 /// Errors: not found unless this person ordered it.
-pub async fn find(session: &mut Session, registry: &'static Registry, viewer: &Viewer, id: Uuid) -> Result<Standing> {
+pub async fn find(session: &mut Session, viewer: &Viewer, id: Uuid) -> Result<Standing> {
     let job = job::find(session, id).await?;
     let job = job.filter(|job| job.kind == KIND && job.created_by == Some(viewer.person)).ok_or(Error::NotFound)?;
     let order = Order::of(&job)?;
-    let object = registry.get(&order.object).ok_or(Error::NotFound)?;
+    let object = viewer.registry.get(&order.object).ok_or(Error::NotFound)?;
     let place = Place::of(&job);
     Ok(Standing { job, order, object, place })
 }
@@ -345,8 +342,7 @@ impl<'a> AtWork<'a> {
         loop {
             let viewer = Viewer::of_person(self.app(), self.person).await?;
             let mut session = self.app().db.read().await?;
-            let (registry, after) = (self.app().registry, self.place.after);
-            let next = which.next(&mut session, &viewer, registry, self.object, after, LOOKED_UP).await?;
+            let next = which.next(&mut session, &viewer, self.object, self.place.after, LOOKED_UP).await?;
             drop(session);
             if next.is_empty() {
                 return self.end("done").await;

@@ -84,7 +84,7 @@ fn progress_of(app: &App, locale: Locale, standing: &Standing) -> Option<Progres
 async fn show(State(app): State<App>, viewer: Viewer, asked: Asked, Path(text): Path<String>) -> Result<Response> {
     let locale = viewer.locale;
     let mut session = app.db.read().await?;
-    let standing = bulk_job::find(&mut session, app.registry, &viewer, id(&text)?).await?;
+    let standing = bulk_job::find(&mut session, &viewer, id(&text)?).await?;
     let progress = progress_of(&app, locale, &standing);
     let told = match &progress {
         None => told_of(&mut session, &app, &viewer, &standing).await?,
@@ -182,7 +182,7 @@ pub fn errors_of(job: &Job) -> Vec<FieldError> {
 
 /// GET /bulk-jobs/{id}/progress: asked for every second while it runs.
 async fn progress(State(app): State<App>, viewer: Viewer, asked: Asked, Path(text): Path<String>) -> Result<Response> {
-    let standing = bulk_job::find(&mut app.db.read().await?, app.registry, &viewer, id(&text)?).await?;
+    let standing = bulk_job::find(&mut app.db.read().await?, &viewer, id(&text)?).await?;
     match progress_of(&app, viewer.locale, &standing) {
         Some(progress) => progress.respond(&Page::new(&viewer, &asked, "")),
         None => Ok(done(&asked, &format!("/bulk-jobs/{}", standing.job.id), None)),
@@ -193,7 +193,7 @@ async fn progress(State(app): State<App>, viewer: Viewer, asked: Asked, Path(tex
 async fn cancel(State(app): State<App>, viewer: Viewer, asked: Asked, Path(text): Path<String>) -> Result<Response> {
     let id = id(&text)?;
     app.at_page(&viewer, async |tx, actor| {
-        bulk_job::find(tx, actor.registry, &actor.viewer, id).await?;
+        bulk_job::find(tx, &actor.viewer, id).await?;
         Ok(job::request_cancel(tx, id, actor.now).await?)
     })
     .await?;

@@ -24,7 +24,7 @@ use super::format;
 use super::limit::Running;
 use super::list::{self, Asks};
 use super::page::Asked;
-use super::record::query::{self, ListQuery, Row};
+use super::record::query::{ListQuery, Question, Row, rows_of};
 use super::record::{Field, Kind, Object, value};
 use super::records::{get, pairs};
 use super::upload::body_of;
@@ -182,10 +182,9 @@ impl Export {
     /// Settles which records go out, and writes down who takes them before anything leaves.
     async fn begin(self, app: &App) -> Result<Begun> {
         let today = self.viewer.config.today(app.clock.now());
+        let question = Question { viewer: &self.viewer, object: self.object, query: &self.query, today };
         let mut session = app.db.read().await?;
-        let (viewer, registry) = (&self.viewer, app.registry);
-        let ids =
-            query::everything(&mut session, viewer, registry, self.object, &self.query, &self.only, today).await?;
+        let ids = question.everything(&mut session, &self.only).await?;
         drop(session);
         self.audit(app, ids.len()).await?;
         let (headings, adds_currency) = self.columns();
@@ -291,7 +290,6 @@ impl Begun {
 
     /// The next records as they are now, for as long as there are any.
     async fn rows(&mut self) -> Result<Option<Vec<Vec<Value>>>> {
-        let (object, fields) = (self.export.object, &self.export.query.fields);
         loop {
             let ids: Vec<Uuid> = self.left.by_ref().take(PORTION.load(Ordering::Relaxed).max(1)).collect();
             if ids.is_empty() {
@@ -299,8 +297,7 @@ impl Begun {
             }
             let viewer = self.still_allowed().await?;
             let mut session = self.app.db.read().await?;
-            let trash = self.export.query.trash;
-            let rows = query::rows_of(&mut session, &viewer, self.app.registry, object, fields, trash, &ids).await?;
+            let rows = rows_of(&mut session, &viewer, self.export.object, &self.export.query, &ids).await?;
             drop(session);
             if !rows.is_empty() {
                 self.written += rows.len() as u64;

@@ -10,7 +10,7 @@ use super::error::{Error, Result};
 use super::format;
 use super::page::{Asked, Page, render, respond};
 use super::record::filter::Filter;
-use super::record::query::{self, Cursor, ListQuery};
+use super::record::query::{self, Cursor, ListQuery, Question};
 use super::record::{Field, Kind, Object};
 use super::shows::{ChipView, RowView, Shows, own_files};
 use super::viewer::Viewer;
@@ -223,11 +223,12 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
     let mut session = app.db.read().await?;
     let saved = saved_views(&mut session, &viewer, object).await?;
     let Settled { asks, query } = settle(&viewer, object, Asks::parse(&asked.query), &saved)?;
-    let found = query::list(&mut session, &viewer, app.registry, object, &query, today).await?;
+    let question = Question { viewer: &viewer, object, query: &query, today };
+    let found = question.page(&mut session).await?;
     let count = match found.counted {
         _ if query.after.is_none() && found.next.is_none() => found.rows.len() as i64,
         Some(counted) => counted,
-        None => query::count(&mut session, &viewer, app.registry, object, &query, today, COUNT_CAP).await?,
+        None => question.count(&mut session, COUNT_CAP).await?,
     };
     let files = own_files(&mut session, &viewer, &query.filters).await?;
     drop(session);
@@ -339,8 +340,9 @@ pub async fn sums(object: &'static Object, State(app): State<App>, viewer: Viewe
     let Settled { query, .. } = settle(&viewer, object, Asks::parse(&asked.query), &saved)?;
     let mut body = SumsBody { sum: String::new(), exact: None };
     if sees_sum(&viewer, object) {
+        let question = Question { viewer: &viewer, object, query: &query, today };
         let select = "SELECT COUNT(*), CAST(COALESCE(SUM(t.amount_base), 0) AS BIGINT)";
-        let statement = query::aggregate(app.db.engine(), select, &viewer, app.registry, object, &query, today)?;
+        let statement = question.aggregate(app.db.engine(), select)?;
         let (count, sum): (i64, i64) = session.one(statement).await?;
         let money = format::money(sum, &viewer.config.base_currency);
         let grouped = format::grouped(count);

@@ -192,7 +192,7 @@ async fn edit_form(
     Path(record): Path<String>,
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
-    let (row, fields) = query::find(&mut session, &viewer, app.registry, object, id(&record)?).await?;
+    let (row, fields) = query::find(&mut session, &viewer, object, id(&record)?).await?;
     let rights = share::rights(&mut session, &viewer, object, row.id).await?;
     if !rights.write {
         return Err(Error::Forbidden);
@@ -407,7 +407,7 @@ async fn field_form(
 ) -> Result<Response> {
     let field = editable_field(object, &viewer, &key)?;
     let mut session = app.db.read().await?;
-    let (row, fields) = query::find(&mut session, &viewer, app.registry, object, id(&record)?).await?;
+    let (row, fields) = query::find(&mut session, &viewer, object, id(&record)?).await?;
     if !share::rights(&mut session, &viewer, object, row.id).await?.may_change(field) {
         return Err(Error::Forbidden);
     }
@@ -458,7 +458,7 @@ async fn save_field(
     };
     let outcome = outcome.await;
     let mut session = app.db.read().await?;
-    let (row, fields) = query::find(&mut session, &viewer, app.registry, object, record).await?;
+    let (row, fields) = query::find(&mut session, &viewer, object, record).await?;
     match outcome {
         Ok(_) if !asked.fragment => {
             Ok(done(&asked, &format!("/{}/{record}", object.plural), Some(Toast::success(viewer.locale.text("saved")))))

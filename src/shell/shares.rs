@@ -84,7 +84,7 @@ async fn respond(
     cause: Cause,
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
-    let (row, fields) = query::find(&mut session, viewer, app.registry, object, record).await?;
+    let (row, fields) = query::find(&mut session, viewer, object, record).await?;
     if !share::rights(&mut session, viewer, object, record).await?.give {
         return Err(Error::Forbidden);
     }

@@ -7,7 +7,7 @@ use store::{Day, Uuid};
 use testkit::{Answer, Engine, Person, Role, TestApp, on, on_both};
 use trivet::shell::list::{Asks, settle};
 use trivet::shell::record::command::{self, Source};
-use trivet::shell::record::query;
+use trivet::shell::record::query::Question;
 
 /// A team of two sellers, one beside it, and deals in every stage, industry and source.
 pub struct World {
@@ -106,10 +106,9 @@ pub async fn rows_behind(app: &TestApp, person: &Person, href: &str) -> i64 {
     let viewer = app.viewer(person).await;
     let today = viewer.config.today(app.clock.now());
     let settled = settle(&viewer, object, Asks::parse(query), &[]).unwrap_or_else(|error| panic!("{href}: {error:?}"));
+    let question = Question { viewer: &viewer, object, query: &settled.query, today };
     let mut session = app.db.read().await.expect("the database can be read");
-    query::count(&mut session, &viewer, app.registry, object, &settled.query, today, 100_000)
-        .await
-        .expect("it can be counted")
+    question.count(&mut session, 100_000).await.expect("it can be counted")
 }
 
 /// Deals that one seller won over the years; returns who.

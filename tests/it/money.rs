@@ -13,7 +13,7 @@ use trivet::shell::config::{Config, convert};
 use trivet::shell::format;
 use trivet::shell::i18n::Locale;
 use trivet::shell::list::{Asks, settle};
-use trivet::shell::record::query;
+use trivet::shell::record::query::{ListQuery, Question};
 
 use crate::permission::world::Dice;
 
@@ -434,17 +434,10 @@ async fn won_behind(app: &TestApp, me: &Person, path: &str, name: &str) -> usize
         let query = href.split_once('?').expect("a list has filters").1;
         let settled = settle(&viewer, object, Asks::parse(query), &[]).expect("a list");
         let today = viewer.config.today(app.clock.now());
+        let query = ListQuery { limit: 50, ..settled.query };
+        let question = Question { viewer: &viewer, object, query: &query, today };
         let mut session = app.db.read().await.expect("the database can be read");
-        let found = query::list(
-            &mut session,
-            &viewer,
-            app.registry,
-            object,
-            &query::ListQuery { limit: 50, ..settled.query },
-            today,
-        )
-        .await
-        .expect("a list");
+        let found = question.page(&mut session).await.expect("a list");
         let has = found.rows.iter().any(|row| row.cells[0].text() == Some(name));
         behind = behind.max(usize::from(has));
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use store::{Engine, Uuid};
 use testkit::{Person, Role, TestApp, on, on_both};
 use trivet::shell::record::filter::{Filter, Op, SPANS};
-use trivet::shell::record::query::{self, Cursor, ListQuery, Portion};
+use trivet::shell::record::query::{self, Cursor, ListQuery, Portion, Question};
 use trivet::shell::record::{Field, Kind, Object};
 use trivet::shell::viewer::Viewer;
 
@@ -109,9 +109,8 @@ async fn walk(app: &TestApp, viewer: &Viewer, object: &'static Object, mut query
     loop {
         let mut session = app.db.read().await.expect("the database can be read");
         let asked = format!("{} {:?} by {} {}", object.name, query.filters, query.sort.key, query.descending);
-        let page = query::list(&mut session, viewer, app.registry, object, &query, today)
-            .await
-            .unwrap_or_else(|error| panic!("{asked}: {error:?}"));
+        let question = Question { viewer, object, query: &query, today };
+        let page = question.page(&mut session).await.unwrap_or_else(|error| panic!("{asked}: {error:?}"));
         assert!(page.rows.len() as i64 <= query.limit);
         found.extend(page.rows.iter().map(|row| row.id));
         let Some(next) = page.next else { return found };
@@ -189,27 +188,19 @@ fn counts_ids_exports_and_the_trash_agree_with_the_list() {
                 for words in [None, Some("云帆"), Some("wang"), Some("13912345678"), Some("a_%\\")] {
                     let query = ListQuery { words: words.map(str::to_owned), ..plain_list(object, &viewer) };
                     let listed = walk(app, &viewer, object, query.clone()).await;
-                    let mut session = app.db.read().await.expect("the database can be read");
-                    let (session, registry) = (&mut session, app.registry);
-                    let counted =
-                        query::count(session, &viewer, registry, object, &query, today, 1000).await.expect("a count");
+                    let question = Question { viewer: &viewer, object, query: &query, today };
+                    let session = &mut app.db.read().await.expect("the database can be read");
+                    let counted = question.count(session, 1000).await.expect("a count");
                     assert_eq!(counted, listed.len() as i64, "{} {words:?}", object.name);
-                    let ids = query::ids(session, &viewer, registry, object, &query, today, Portion::first(1000))
-                        .await
-                        .expect("ids");
+                    let ids = question.ids(session, Portion::first(1000)).await.expect("ids");
                     assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), listed.iter().copied().collect());
-                    let exported = query::everything(session, &viewer, registry, object, &query, &[], today)
-                        .await
-                        .expect("an export");
+                    let exported = question.everything(session, &[]).await.expect("an export");
                     assert_eq!(exported, listed, "{} {words:?}", object.name);
-                    let rows = query::rows_of(session, &viewer, registry, object, &query.fields, false, &listed)
-                        .await
-                        .expect("rows of an export");
+                    let rows = query::rows_of(session, &viewer, object, &query, &listed).await;
+                    let rows = rows.expect("rows of an export");
                     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), listed, "{}", object.name);
                     for id in listed {
-                        query::find(session, &viewer, registry, object, id)
-                            .await
-                            .expect("what is listed can be opened");
+                        query::find(session, &viewer, object, id).await.expect("what is listed can be opened");
                     }
                 }
                 let trash = ListQuery { trash: true, ..plain_list(object, &viewer) };

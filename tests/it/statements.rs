@@ -45,7 +45,7 @@ const PORTIONS: &[&str] = &["/audit.csv", "/api/audit/export"];
 /// The list as it begins without a view.
 const PAGE_ONE: &str = " page 1";
 
-/// A search for words, and a list of what they and a filter find: in which way, goes by how much that is (`query::list`).
+/// A search for words, and a list of what they and a filter find: in which way, goes by how much that is (`Question::page`).
 const FOUND: &str = " found";
 
 #[test]
@@ -71,7 +71,7 @@ fn every_screen_asks_little_and_no_more_of_ten_times_the_rows() {
             if *count > bound || (*more > bound && !in_portions) {
                 wrong.push(format!("{name} for who sees {sees}: {count} or {more} statements, at most {bound}"));
             }
-            // Who sees a part is shown few records in one way and many in another (`query::list`), within the bound.
+            // Who sees a part is shown few records in one way and many in another (`Question::page`), within the bound.
             if *sees == EVERYTHING && more != count && !in_portions && !name.ends_with(FOUND) {
                 wrong.push(format!("{name}: {count} statements, and {more} with ten times the rows"));
             }

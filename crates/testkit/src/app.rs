@@ -13,7 +13,7 @@ use tower::ServiceExt;
 use trivet::shell::access::Role;
 use trivet::shell::app::App;
 use trivet::shell::error::Result;
-use trivet::shell::record::query::{self, ListQuery};
+use trivet::shell::record::query::{ListQuery, Question};
 use trivet::shell::record::{Actor, Object, command};
 use trivet::shell::viewer::{SESSION_COOKIE, Viewer, hash_token, new_token};
 
@@ -186,10 +186,9 @@ impl TestApp {
             trash: false,
         };
         let today = viewer.config.today(self.app.clock.now());
+        let question = Question { viewer: &viewer, object, query: &query, today };
         let mut session = self.app.db.read().await.expect("the database can be read");
-        query::count(&mut session, &viewer, self.app.registry, object, &query, today, 1000)
-            .await
-            .expect("a search runs")
+        question.count(&mut session, 1000).await.expect("a search runs")
     }
 
     /// The first column of the first row, for looking behind the scenes.

@@ -19,7 +19,7 @@ use crate::shell::bulk::{self, AT_ONCE, Chosen, MOST, Outcome, Undoing, Work};
 use crate::shell::bulk_job::{self, Which, Wish};
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::command::Source;
-use crate::shell::record::query::{self, ListQuery, Portion};
+use crate::shell::record::query::{ListQuery, Portion, Question};
 use crate::shell::record::{Field, Object};
 use crate::shell::records::for_many;
 use crate::shell::routes::Policy;
@@ -287,10 +287,9 @@ async fn chosen(object: &'static Object, app: &App, viewer: &Viewer, ask: &Ask) 
         (None, Some(which)) => {
             let now = app.clock.now();
             let query = list_of(object, viewer, which, ask.action == "restore")?;
+            let question = Question { viewer, object, query: &query, today: viewer.config.today(now) };
             let mut session = app.db.read().await?;
-            let few = Portion::first(AT_ONCE as i64 + 1);
-            let today = viewer.config.today(now);
-            let found = query::ids(&mut session, viewer, app.registry, object, &query, today, few).await?;
+            let found = question.ids(&mut session, Portion::first(AT_ONCE as i64 + 1)).await?;
             if found.len() > AT_ONCE {
                 return Ok(Selection::Many(Which::matching(&query, now)));
             }

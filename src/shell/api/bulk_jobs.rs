@@ -80,7 +80,7 @@ fn address_of(id: Uuid) -> String {
 }
 
 async fn answer(session: &mut Session, app: &App, viewer: &Viewer, id: Uuid) -> Result<Answer> {
-    let standing = bulk_job::find(session, app.registry, viewer, id).await?;
+    let standing = bulk_job::find(session, viewer, id).await?;
     let is_over = standing.job.is_over();
     let told = if is_over { told_of(session, app, viewer, &standing).await? } else { None };
     let undo = told.filter(|(_, can_undo)| *can_undo).map(|(at, _)| at);
@@ -130,7 +130,7 @@ async fn show(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>) -> Resu
 /// POST /api/bulk-jobs/{id}/cancellation · who ordered it
 async fn cancel(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>, post: Post) -> Result<Answer> {
     let cancelled = post.once(&app, &viewer, async |tx, actor| {
-        bulk_job::find(tx, actor.registry, &actor.viewer, id).await?;
+        bulk_job::find(tx, &actor.viewer, id).await?;
         job::request_cancel(tx, id, actor.now).await?;
         Ok(Answer { status: StatusCode::ACCEPTED, ..answer(tx, &app, &viewer, id).await? })
     });

@@ -56,7 +56,7 @@ pub async fn list(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid,
     let limit = asking.whole("limit", 1, 200, 50)?;
     let after = asking.text("after", 1000)?.map(Place::parse).transpose()?;
     let mut session = app.db.read().await?;
-    let (row, _) = query::find(&mut session, viewer, app.registry, object, id).await?;
+    let (row, _) = query::find(&mut session, viewer, object, id).await?;
     let before: Option<Uuid> = after.as_ref().map(|place| place.event);
     let mut events: Vec<Recorded> = session.all(sql!(EVENTS, id, object.name, before, limit + 1)).await?;
     let more = cut(&mut events, limit);

@@ -18,7 +18,7 @@ use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::layers::url_encode;
 use crate::shell::record::command::{self, Source};
 use crate::shell::record::filter::{Filter, Op};
-use crate::shell::record::query::{self, Cursor, ListQuery, Row};
+use crate::shell::record::query::{self, Cursor, ListQuery, Question, Row};
 use crate::shell::record::{Actor, Draft, Field, Kind, Loaded, Object, Registry, share, value};
 use crate::shell::routes::Policy;
 use crate::shell::viewer::Viewer;
@@ -199,14 +199,14 @@ const COUNT: i64 = 1000;
 async fn list(object: &'static Object, app: &App, viewer: &Viewer, asking: &Asking) -> Result<Answer> {
     asking.only(&["f", "q", "sort", "fields", "count", "trash", "limit", "after"])?;
     let (asked, query) = (asking.flag("count")?, list_query(object, viewer, asking)?);
-    let today = viewer.config.today(app.clock.now());
+    let question = Question { viewer, object, query: &query, today: viewer.config.today(app.clock.now()) };
     let mut session = app.db.read().await?;
-    let page = query::list(&mut session, viewer, app.registry, object, &query, today).await?;
+    let page = question.page(&mut session).await?;
     let next = page.next.map(|cursor| cursor.to_text());
     let data: Vec<Json> = page.rows.iter().map(|row| of_row(viewer, row, &query.fields)).collect();
     let mut body = json!({ "data": data, "next": next });
     if asked {
-        let count = query::count(&mut session, viewer, app.registry, object, &query, today, COUNT).await?;
+        let count = question.count(&mut session, COUNT).await?;
         body["count"] = json!(count.min(COUNT));
         body["count_is_capped"] = json!(count > COUNT);
     }
@@ -315,7 +315,7 @@ pub async fn present(
     id: Uuid,
     version: i64,
 ) -> Result<Answer> {
-    let body = match query::find(session, &actor.viewer, actor.registry, object, id).await {
+    let body = match query::find(session, &actor.viewer, object, id).await {
         Ok((row, fields)) => of_row(&actor.viewer, &row, &fields),
         Err(Error::NotFound) => json!({ "id": id, "version": version }),
         Err(error) => return Err(error),
@@ -327,7 +327,7 @@ pub async fn present(
 
 async fn get(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid, had: &Had) -> Result<Answer> {
     let mut session = app.db.read().await?;
-    let (row, fields) = query::find(&mut session, viewer, app.registry, object, id).await?;
+    let (row, fields) = query::find(&mut session, viewer, object, id).await?;
     let answer = Answer::of_version(row.version, of_row(viewer, &row, &fields));
     if answer.etag.as_deref().is_some_and(|tag| had.has(tag)) {
         return Ok(Answer { status: StatusCode::NOT_MODIFIED, body: None, ..answer });

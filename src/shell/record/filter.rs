@@ -2,10 +2,10 @@
 
 use store::{Day, Instant, Sql};
 
+use super::argument;
 use super::compared::filtered_by;
 use super::field::{Field, Kind, Object};
 use super::value::{Reading, parse};
-use super::{Registry, argument};
 use crate::shell::access::Right;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::viewer::Viewer;
@@ -137,14 +137,7 @@ impl Filter {
     }
 
     /// Appends the predicate on the row `t`.
-    pub fn push(
-        &self,
-        statement: &mut Sql,
-        object: &Object,
-        viewer: &Viewer,
-        registry: &Registry,
-        today: Day,
-    ) -> Result<()> {
+    pub fn push(&self, statement: &mut Sql, object: &Object, viewer: &Viewer, today: Day) -> Result<()> {
         let column = match self.field.expression {
             // The text may stand several times in the statement; its arguments are bound once.
             Some(push) => {
@@ -183,7 +176,7 @@ impl Filter {
             Op::Within => self.push_within(statement, &column, viewer, today),
             Op::Is | Op::IsNot => self.push_is(statement, &column, object, viewer)?,
         }
-        self.push_target_scope(statement, viewer, registry);
+        self.push_target_scope(statement, viewer);
         Ok(())
     }
 
@@ -257,9 +250,9 @@ impl Filter {
     }
 
     /// A filter on a reference finds only through records that the viewer may see, or it would be an oracle.
-    fn push_target_scope(&self, statement: &mut Sql, viewer: &Viewer, registry: &Registry) {
+    fn push_target_scope(&self, statement: &mut Sql, viewer: &Viewer) {
         if let Kind::Ref(target) = self.field.kind
-            && let Some(target) = registry.get(target)
+            && let Some(target) = viewer.registry.get(target)
         {
             let column = format!("t.{}", self.field.column);
             // What cannot be seen counts as empty and as different.

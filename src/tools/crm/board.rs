@@ -16,7 +16,7 @@ use crate::shell::layers::url_encode;
 use crate::shell::list::{self, Asks};
 use crate::shell::page::{Asked, Page, avatar_colour, initials, respond};
 use crate::shell::record::filter::{Filter, Op};
-use crate::shell::record::query::{self, ListQuery};
+use crate::shell::record::query::{ListQuery, Question};
 use crate::shell::records::{get, pairs};
 use crate::shell::shows::{ChipView, Shows, own_files};
 use crate::shell::viewer::Viewer;
@@ -203,8 +203,9 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
     let filter = wanted.list(&viewer)?;
 
     let mut session = app.db.read().await?;
-    let sums = sums(&mut session, &app, &viewer, pipeline, &filter, today).await?;
-    let cards = cards(&mut session, &app, &viewer, pipeline, &filter, today, shown).await?;
+    let deals = Question { viewer: &viewer, object: &OPPORTUNITY, query: &filter, today };
+    let sums = sums(&mut session, deals, pipeline).await?;
+    let cards = cards(&mut session, deals, pipeline, shown).await?;
     let files = own_files(&mut session, &viewer, &filter.filters).await?;
     drop(session);
 
@@ -362,20 +363,16 @@ pub fn sees_sums(viewer: &Viewer) -> (bool, bool) {
 /// stage, count, total and weighted total in the base currency; rounded once, at the end. Hidden sums are not added up.
 pub async fn sums(
     session: &mut store::Session,
-    app: &App,
-    viewer: &Viewer,
+    deals: Question<'_>,
     pipeline: &Pipeline,
-    filter: &ListQuery,
-    today: Day,
 ) -> Result<Vec<(Uuid, i64, i64, Weighted)>> {
-    let (total, weighted) = sees_sums(viewer);
+    let (total, weighted) = sees_sums(deals.viewer);
     let select = format!(
         "SELECT t.stage_id, COUNT(*), {}, {}",
         if total { "CAST(SUM(t.amount_base) AS BIGINT)" } else { "CAST(0 AS BIGINT)" },
         Weighted::columns(if weighted { "TRUE" } else { "FALSE" }),
     );
-    let mut statement =
-        query::aggregate(session.engine(), select.as_str(), viewer, app.registry, &OPPORTUNITY, filter, today)?;
+    let mut statement = deals.aggregate(session.engine(), select.as_str())?;
     statement.push(" AND t.stage_kind = 'open' AND t.pipeline_id = ").bind(pipeline.id).push(" GROUP BY t.stage_id");
     let rows: Vec<(Uuid, i64, i64, i64, i64)> = session.all_kept(statement).await?;
     let sums = rows.into_iter().map(|(stage, count, sum, whole, rest)| (stage, count, sum, Weighted::new(whole, rest)));
@@ -385,13 +382,11 @@ pub async fn sums(
 /// The first cards of every open stage, in one statement.
 async fn cards(
     session: &mut store::Session,
-    app: &App,
-    viewer: &Viewer,
+    deals: Question<'_>,
     pipeline: &Pipeline,
-    filter: &ListQuery,
-    today: Day,
     limit: i64,
 ) -> Result<Vec<(Uuid, CardView)>> {
+    let Question { viewer, today, .. } = deals;
     // What is hidden from the viewer never leaves the database.
     let shown = |key: &str, column: &'static str| if viewer.sees(&OPPORTUNITY, key) { column } else { "NULL" };
     let order = if viewer.sees(&OPPORTUNITY, "close_date") { "t.close_day, t.id" } else { "t.id" };
@@ -400,8 +395,7 @@ async fn cards(
         if index > 0 {
             statement.push(" UNION ALL ");
         }
-        let mut ids =
-            query::aggregate(session.engine(), "SELECT t.id", viewer, app.registry, &OPPORTUNITY, filter, today)?;
+        let mut ids = deals.aggregate(session.engine(), "SELECT t.id")?;
         ids.push(" AND t.stage_id = ").bind(stage.id).push(&format!(" ORDER BY {order} LIMIT ")).bind(limit);
         // Places are numbered anew when a statement becomes part of another.
         statement.push("SELECT * FROM (SELECT x.id FROM (");

@@ -220,7 +220,7 @@ async fn ask(
     note: Option<String>,
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
-    let (row, fields) = query::find(&mut session, viewer, app.registry, &LEAD, lead).await?;
+    let (row, fields) = query::find(&mut session, viewer, &LEAD, lead).await?;
     query::check_change(&mut session, viewer, &LEAD, lead).await?;
     let words = Words { fields: &fields, row: &row };
     match convert::check_open(words.text("status")) {

@@ -53,7 +53,7 @@ struct Note {
 /// GET /api/opportunities/{id}/evidence · who reads the deal
 async fn list(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>) -> Result<Answer> {
     let mut session = app.db.read().await?;
-    Ok(Answer::ok(json!(shown(&mut session, &app, &viewer, id).await?)))
+    Ok(Answer::ok(json!(shown(&mut session, &viewer, id).await?)))
 }
 
 /// PUT /api/opportunities/{id}/evidence/{criterion} · who may change the deal
@@ -68,7 +68,7 @@ async fn put(
     let note = evidence::Note { criterion, text: &note.note, expected, pipeline: None };
     let given = app.at_api(&viewer, async |tx, actor| {
         let version = evidence::put(tx, actor, &OPPORTUNITY, id, note).await?;
-        let shown = json!(shown(tx, &app, &viewer, id).await?);
+        let shown = json!(shown(tx, &viewer, id).await?);
         // A note of nothing but blanks is none.
         Ok(match version {
             Some(version) => Answer::of_version(version, shown),
@@ -93,8 +93,8 @@ async fn delete(
 }
 
 /// Every criterion of the deal's pipeline. Whether a hidden field is filled is not told.
-async fn shown(session: &mut Session, app: &App, viewer: &Viewer, id: Uuid) -> Result<Evidence> {
-    let (row, fields) = query::find(session, viewer, app.registry, &OPPORTUNITY, id).await?;
+async fn shown(session: &mut Session, viewer: &Viewer, id: Uuid) -> Result<Evidence> {
+    let (row, fields) = query::find(session, viewer, &OPPORTUNITY, id).await?;
     let cell = |key: &str| fields.iter().position(|field| field.key == key).map(|at| &row.cells[at]);
     let pipeline = cell("pipeline").and_then(Cell::id).unwrap_or_default();
     let items = evidence::of_pipeline(session, &viewer.config, id, pipeline).await?;

@@ -36,7 +36,7 @@ struct EvidenceForm<'a> {
 
 async fn evidence_item(app: &App, viewer: &Viewer, deal: Uuid, criterion: Uuid) -> Result<evidence::Item> {
     let mut session = app.db.read().await?;
-    query::find(&mut session, viewer, app.registry, &OPPORTUNITY, deal).await?;
+    query::find(&mut session, viewer, &OPPORTUNITY, deal).await?;
     let stage = viewer
         .config
         .pipelines

@@ -130,8 +130,8 @@ fn shown(viewer: &Viewer, currency: &str, item: Item) -> Line {
 }
 
 /// The lines of a deal; 404 when the viewer may not see the deal.
-async fn lines(session: &mut Session, app: &App, viewer: &Viewer, deal: Uuid) -> Result<Vec<Line>> {
-    let (row, _) = query::find(session, viewer, app.registry, &OPPORTUNITY, deal).await?;
+async fn lines(session: &mut Session, viewer: &Viewer, deal: Uuid) -> Result<Vec<Line>> {
+    let (row, _) = query::find(session, viewer, &OPPORTUNITY, deal).await?;
     if !viewer.sees(&OPPORTUNITY, "amount") {
         return Ok(Vec::new());
     }
@@ -142,17 +142,17 @@ async fn lines(session: &mut Session, app: &App, viewer: &Viewer, deal: Uuid) ->
 /// GET /api/opportunities/{id}/items · who reads the deal
 async fn list(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>) -> Result<Answer> {
     let mut session = app.db.read().await?;
-    Ok(Answer::ok(json!(Lines { data: lines(&mut session, &app, &viewer, id).await? })))
+    Ok(Answer::ok(json!(Lines { data: lines(&mut session, &viewer, id).await? })))
 }
 
 /// GET /api/opportunities/{id}/items/{item} · who reads the deal
 async fn get(State(app): State<App>, viewer: Viewer, Ids([id, item]): Ids<2>) -> Result<Answer> {
     let mut session = app.db.read().await?;
-    Ok(tagged(line(&mut session, &app, &viewer, id, item).await?))
+    Ok(tagged(line(&mut session, &viewer, id, item).await?))
 }
 
-async fn line(session: &mut Session, app: &App, viewer: &Viewer, deal: Uuid, item: Uuid) -> Result<Line> {
-    lines(session, app, viewer, deal).await?.into_iter().find(|line| line.id == item).ok_or(Error::NotFound)
+async fn line(session: &mut Session, viewer: &Viewer, deal: Uuid, item: Uuid) -> Result<Line> {
+    lines(session, viewer, deal).await?.into_iter().find(|line| line.id == item).ok_or(Error::NotFound)
 }
 
 fn tagged(line: Line) -> Answer {
@@ -184,7 +184,7 @@ async fn add(
     let ask = Ask::read(&texts, deal.text("currency"))?;
     let before: HashSet<Uuid> = items::of_deal(&mut tx, id).await?.into_iter().map(|item| item.id).collect();
     items::add(&mut tx, &actor, &OPPORTUNITY, id, version, ask).await?;
-    let all = lines(&mut tx, &app, &viewer, id).await?;
+    let all = lines(&mut tx, &viewer, id).await?;
     let line = all.into_iter().find(|line| !before.contains(&line.id)).ok_or(Error::NotFound)?;
     let path = format!("/api/opportunities/{id}/items/{}", line.id);
     let answer = tagged(line).made_at(path);
@@ -214,7 +214,7 @@ async fn update(
         line_texts.extend(texts);
         let ask = Ask::read(&line_texts, currency)?;
         items::change(tx, actor, &OPPORTUNITY, id, &stands, ask).await?;
-        Ok(tagged(line(tx, &app, &viewer, id, item).await?))
+        Ok(tagged(line(tx, &viewer, id, item).await?))
     });
     changed.await
 }

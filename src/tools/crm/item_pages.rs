@@ -110,7 +110,7 @@ fn respond_item(
 async fn item_form(State(app): State<App>, viewer: Viewer, asked: Asked, Path(deal): Path<String>) -> Result<Response> {
     let deal = id(&deal)?;
     let mut session = app.db.read().await?;
-    let (row, fields) = query::find(&mut session, &viewer, app.registry, &OPPORTUNITY, deal).await?;
+    let (row, fields) = query::find(&mut session, &viewer, &OPPORTUNITY, deal).await?;
     query::check_change(&mut session, &viewer, &OPPORTUNITY, deal).await?;
     if !viewer.sees(&OPPORTUNITY, "amount") {
         return Err(Error::Forbidden);
@@ -137,7 +137,7 @@ async fn add_item(
     let version = given.get("version").and_then(|text| text.parse().ok());
     let (row, fields) = {
         let mut session = app.db.read().await?;
-        query::find(&mut session, &viewer, app.registry, &OPPORTUNITY, deal).await?
+        query::find(&mut session, &viewer, &OPPORTUNITY, deal).await?
     };
     let outcome: Result<i64> = async {
         by_name::find(&app, &viewer, &OPPORTUNITY, &mut given).await?;
@@ -209,7 +209,7 @@ async fn edit_item_form(
 ) -> Result<Response> {
     let (deal, item) = (id(&deal)?, id(&item)?);
     let mut session = app.db.read().await?;
-    let (row, _) = query::find(&mut session, &viewer, app.registry, &OPPORTUNITY, deal).await?;
+    let (row, _) = query::find(&mut session, &viewer, &OPPORTUNITY, deal).await?;
     query::check_change(&mut session, &viewer, &OPPORTUNITY, deal).await?;
     if !viewer.sees(&OPPORTUNITY, "amount") {
         return Err(Error::Forbidden);
@@ -235,7 +235,7 @@ async fn change_item(
     if !viewer.sees(&OPPORTUNITY, "amount") {
         return Err(Error::Forbidden);
     }
-    let (row, _) = query::find(&mut tx, &viewer, app.registry, &OPPORTUNITY, deal).await?;
+    let (row, _) = query::find(&mut tx, &viewer, &OPPORTUNITY, deal).await?;
     let line = items::find(&mut tx, deal, item).await?;
     if line.version != version {
         // What was typed stays; sent again, it replaces what stands now.

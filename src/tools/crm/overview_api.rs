@@ -14,6 +14,7 @@ use crate::shell::app::App;
 use crate::shell::config::StageKind;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
+use crate::shell::record::query::Question;
 use crate::shell::routes::Policy;
 use crate::shell::viewer::Viewer;
 
@@ -120,7 +121,8 @@ async fn sums(State(app): State<App>, viewer: Viewer, asking: Asking) -> Result<
     let filter = list_query(&OPPORTUNITY, &viewer, &asking)?;
     let today = config.today(app.clock.now());
     let mut session = app.db.read().await?;
-    let found = board::sums(&mut session, &app, &viewer, pipeline, &filter, today).await?;
+    let deals = Question { viewer: &viewer, object: &OPPORTUNITY, query: &filter, today };
+    let found = board::sums(&mut session, deals, pipeline).await?;
     let (sees_total, sees_weighted) = board::sees_sums(&viewer);
     let money = |minor: i64| format::plain_amount(minor, &config.base_currency);
     let sum = |count: i64, total: i64, weighted: Weighted| Sum {

@@ -58,7 +58,7 @@ fn shown(listed: Listed) -> ListPrice {
 /// GET /api/products/{id}/prices · who reads products
 async fn list(State(app): State<App>, viewer: Viewer, Ids([product]): Ids<1>) -> Result<Answer> {
     let mut session = app.db.read().await?;
-    query::find(&mut session, &viewer, app.registry, &PRODUCT, product).await?;
+    query::find(&mut session, &viewer, &PRODUCT, product).await?;
     let listed = prices::of_product(&mut session, product).await?;
     Ok(Answer::ok(json!(ListPrices { data: listed.into_iter().map(shown).collect() })))
 }

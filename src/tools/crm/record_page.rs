@@ -146,7 +146,7 @@ async fn respond_record(
     let today = viewer.config.today(now);
     let asks = pairs(&asked.query);
     let mut session = app.db.read().await?;
-    let (row, fields) = query::find(&mut session, viewer, app.registry, object, record).await?;
+    let (row, fields) = query::find(&mut session, viewer, object, record).await?;
     let rights = share::rights(&mut session, viewer, object, record).await?;
     let may_change = rights.write;
     let shows = Shows::of(viewer, app.registry, object, today);

@@ -408,7 +408,7 @@ impl Sight<'_> {
                 trash: false,
             });
             let parts: Vec<ListQuery> = parts.collect();
-            let rows = query::in_turn(session, self.viewer, self.app.registry, object, &parts, self.today).await?;
+            let rows = query::in_turn(session, self.viewer, object, &parts, self.today).await?;
             let shows = Shows::of(self.viewer, self.app.registry, object, self.today);
             related.push(Related {
                 title: self.viewer.locale.text(&format!("{}-plural", object.name)),

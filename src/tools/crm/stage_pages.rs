@@ -200,7 +200,7 @@ async fn ask_for_pipeline(
     error: Option<FieldError>,
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
-    let (row, fields) = query::find(&mut session, viewer, app.registry, &OPPORTUNITY, deal).await?;
+    let (row, fields) = query::find(&mut session, viewer, &OPPORTUNITY, deal).await?;
     query::check_change(&mut session, viewer, &OPPORTUNITY, deal).await?;
     drop(session);
     let at = fields.iter().position(|field| field.key == "pipeline");
@@ -246,7 +246,7 @@ async fn ask_for_missing(
     errors: &[FieldError],
 ) -> Result<Response> {
     let mut session = app.db.read().await?;
-    let (row, fields) = query::find(&mut session, viewer, app.registry, &OPPORTUNITY, deal).await?;
+    let (row, fields) = query::find(&mut session, viewer, &OPPORTUNITY, deal).await?;
     let mut filled = Filled::of_row(viewer, &fields, &row);
     let name = filled.text("name");
     let has_submitted = given.iter().any(|(key, _)| key == "asked");

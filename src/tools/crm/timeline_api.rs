@@ -86,7 +86,7 @@ async fn list(object: &'static Object, app: &App, viewer: &Viewer, id: Uuid, ask
     let limit = asking.whole("limit", 1, 200, 50)?;
     let before = asking.text("after", 1000)?.map(place_of).transpose()?;
     let mut session = app.db.read().await?;
-    let (row, _) = query::find(&mut session, viewer, app.registry, object, id).await?;
+    let (row, _) = query::find(&mut session, viewer, object, id).await?;
     let (rows, older) = rows_of(&mut session, viewer, object, id, before, limit).await?;
     let events: Vec<Option<(&'static Object, Recorded)>> = rows.iter().map(recorded).collect();
     let all: Vec<(&'static Object, &Recorded)> = events.iter().flatten().map(|(of, event)| (*of, event)).collect();

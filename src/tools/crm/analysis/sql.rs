@@ -9,8 +9,7 @@ use store::{Cell, Cells, Day, Session, Sql, Uuid};
 use super::ask::Dimension;
 use crate::shell::access::Right;
 use crate::shell::error::Result;
-use crate::shell::record::Registry;
-use crate::shell::record::query;
+use crate::shell::record::query::{ListQuery, Question};
 use crate::shell::viewer::Viewer;
 use crate::tools::crm::objects::OPPORTUNITY;
 use crate::tools::crm::standing::Weighted;
@@ -19,7 +18,6 @@ use crate::tools::crm::{standing, visibility};
 /// Through whose eyes, and which deals at all.
 pub struct Lens<'a> {
     pub viewer: &'a Viewer,
-    pub registry: &'a Registry,
     pub today: Day,
     pub filters: Vec<String>,
 }
@@ -32,8 +30,9 @@ impl Lens<'_> {
 
     /// `select` over the deals of these filters, without GROUP BY.
     pub fn over(&self, session: &Session, select: Sql, more: &[String]) -> Result<Sql> {
-        let (viewer, registry) = (self.viewer, self.registry);
-        query::aggregate_over(session.engine(), select, viewer, registry, &OPPORTUNITY, &self.with(more), self.today)
+        let query = ListQuery::of_filters(self.viewer, &OPPORTUNITY, &self.with(more))?;
+        let deals = Question { viewer: self.viewer, object: &OPPORTUNITY, query: &query, today: self.today };
+        deals.aggregate(session.engine(), select)
     }
 
     fn push_dimension(&self, select: &mut Sql, dimension: Dimension) {

@@ -64,7 +64,7 @@ pub async fn gather<'a>(app: &App, viewer: &'a Viewer, config: &'a Config, ask: 
     let mut session = app.db.read().await?;
     let months = months_of(&mut session, today, ask.own_days()?).await?;
     let days = months.days(ask)?;
-    let lens = Lens { viewer, registry: app.registry, today, filters: ask.filters() };
+    let lens = Lens { viewer, today, filters: ask.filters() };
     let ends = ends(days);
     let closed_filters = [vec!["state:is:won|lost".to_owned()], super::within("closed_on", ends.0, ends.1)].concat();
     let created_filters = super::within("created_on", ends.0, ends.1);

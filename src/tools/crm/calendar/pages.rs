@@ -13,7 +13,7 @@ use crate::shell::error::Result;
 use crate::shell::format;
 use crate::shell::layers::url_encode;
 use crate::shell::page::{Asked, Html, Page, icon, respond};
-use crate::shell::record::query::{self, ListQuery, Row};
+use crate::shell::record::query::{ListQuery, Question, Row};
 use crate::shell::record::{Field, Kind, Object};
 use crate::shell::records::{get, pairs};
 use crate::shell::shows::activity_icon;
@@ -133,7 +133,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
     let has_team = viewer.scope.level("task", Right::Read) >= Level::Team;
     let is_team = has_team && get(&query, "who") == "team";
 
-    let reading = Reading { app: &app, viewer: &viewer, today, span, is_team };
+    let reading = Reading { viewer: &viewer, today, span, is_team };
     let mut session = app.db.read().await?;
     let mut found = Days::new();
     reading.read(&mut session, &TASKS, &mut found, Reading::task).await?;
@@ -190,7 +190,6 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
 }
 
 struct Reading<'a> {
-    app: &'a App,
     viewer: &'a Viewer,
     today: Day,
     span: Span,
@@ -224,9 +223,8 @@ impl Reading<'_> {
         let asked = ListQuery::of_filters(viewer, object, &filters(Day(*shown.start()), Day(*shown.end())))?;
         let limit = if self.span.is_week() { PER_DAY_OF_WEEK } else { PER_DAY };
         let query = ListQuery { sort: field, limit, ..asked };
-        let (registry, day) = (self.app.registry, self.day_of(field));
-        let groups =
-            query::first_of_groups(session, viewer, registry, object, kind.fields, day, &query, self.today).await?;
+        let question = Question { viewer, object, query: &query, today: self.today };
+        let groups = question.groups(session, kind.fields, self.day_of(field)).await?;
         for (number, group) in groups {
             let (day, of_day) = (Day(number), found.entry(number).or_default());
             of_day.count += group.count;

@@ -15,7 +15,7 @@ use crate::shell::error::Result;
 use crate::shell::format;
 use crate::shell::page::{Asked, Html, Page, dash, respond};
 use crate::shell::record::Object;
-use crate::shell::record::query::{self, ListQuery};
+use crate::shell::record::query::{ListQuery, Question};
 use crate::shell::viewer::Viewer;
 use crate::tools::crm::analysis::{Figure, Lens, Months, href_of, months_of, within};
 use crate::tools::crm::objects::{ACTIVITY, LEAD, LEAD_STATUSES, OPPORTUNITY, PERSON, SOURCES, TASK};
@@ -225,7 +225,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
     };
     let mut late = Vec::new();
     if reads("task") {
-        late = sql::late_tasks(&mut session, &viewer, app.registry, today).await?;
+        late = sql::late_tasks(&mut session, &viewer, today).await?;
     }
     if body.has_tasks {
         let (rows, more) = tasks(&mut session, &look).await?;
@@ -281,8 +281,8 @@ async fn tasks(session: &mut Session, look: &Look<'_>) -> Result<(Vec<TaskRow>, 
     let fields = ["subject", "due_date", "priority", "account", "opportunity"];
     let sort = TASK.field("due_date").expect("tasks have it");
     let query = ListQuery { sort, limit: SHOWN, ..ListQuery::of_filters(look.viewer, &TASK, &filters)? };
-    let (viewer, registry) = (look.viewer, look.app.registry);
-    let found = query::list_named(session, viewer, registry, &TASK, &fields, query, look.today).await?;
+    let question = Question { viewer: look.viewer, object: &TASK, query: &query, today: look.today };
+    let found = question.page_named(session, &fields).await?;
     let rows = found
         .rows
         .iter()
@@ -326,7 +326,7 @@ async fn deals(
     body: &mut Body<'_>,
 ) -> Result<()> {
     let viewer = look.viewer;
-    let lens = Lens { viewer, registry: look.app.registry, today: look.today, filters: reach.filters() };
+    let lens = Lens { viewer, today: look.today, filters: reach.filters() };
     let quarter = months
         .of("quarter", look.today)
         .map_or((look.today, look.today), |quarter| (quarter.first_day, quarter.last_day));
@@ -509,7 +509,7 @@ fn risk_row(look: &Look<'_>, deal: &AtRisk, owner: String) -> RiskRow {
 async fn leads(session: &mut Session, look: &Look<'_>, months: &Months, body: &mut Body<'_>) -> Result<()> {
     let Some(quarter) = months.of("quarter", look.today) else { return Ok(()) };
     let created = within("created_on", Some(quarter.first_day), Some(quarter.last_day));
-    let groups = sql::leads(session, look.viewer, look.app.registry, &created, look.today).await?;
+    let groups = sql::leads(session, look.viewer, &created, look.today).await?;
     let with = |more: Vec<String>| [created.clone(), more].concat();
     let total = |fits: &dyn Fn(&LeadGroup) -> bool| {
         groups.iter().filter(|group| fits(group)).map(|group| group.count).sum::<i64>()

@@ -4,7 +4,8 @@ use store::{Cell, Cells, Day, Instant, Session, Sql, Uuid, sql};
 
 use crate::shell::access::{Level, Right};
 use crate::shell::error::Result;
-use crate::shell::record::{Object, Registry, query};
+use crate::shell::record::Object;
+use crate::shell::record::query::{ListQuery, Question};
 use crate::shell::viewer::Viewer;
 use crate::tools::crm::analysis::Lens;
 use crate::tools::crm::objects::{ACCOUNT, CONTACT, LEAD, OPPORTUNITY, TASK};
@@ -117,15 +118,11 @@ pub async fn at_risk(session: &mut Session, lens: &Lens<'_>, limit: i64) -> Resu
 }
 
 /// Open tasks that are late, by owner.
-pub async fn late_tasks(
-    session: &mut Session,
-    viewer: &Viewer,
-    registry: &Registry,
-    today: Day,
-) -> Result<Vec<(Uuid, i64)>> {
+pub async fn late_tasks(session: &mut Session, viewer: &Viewer, today: Day) -> Result<Vec<(Uuid, i64)>> {
     let filters = ["status:is:open".to_owned(), "due_date:within:overdue".to_owned()];
-    let select = "SELECT t.owner_id, COUNT(*)";
-    let mut statement = query::aggregate_over(session.engine(), select, viewer, registry, &TASK, &filters, today)?;
+    let query = ListQuery::of_filters(viewer, &TASK, &filters)?;
+    let late = Question { viewer, object: &TASK, query: &query, today };
+    let mut statement = late.aggregate(session.engine(), "SELECT t.owner_id, COUNT(*)")?;
     statement.push(" GROUP BY t.owner_id");
     Ok(session.all(statement).await?)
 }
@@ -204,15 +201,10 @@ pub struct LeadGroup {
     pub count: i64,
 }
 
-pub async fn leads(
-    session: &mut Session,
-    viewer: &Viewer,
-    registry: &Registry,
-    created: &[String],
-    today: Day,
-) -> Result<Vec<LeadGroup>> {
-    let select = "SELECT t.source, t.status, COUNT(*) AS count";
-    let mut statement = query::aggregate_over(session.engine(), select, viewer, registry, &LEAD, created, today)?;
+pub async fn leads(session: &mut Session, viewer: &Viewer, created: &[String], today: Day) -> Result<Vec<LeadGroup>> {
+    let query = ListQuery::of_filters(viewer, &LEAD, created)?;
+    let leads = Question { viewer, object: &LEAD, query: &query, today };
+    let mut statement = leads.aggregate(session.engine(), "SELECT t.source, t.status, COUNT(*) AS count")?;
     statement.push(" GROUP BY t.source, t.status");
     Ok(session.all(statement).await?)
 }
