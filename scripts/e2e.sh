@@ -2,26 +2,17 @@
 # The browser tests against servers of their own: the demo company in both editions, and a house in which nobody is yet.
 # Pictures: e2e/out.   e2e.sh BINARY
 source "$(dirname "$0")/lib.sh"
-source scripts/server.sh
-binary=$1
-[ -x "$binary" ] || fail "$binary is not there: make build"
-need_browser
-need_npm e2e
+source scripts/server.sh "$1"
 
-data=$(mktemp -d)
 second=
 # The second half is a process of its own and stops its servers itself.
-finish() {
+stop_second() {
     if [ -n "$second" ]; then
         kill "$second" 2>/dev/null || true
         wait "$second" 2>/dev/null || true
     fi
-    stop
-    rm -rf "$data"
 }
-trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'stop_second; finish' EXIT
 
 E2E_BINARY=$(realpath "$binary")
 export E2E_BINARY

@@ -1,20 +1,7 @@
 #!/usr/bin/env bash
 # Takes the pictures of the README anew, from demo companies of both editions: docs/pictures.   pictures.sh BINARY
 source "$(dirname "$0")/lib.sh"
-source scripts/server.sh
-binary=$1
-[ -x "$binary" ] || fail "$binary is not there: make build"
-need_browser
-need_npm e2e
-
-data=$(mktemp -d)
-finish() {
-    stop
-    rm -rf "$data"
-}
-trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+source scripts/server.sh "$1"
 
 for locale in en zh-CN; do
     say "Pictures of the demo company, $locale"

@@ -1,4 +1,11 @@
-# A server for as long as a script needs it. Sourced after lib.sh, never run; needs `binary` and the folder `data`.
+# A server of the program for a script with a browser, for as long as it is needed; its data is gone when the script ends.
+# Sourced after lib.sh, never run.   source scripts/server.sh BINARY
+binary=$1
+[ -x "$binary" ] || fail "$binary is not there: make build"
+need_browser
+need_npm e2e
+
+data=$(mktemp -d)
 server=
 stop() {
     if [ -n "$server" ]; then
@@ -7,6 +14,13 @@ stop() {
         server=
     fi
 }
+finish() {
+    stop
+    rm -rf "$data"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 free_port() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close() })'; }
 
