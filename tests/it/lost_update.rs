@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::http::Method;
 use serde_json::json;
 use store::{Uuid, sql};
-use testkit::{Engine, TestApp, on, on_both};
+use testkit::{Engine, Person, TestApp, on, on_both};
 use trivet::shell::record::{Field, Kind, Object, Write};
 
 use self::company::{Company, Door, FIELDS, doors, flash, json_of, row, succeeded};
@@ -130,6 +130,40 @@ fn changes_of_different_fields_made_on_the_same_version_merge() {
                 assert_eq!(row(app, object, other, id).await.0, version + 2, "{what}: both stay");
             }
         }
+    });
+}
+
+/// The page of a conflict sends again what the person changed, and nothing of what their form only showed.
+#[test]
+fn who_settles_a_conflict_writes_over_nothing_that_they_left_as_it_was() {
+    on_both(async |app| {
+        let company = Company::new(app).await;
+        let [ana, ben, ..] = &company.editors[..] else { panic!("several people edit") };
+        let id = company.make(app, "account", &[("name", "Harbour"), ("city", "Wuxi"), ("website", "")]).await;
+        let save = async |who: &Person, version: &str, name: &str, city: &str, industry: &str| {
+            let fields = [("version", version), ("name", name), ("city", city), ("industry", industry)];
+            app.post_form(who, &format!("/accounts/{id}"), &fields).await
+        };
+        let stands = async || -> (i64, String, String, Option<String>) {
+            let mut session = app.db.read().await.expect("the database can be read");
+            let select = sql!("SELECT version, name, city, industry FROM account WHERE id = $1", id);
+            session.one(select).await.expect("the account is there")
+        };
+        assert_eq!(save(ana, "1", "Harbour Glass", "Ningbo", "").await.status, 303);
+        let page = save(ben, "1", "Harbour Optics", "Wuxi", "technology").await;
+        assert_eq!(page.status, 409, "{}", page.body);
+        // What the page holds, with Ben's name.
+        let hidden = page.body.split("<input type=\"hidden\" name=\"").skip(1).filter_map(|input| {
+            let (key, rest) = input.split_once('"')?;
+            Some((key.to_owned(), rest.split_once("value=\"")?.1.split('"').next()?.to_owned()))
+        });
+        let mut fields: Vec<(String, String)> = hidden.collect();
+        let keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["version", "industry"], "{}", page.body);
+        fields.push(("name".into(), "Harbour Optics".into()));
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(app.post_form(ben, &format!("/accounts/{id}"), &fields).await.status, 303);
+        assert_eq!(stands().await, (3, "Harbour Optics".into(), "Ningbo".into(), Some("technology".into())));
     });
 }
 
