@@ -262,7 +262,7 @@ fn a_hidden_field_leaves_the_analysis() {
     on(Engine::Sqlite, async |app| {
         let world = world(app).await;
         app.execute("INSERT INTO hidden_field (object, field, role) VALUES ('account', 'industry', 'seller'), ('opportunity', 'amount', 'seller')").await;
-        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.settings_changed().await;
         let page = app.get(&world.lin, "/analysis?period=all").await;
         assert_eq!(page.status, 200);
         assert!(!page.has("Win rate by industry") && page.has("Win rate by source"));

@@ -142,7 +142,7 @@ fn what_is_hidden_or_asked_wrongly_leaves_the_api_too() {
         let owners = own["compared"]["owner"].as_array().expect("owners");
         assert_eq!((owners.len(), &owners[0]["label"]), (1, &json!("Lin Yan")), "other owners are named");
         app.execute("INSERT INTO hidden_field (object, field, role) VALUES ('account', 'industry', 'seller'), ('opportunity', 'amount', 'seller'), ('opportunity', 'lost_reason', 'seller')").await;
-        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.settings_changed().await;
         let (status, body) = get(app, &token, &at("period=all")).await;
         assert_eq!(status, 200, "{body}");
         let text = body.to_string();

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::Method;
 use serde_json::{Value as Json, json};
 use store::sql;
+use testkit::app::{UPLOAD, upload};
 use testkit::{TestApp, on_both};
 use trivet::shell::viewer::hash_token;
 
@@ -13,24 +14,11 @@ use crate::import::work;
 
 const FILE: &str = "Name,Sector,Employees\nAcme,technology,12\nBeta,medical,many\nCancity,retail,7\n";
 
-pub const FORM: &str = "multipart/form-data; boundary=cut";
-
-/// A form with texts and a file.
-pub fn form(texts: &[(&str, &str)], name: &str, content: &str) -> Vec<u8> {
-    let mut body = String::new();
-    for (key, text) in texts {
-        body.push_str(&format!("--cut\r\ncontent-disposition: form-data; name=\"{key}\"\r\n\r\n{text}\r\n"));
-    }
-    let head = format!("content-disposition: form-data; name=\"file\"; filename=\"{name}\"");
-    body.push_str(&format!("--cut\r\n{head}\r\n\r\n{content}\r\n--cut--\r\n"));
-    body.into_bytes()
-}
-
 async fn bring(company: &Company<'_>, who: &str, texts: &[(&str, &str)], key: &str) -> Reply {
     let bearer = format!("Bearer {}", company.tokens[who]);
-    let headers = [("authorization", bearer.as_str()), ("content-type", FORM), ("idempotency-key", key)];
+    let headers = [("authorization", bearer.as_str()), ("content-type", UPLOAD), ("idempotency-key", key)];
     let headers = &headers[..if key.is_empty() { 2 } else { 3 }];
-    let body = Body::from(form(texts, "accounts.csv", FILE));
+    let body = Body::from(upload(texts, "accounts.csv", FILE.as_bytes()));
     let answer = company.app.request(Method::POST, "/api/imports", headers, body).await;
     Reply { status: answer.status.as_u16(), body: serde_json::from_str(&answer.body).unwrap_or(Json::Null), answer }
 }
@@ -240,9 +228,9 @@ fn a_program_reads_what_became_of_each_row() {
     on_both(async |app: &TestApp| {
         let company = Company::new(app).await;
         let bearer = format!("Bearer {}", company.tokens["partner"]);
-        let headers = [("authorization", bearer.as_str()), ("content-type", FORM)];
+        let headers = [("authorization", bearer.as_str()), ("content-type", UPLOAD)];
         let file = "Name,Employees\nAcme,1\nAcme,2\nAcme,2\nBeta,many\n";
-        let body = Body::from(form(&[("object", "account")], "accounts.csv", file));
+        let body = Body::from(upload(&[("object", "account")], "accounts.csv", file.as_bytes()));
         let made = app.request(Method::POST, "/api/imports", &headers, body).await;
         let at = made.header("location").expect("it was made").to_owned();
         company.post("partner", &format!("{at}/start"), json!({})).await;
@@ -278,9 +266,9 @@ fn a_program_gives_one_reason_for_its_deals_in_later_stages() {
         let company = Company::new(app).await;
         let deals = "Name,Stage,Close date\nEnd,Won,2026-12-24\n";
         let bearer = format!("Bearer {}", company.tokens["partner"]);
-        let headers = [("authorization", bearer.as_str()), ("content-type", FORM)];
+        let headers = [("authorization", bearer.as_str()), ("content-type", UPLOAD)];
         let bring = async |texts: &[(&str, &str)]| -> String {
-            let body = Body::from(form(texts, "deals.csv", deals));
+            let body = Body::from(upload(texts, "deals.csv", deals.as_bytes()));
             let answer = app.request(Method::POST, "/api/imports", &headers, body).await;
             assert_eq!(answer.status.as_u16(), 201, "{}", answer.body);
             answer.header("location").unwrap().to_owned()

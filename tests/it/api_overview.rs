@@ -71,7 +71,7 @@ fn an_export_is_what_the_list_says_guarded_and_written_down() {
         assert_eq!(app.value::<i64>(events).await, Some(1));
         // Without the right to export there is no such address.
         app.execute("UPDATE access_rule SET may_export = (1 = 0) WHERE role = 'seller'").await;
-        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.settings_changed().await;
         let answer = app.api(&company.tokens["seller"], Method::GET, "/api/accounts/export", &[], None).await;
         assert_eq!(answer.status, 404);
     });

@@ -13,7 +13,7 @@ async fn pipeline(app: &TestApp) -> Uuid {
         let stage = new_id(&app.clock);
         app.execute(sql!("INSERT INTO stage (id, version, pipeline_id, name, position, kind, probability) VALUES ($1, 1, $2, $3, $4, $5, $6)", stage, id, name, position as i64, kind, chance)).await;
     }
-    app.execute("UPDATE organization SET config_version = config_version + 1").await;
+    app.settings_changed().await;
     id
 }
 

@@ -79,7 +79,7 @@ fn who_may_only_export_picks_what_to_export_and_can_do_nothing_else() {
         let eve = app.person("Eve").role(Role::Auditor).create().await;
         let account = app.account(&lin, "Harbour Optics").await;
         app.execute("UPDATE access_rule SET may_export = (role = 'auditor') WHERE object = 'account'").await;
-        app.execute("UPDATE organization SET config_version = config_version + 1 WHERE id = 1").await;
+        app.settings_changed().await;
         let page = app.get(&eve, "/accounts?view=none").await;
         let ticks = format!("name=\"id\" value=\"{account}\"");
         assert!(page.has(&ticks) && page.has("value=\"export\""), "{}", page.body);
@@ -162,7 +162,7 @@ fn amounts_that_were_changed_at_once_stand_in_the_currency_of_their_deal() {
         let lin = app.person("Lin Yan").role(Role::Seller).create().await;
         let account = app.account(&lin, "Harbour").await;
         app.execute("INSERT INTO fx_rate (currency, on_day, rate) VALUES ('JPY', 0, '0.05')").await;
-        app.execute("UPDATE organization SET config_version = config_version + 1 WHERE id = 1").await;
+        app.settings_changed().await;
         let fields = [("account", account.to_string()), ("currency", "JPY".into()), ("amount", "5000".into())];
         let fields: Vec<(&str, &str)> = fields.iter().map(|(key, text)| (*key, text.as_str())).collect();
         let deal = app

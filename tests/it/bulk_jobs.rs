@@ -1,14 +1,15 @@
 //! Work on more records than somebody waits for. On both engines.
 
 use serde_json::{Value as Json, json};
-use store::{Cell, Uuid, job, sql};
+use store::job::{Ended, Job};
+use store::{Cell, Uuid, sql};
 use testkit::{Answer, Engine, Person, Role, TestApp, on, on_both};
 use trivet::shell::bulk_job;
 use trivet::shell::record::{Draft, command};
 use trivet::system::jobs;
 
 use crate::company::Company;
-use crate::import::work;
+use crate::import::{claimed, work};
 
 /// More than are done while somebody waits: so many, and in several portions.
 const MANY: usize = 320;
@@ -153,6 +154,24 @@ fn everything_that_matches_is_edited_by_a_job_and_undone_by_one() {
     });
 }
 
+/// Works on a job until its first portion is done.
+async fn half_way(app: &TestApp, job: &Job) {
+    let running = bulk_job::run(&app.app, job);
+    let looking = async {
+        while in_trash(app).await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! { biased; () = looking => {}, _ = running => {} }
+}
+
+/// Takes back the only work on many that was done.
+async fn undo(app: &TestApp, by: &Person) {
+    let at: i64 = app.value("SELECT at FROM event WHERE kind = 'bulk'").await.expect("it was noted");
+    app.post_form(by, &format!("/accounts/bulk/undo?at={at}"), &[]).await;
+    work(app).await;
+}
+
 #[test]
 fn work_on_many_goes_on_where_it_stopped_and_is_stopped_between_portions() {
     on_both(async |app| {
@@ -160,41 +179,24 @@ fn work_on_many_goes_on_where_it_stopped_and_is_stopped_between_portions() {
         many_accounts(app, &lin, "Wuxi").await;
         app.clock.advance(60);
         let page = ordered(app, &lin, "view=all", &[("action", "trash")]).await;
-        let claim = async || {
-            let mut tx = app.db.write().await.unwrap();
-            let claimed = job::claim(&mut tx, app.clock.now()).await.unwrap().expect("a job waits");
-            tx.commit().await.unwrap();
-            claimed
-        };
         // Stopped while it runs: the portion at hand is finished, and is all that is done.
-        let claimed = claim().await;
+        let job = claimed(app).await;
         app.post_form(&lin, &format!("{page}/cancellation"), &[]).await;
-        let outcome = bulk_job::run(&app.app, &claimed).await;
-        jobs::finish(&app.app, &claimed, outcome).await.unwrap();
+        let outcome = bulk_job::run(&app.app, &job).await;
+        jobs::finish(&app.app, &job, outcome).await.unwrap();
         let gone = in_trash(app).await;
         assert!((1..MANY as i64).contains(&gone), "{gone}");
         let over = app.get(&lin, &page).await;
         assert!(over.has("This was stopped") && over.has("/accounts/bulk/undo?at="), "{}", over.body);
         assert_eq!(figure(&over, "Done"), gone.to_string());
         // What had been done is undone as one.
-        let at: i64 = app.value("SELECT at FROM event WHERE kind = 'bulk'").await.expect("it was noted");
-        app.post_form(&lin, &format!("/accounts/bulk/undo?at={at}"), &[]).await;
-        work(app).await;
+        undo(app, &lin).await;
         assert_eq!(in_trash(app).await, 0);
         // Killed after a portion: another server takes it over, does the rest, and does nothing twice.
         app.clock.advance(60);
         ordered(app, &lin, "view=all", &[("action", "trash")]).await;
-        let claimed = claim().await;
-        let half_way = async {
-            let running = bulk_job::run(&app.app, &claimed);
-            let looking = async {
-                while in_trash(app).await == 0 {
-                    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-                }
-            };
-            tokio::select! { biased; () = looking => {}, _ = running => {} }
-        };
-        half_way.await;
+        let job = claimed(app).await;
+        half_way(app, &job).await;
         app.clock.advance(120);
         // PostgreSQL may need a moment to roll the broken portion back; until then nobody else gets the job.
         for _ in 0..200 {
@@ -209,7 +211,7 @@ fn work_on_many_goes_on_where_it_stopped_and_is_stopped_between_portions() {
             HAVING COUNT(*) > 2) x";
         assert_eq!(app.value::<i64>(twice).await, Some(0));
         // Nobody's job any more: the first server finds that it was overtaken, and leaves it.
-        assert!(matches!(bulk_job::run(&app.app, &claimed).await, Ok(job::Ended::Lost)));
+        assert!(matches!(bulk_job::run(&app.app, &job).await, Ok(Ended::Lost)));
         assert_eq!(app.value::<i64>("SELECT COUNT(*) FROM event WHERE kind = 'bulk'").await, Some(2));
     });
 }
@@ -221,27 +223,17 @@ fn what_a_job_had_done_that_could_not_go_on_is_told_and_undone() {
         many_accounts(app, &lin, "Wuxi").await;
         app.clock.advance(60);
         let page = ordered(app, &lin, "view=all", &[("action", "trash")]).await;
-        let mut tx = app.db.write().await.unwrap();
-        let claimed = job::claim(&mut tx, app.clock.now()).await.unwrap().expect("a job waits");
-        tx.commit().await.unwrap();
+        let job = claimed(app).await;
         let broken = async {
-            let running = bulk_job::run(&app.app, &claimed);
-            let looking = async {
-                while in_trash(app).await == 0 {
-                    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-                }
-            };
-            tokio::select! { biased; () = looking => {}, _ = running => {} }
+            half_way(app, &job).await;
             panic!("half way")
         };
-        jobs::see_through(&app.app, &claimed, broken).await.expect("it is noted");
+        jobs::see_through(&app.app, &job, broken).await.expect("it is noted");
         let gone = in_trash(app).await;
         let over = app.get(&lin, &page).await;
         assert!(over.has("Something went wrong on our side"), "{}", over.body);
         assert_eq!(figure(&over, "Done"), gone.to_string());
-        let at: i64 = app.value("SELECT at FROM event WHERE kind = 'bulk'").await.expect("it was noted");
-        app.post_form(&lin, &format!("/accounts/bulk/undo?at={at}"), &[]).await;
-        work(app).await;
+        undo(app, &lin).await;
         assert_eq!(in_trash(app).await, 0);
     });
 }

@@ -69,13 +69,6 @@ async fn submit(app: &TestApp, by: &Person, lead: Uuid, fields: &[(&str, &str)])
     app.post_form(by, &format!("/leads/{lead}/convert"), fields).await
 }
 
-/// Shows a record to a colleague, to read.
-async fn share(app: &TestApp, by: &Person, path: &str, to: &Person) {
-    let fields = [("person", to.id.to_string()), ("may_write", "false".into())];
-    let fields: Vec<(&str, &str)> = fields.iter().map(|(key, value)| (*key, value.as_str())).collect();
-    assert_eq!(app.post_form(by, &format!("{path}/shares"), &fields).await.status, 303);
-}
-
 #[test]
 fn a_lead_becomes_a_new_account_with_contact_and_deal_and_its_history_goes_along() {
     on_both(async |app| {
@@ -300,7 +293,7 @@ fn an_amount_typed_for_a_lead_is_stored_in_no_other_currency() {
     on_both(async |app| {
         let World { boss, lin, lead, .. } = world(app).await;
         app.execute("INSERT INTO fx_rate (currency, on_day, rate) VALUES ('USD', 0, '7')").await;
-        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.settings_changed().await;
         app.try_update("lead", &boss, lead, None, &[("currency", "USD")]).await.expect("theirs");
         let before = counts(app).await;
         let deal = [("opportunity", "new"), ("opportunity_name", "Robots"), ("opportunity_close_date", "2027-01-31")];
@@ -401,7 +394,7 @@ fn a_hidden_amount_of_the_lead_does_not_show_in_the_deal() {
         let World { lin, lead, .. } = world(app).await;
         app.execute("INSERT INTO hidden_field (object, field, role) VALUES ('lead', 'estimated_amount', 'seller')")
             .await;
-        app.execute("UPDATE organization SET config_version = config_version + 1 WHERE id = 1").await;
+        app.settings_changed().await;
         let form = app.get(&lin, &format!("/leads/{lead}/convert")).await;
         assert!(!form.has("120000"), "{}", form.body);
         let fields =

@@ -109,7 +109,7 @@ fn an_export_breaks_off_when_the_right_to_it_is_taken_away() {
         download.lines().await;
         assert_eq!(download.lines().await.len(), 3);
         app.execute("UPDATE access_rule SET may_export = (1 = 0) WHERE role = 'partner'").await;
-        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.settings_changed().await;
         assert!(download.next().await.expect("an end that is seen").is_err());
         assert!(download.next().await.is_none());
     });

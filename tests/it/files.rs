@@ -3,23 +3,23 @@
 use axum::body::Body;
 use axum::http::Method;
 use serde_json::json;
-use store::Uuid;
+use store::{Uuid, sql};
+use testkit::app::{UPLOAD, upload};
 use testkit::{Answer, Person, Role, TestApp, on_both};
+use trivet::shell::record::Object;
 
-pub const FORM: &str = "multipart/form-data; boundary=cut";
-
-pub fn form(name: &str, bytes: &[u8]) -> Vec<u8> {
-    let mut body = format!(
-        "--cut\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\ncontent-type: text/html\r\n\r\n"
-    )
-    .into_bytes();
-    body.extend_from_slice(bytes);
-    body.extend_from_slice(b"\r\n--cut--\r\n");
-    body
-}
+use crate::sharing::share;
 
 pub async fn add(app: &TestApp, by: &Person, path: &str, name: &str, bytes: &[u8]) -> Answer {
-    app.post_body(by, &format!("{path}/files"), FORM, form(name, bytes)).await
+    app.post_body(by, &format!("{path}/files"), UPLOAD, upload(&[], name, bytes)).await
+}
+
+/// Adds the only file of a record, and returns its id.
+pub async fn added(app: &TestApp, by: &Person, object: &Object, record: Uuid, name: &str, bytes: &[u8]) -> Uuid {
+    let answer = add(app, by, &format!("/{}/{record}", object.plural), name, bytes).await;
+    assert_eq!(answer.status, 303, "{}: {}", object.name, answer.body);
+    let file = sql!("SELECT id FROM attachment WHERE subject_id = $1", record);
+    app.value(file).await.expect("the file hangs on its record")
 }
 
 /// Where the files of a page are taken.
@@ -121,7 +121,7 @@ fn who_may_not_see_the_record_gets_no_file_and_who_may_only_see_it_adds_none() {
             assert_eq!(app.api(&token, Method::GET, &address, &[], None).await.status, 404, "{address}");
         }
         // Shared to read: taken, but neither added nor removed.
-        app.post_form(&lin, &format!("{path}/shares"), &[("person", &wu.id.to_string())]).await;
+        share(app, &lin, &path, &wu, false).await;
         let page = app.get(&wu, &format!("{path}?tab=files")).await;
         assert!(page.has("offer.txt") && !page.has("type=\"file\"") && !page.has("/removal"), "{}", page.body);
         assert_eq!(app.get(&wu, &href).await.bytes, b"secret");
@@ -222,8 +222,8 @@ fn programs_list_add_take_and_remove_files() {
         let path = format!("/api/accounts/{account}/files");
         let bearer = format!("Bearer {token}");
         let post = async |name: &str, bytes: &[u8], key: &str| {
-            let headers = [("authorization", bearer.as_str()), ("content-type", FORM), ("idempotency-key", key)];
-            app.request(Method::POST, &path, &headers, Body::from(form(name, bytes))).await
+            let headers = [("authorization", bearer.as_str()), ("content-type", UPLOAD), ("idempotency-key", key)];
+            app.request(Method::POST, &path, &headers, Body::from(upload(&[], name, bytes))).await
         };
         let made = post("notes.txt", b"Hello", "one").await;
         assert_eq!(made.status, 201, "{}", made.body);

@@ -10,7 +10,7 @@ pub async fn hide(app: &TestApp, object: &str, fields: &[&str], role: &str) {
         app.execute(sql!("INSERT INTO hidden_field (object, field, role) VALUES ($1, $2, $3)", object, *field, role))
             .await;
     }
-    app.execute("UPDATE organization SET config_version = config_version + 1 WHERE id = 1").await;
+    app.settings_changed().await;
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn fields_hidden_from_a_role_show_on_no_page_and_are_found_by_no_word() {
 fn an_amount_is_hidden_in_every_currency_and_its_worth_also_alone() {
     on_both(async |app| {
         app.execute("INSERT INTO fx_rate (currency, on_day, rate) VALUES ('USD', 0, '7')").await;
-        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.settings_changed().await;
         let boss = app.person("Chen Wei").role(Role::Manager).create().await;
         let token = app.api_token(&boss).await;
         let fields = [("name", "Big deal"), ("amount", "7654321"), ("currency", "USD"), ("close_date", "2026-12-24")];

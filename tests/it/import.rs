@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use store::{Uuid, job, sql};
+use testkit::app::UPLOAD;
 use testkit::database::PASSWORD;
 use testkit::{Answer, Engine, Person, Role, TestApp, on_both};
 use trivet::shell::error::Error;
@@ -20,10 +21,7 @@ Zeta Group,finance,1,,,
 ";
 
 pub async fn upload(app: &TestApp, by: &Person, object: &str, name: &str, content: &[u8]) -> Answer {
-    let mut body = format!("--x\r\nContent-Disposition: form-data; name=\"object\"\r\n\r\n{object}\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n").into_bytes();
-    body.extend_from_slice(content);
-    body.extend_from_slice(b"\r\n--x--\r\n");
-    app.post_body(by, "/imports", "multipart/form-data; boundary=x", body).await
+    app.post_body(by, "/imports", UPLOAD, testkit::app::upload(&[("object", object)], name, content)).await
 }
 
 /// Uploads and returns the address of the import.
@@ -145,15 +143,18 @@ pub fn many(count: usize) -> String {
     std::iter::once("name,employees\n".to_owned()).chain(rows).collect()
 }
 
+/// An import of 450 accounts that has been started, and its job.
+async fn begun(app: &TestApp, by: &Person) -> (String, job::Job) {
+    let import = uploaded(app, by, "account", &many(450)).await;
+    app.post_form(by, &format!("{import}/start"), &[]).await;
+    (import, claimed(app).await)
+}
+
 #[test]
 fn after_a_crash_an_import_goes_on_where_it_stopped() {
     on_both(async |app| {
         let pat = partner(app).await;
-        let import = uploaded(app, &pat, "account", &many(450)).await;
-        app.post_form(&pat, &format!("{import}/start"), &[]).await;
-        let mut tx = app.app.db.write().await.unwrap();
-        let claimed = job::claim(&mut tx, app.app.clock.now()).await.unwrap().expect("the job waits");
-        tx.commit().await.unwrap();
+        let (_, claimed) = begun(app, &pat).await;
         let mut before_the_crash = Run::open(&app.app, &claimed).await.unwrap().expect("nobody else works on it");
         assert_eq!(before_the_crash.chunk().await.unwrap(), Step::More);
         let taken_in = accounts(app).await;
@@ -170,7 +171,7 @@ fn after_a_crash_an_import_goes_on_where_it_stopped() {
 }
 
 /// The job whose turn it is.
-async fn claimed(app: &TestApp) -> job::Job {
+pub async fn claimed(app: &TestApp) -> job::Job {
     let mut tx = app.db.write().await.unwrap();
     let claimed = job::claim(&mut tx, app.clock.now()).await.unwrap().expect("a job waits");
     tx.commit().await.unwrap();
@@ -199,9 +200,7 @@ async fn until_it_answers(app: &TestApp) {
 fn an_import_goes_on_when_the_database_was_away_for_a_moment() {
     on_both(async |app| {
         let pat = partner(app).await;
-        let import = uploaded(app, &pat, "account", &many(450)).await;
-        app.post_form(&pat, &format!("{import}/start"), &[]).await;
-        let job = claimed(app).await;
+        let (_, job) = begun(app, &pat).await;
         let interrupted = async {
             let mut run = Run::open(&app.app, &job).await?.expect("nobody else works on it");
             assert_eq!(run.chunk().await?, Step::More);
@@ -255,11 +254,7 @@ fn a_job_that_panics_has_failed_and_the_next_one_runs() {
 fn a_stopped_import_keeps_what_was_taken_in_and_can_be_undone() {
     on_both(async |app| {
         let pat = partner(app).await;
-        let import = uploaded(app, &pat, "account", &many(450)).await;
-        app.post_form(&pat, &format!("{import}/start"), &[]).await;
-        let mut tx = app.app.db.write().await.unwrap();
-        let claimed = job::claim(&mut tx, app.app.clock.now()).await.unwrap().unwrap();
-        tx.commit().await.unwrap();
+        let (import, claimed) = begun(app, &pat).await;
         let mut run = Run::open(&app.app, &claimed).await.unwrap().unwrap();
         app.post_form(&pat, &format!("{import}/cancellation"), &[]).await;
         assert_eq!(run.chunk().await.unwrap(), Step::Ended(Ended::Cancelled));
@@ -336,9 +331,9 @@ fn an_undo_leaves_what_others_have_built_on() {
             app.create(kind, &pat, &fields).await;
         }
         app.execute("UPDATE contact SET deleted_at = 1 WHERE name = 'Zhao Min'").await;
-        let (team, share) = (account("team").await, account("share").await);
+        let (team, shared) = (account("team").await, account("share").await);
         app.post_form(&pat, &format!("/accounts/{team}/team"), &[("person", &lin.id.to_string())]).await;
-        app.post_form(&pat, &format!("/accounts/{share}/shares"), &[("person", &lin.id.to_string())]).await;
+        crate::sharing::share(app, &pat, &format!("/accounts/{shared}"), &lin, false).await;
         let file = format!("/accounts/{}", account("file").await);
         crate::files::add(app, &pat, &file, "offer.txt", b"An offer").await;
         let versions = "SELECT MAX(version) FROM account";

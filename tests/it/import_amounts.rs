@@ -4,14 +4,14 @@ use axum::body::Body;
 use axum::http::Method;
 use serde_json::json;
 use store::sql;
+use testkit::app::{UPLOAD, upload};
 use testkit::{Person, Role, TestApp, on_both};
 
-use crate::api_imports::{FORM, form};
 use crate::import::{counts, refusals, run, sent, uploaded, work};
 
 async fn seller(app: &TestApp) -> Person {
     app.execute("INSERT INTO fx_rate (currency, on_day, rate) VALUES ('USD', 0, '7'), ('EUR', 0, '8')").await;
-    app.execute("UPDATE organization SET config_version = config_version + 1").await;
+    app.settings_changed().await;
     app.person("Lin Yan").role(Role::Seller).create().await
 }
 
@@ -119,8 +119,8 @@ fn a_comma_before_decimals_is_recognised_or_refused_and_never_left_out() {
         let columns = json!({ "Who": { "field": "name" }, "Staff": { "field": "employees" }, "Sales": { "field": "annual_revenue" } });
         let mapping = json!({ "object": "account", "decimal_sign": "comma", "columns": columns }).to_string();
         let file = "Who;Staff;Sales\nAcme;1.200;12,5\nBeta;7;12.50\n";
-        let body = Body::from(form(&[("object", "account"), ("mapping", &mapping)], "accounts.csv", file));
-        let headers = [("authorization", bearer.as_str()), ("content-type", FORM)];
+        let body = Body::from(upload(&[("object", "account"), ("mapping", &mapping)], "accounts.csv", file.as_bytes()));
+        let headers = [("authorization", bearer.as_str()), ("content-type", UPLOAD)];
         let made = app.request(Method::POST, "/api/imports", &headers, body).await;
         assert_eq!(
             (made.status.as_u16(), &made.json()["mapping"]["decimal_sign"]),

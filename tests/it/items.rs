@@ -150,7 +150,7 @@ fn a_line_is_changed_by_who_may_change_the_deal_and_see_its_amount() {
         // Nor by the way of a deal of one's own.
         assert_eq!(app.post_form(&wu, &format!("/opportunities/{other}/items/{line}"), &wish).await.status, 404);
         app.execute("INSERT INTO hidden_field (object, field, role) VALUES ('opportunity', 'amount', 'seller')").await;
-        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.settings_changed().await;
         assert_eq!(app.post_form(&lin, &path, &wish).await.status, 403);
         assert_eq!(app.get(&lin, &format!("{path}/edit")).await.status, 403);
         // A line more or less would set the amount, too.
@@ -284,7 +284,7 @@ async fn price_list(app: &TestApp, name: &str, currency: &str, days: [Option<i64
         ))
         .await;
     }
-    app.execute("UPDATE organization SET config_version = config_version + 1").await;
+    app.settings_changed().await;
     id
 }
 
@@ -361,7 +361,7 @@ fn a_deal_goes_by_its_price_list_else_by_the_newest_in_force_else_by_the_product
             app.value::<Option<Uuid>>(sql!("SELECT price_list_id FROM opportunity WHERE id = $1", id)).await.flatten()
         };
         app.execute(sql!("UPDATE price_list SET to_day = $2 WHERE id = $1", partner, today.plus(-1))).await;
-        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.settings_changed().await;
         app.try_update("opportunity", &lin, id, None, &[by_partner, ("next_step", "Call")]).await.expect("it stands");
         assert_eq!(list_of(id).await, Some(partner));
         let form = app.get(&lin, &format!("/opportunities/{id}/edit")).await;

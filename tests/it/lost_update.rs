@@ -14,7 +14,7 @@ use store::{Uuid, sql};
 use testkit::{Engine, Person, TestApp, on, on_both};
 use trivet::shell::record::{Field, Kind, Object, Write};
 
-use self::company::{Company, Door, FIELDS, doors, flash, json_of, row, succeeded};
+use self::company::{Company, Door, FIELDS, doors, flash, json_of, row, stands, succeeded};
 use crate::permission::{number as number_of, world::Dice};
 
 #[test]
@@ -248,11 +248,9 @@ fn changes_of_different_fields_at_once_all_stand() {
 
 /// What stands in a field, as it is typed.
 async fn typed(app: &TestApp, object: &Object, field: &Field, id: Uuid) -> (i64, String) {
-    let mut session = app.db.read().await.expect("the database can be read");
-    let select = format!("SELECT version, {} FROM {} WHERE id = $1", field.column, object.table);
-    let store::Cells(cells) = session.one(sql!(select, id)).await.expect("the record is there");
-    let text = cells[1].id().map(|id| id.to_string()).or(cells[1].text().map(str::to_owned));
-    (cells[0].int().expect("a version"), text.unwrap_or_default())
+    let (version, cell) = stands(app, object, field, id).await;
+    let text = cell.id().map(|id| id.to_string()).or(cell.text().map(str::to_owned));
+    (version, text.unwrap_or_default())
 }
 
 /// The fields of a kind of record that take any words at any time, and of a deal also its stage.

@@ -185,7 +185,7 @@ async fn dated_rates(app: &TestApp, dice: &mut Dice, today: Day) -> Vec<Rate> {
             rates.push(rate);
         }
     }
-    app.execute("UPDATE organization SET config_version = config_version + 1").await;
+    app.settings_changed().await;
     rates
 }
 
@@ -481,7 +481,7 @@ fn amounts_in_several_currencies_are_filtered_and_sorted_by_what_they_are_worth(
             app.execute(sql!("INSERT INTO fx_rate (currency, on_day, rate) VALUES ($1, $2, $3)", currency, from, rate))
                 .await;
         }
-        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.settings_changed().await;
         // Worth 5,736.00, 7,020.00, 7,050.00 and 7,100.00 in the base currency.
         let amounts = [("JPY", "120000"), ("EUR", "900"), ("CNY", "7050"), ("USD", "1000")];
         for (object, field) in [
@@ -549,7 +549,7 @@ fn an_amount_that_is_worth_more_than_fits_is_found_and_sorted_all_the_same() {
         let today = app.config(0).await.expect("settings").today(app.clock.now());
         let rate = sql!("INSERT INTO fx_rate (currency, on_day, rate) VALUES ('KWD', $1, '999999999')", today);
         app.execute(rate).await;
-        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.settings_changed().await;
         for (name, amount) in [("Small", "1"), ("Enormous", "99999999999999")] {
             let fields = [("name", name), ("annual_revenue", amount), ("currency", "KWD")];
             app.create("account", &pia, &fields).await;

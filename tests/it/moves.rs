@@ -18,7 +18,7 @@ fn day(text: &str) -> Day {
 async fn dollars(app: &TestApp, from: &str) {
     const RATES: &str = "INSERT INTO fx_rate (currency, on_day, rate) VALUES ('USD', 0, '7'), ('USD', $1, '8')";
     app.execute(sql!(RATES, day(from))).await;
-    app.execute("UPDATE organization SET config_version = config_version + 1").await;
+    app.settings_changed().await;
 }
 
 /// Stage, day of closing, probability, since when it is in its stage, and its worth in base currency.
@@ -79,7 +79,7 @@ fn a_won_deal_that_was_moved_by_mistake_is_won_when_it_was_and_worth_what_it_was
         assert_eq!((moved.0, moved.1, moved.4), (proposal, None, 80_000));
         // A rate that is corrected meanwhile does not reach a deal that was closed at the old one.
         app.execute("UPDATE fx_rate SET rate = '9' WHERE on_day = 0").await;
-        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.settings_changed().await;
         go(app, &lin, deal, won, &[UNDO]).await;
         assert_eq!(standing(app, deal).await, before);
         assert_eq!(furthest(app, &lin, proposal).await, 0);

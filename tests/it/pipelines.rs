@@ -219,7 +219,7 @@ fn a_file_names_stages_within_its_pipeline_and_the_history_says_which_file_it_wa
             stage_of(app, partners, "Proposal").await
         ))
         .await;
-        app.execute("UPDATE organization SET config_version = config_version + 1 WHERE id = 1").await;
+        app.settings_changed().await;
         let head = "external_id,name,stage,pipeline,close_date\n";
         let file = format!(
             "{head}A,Named,Negotiation,Partners,2026-12-24\nB,Unnamed,Negotiation,,2026-12-24\nC,Implied,Joint offer,,2026-12-24\n\

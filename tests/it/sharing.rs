@@ -15,6 +15,14 @@ async fn people(app: &TestApp) -> [Person; 3] {
     [boss, lin, wu]
 }
 
+/// Shows a record to a colleague: to read, or also to change.
+pub async fn share(app: &TestApp, by: &Person, path: &str, to: &Person, may_write: bool) {
+    let (person, may_write) = (to.id.to_string(), may_write.to_string());
+    let fields = [("person", person.as_str()), ("may_write", may_write.as_str())];
+    let answer = app.post_form(by, &format!("{path}/shares"), &fields).await;
+    assert_eq!(answer.status, 303, "{path}: {}", answer.body);
+}
+
 #[test]
 fn a_record_is_shared_on_its_page_and_the_sharing_ends_there() {
     on_both(async |app| {
@@ -95,9 +103,7 @@ fn what_was_shared_is_neither_taken_nor_passed_on_through_its_owner() {
             [("account", "accounts", account), ("opportunity", "opportunities", deal), ("lead", "leads", lead)]
         {
             let (path, ids) = (format!("/{plural}/{id}"), id.to_string());
-            let who = wu.id.to_string();
-            let share = [("person", who.as_str()), ("may_write", "true")];
-            assert_eq!(app.post_form(&lin, &format!("{path}/shares"), &share).await.status, 303);
+            share(app, &lin, &path, &wu, true).await;
             // The owner is not asked for where another would be refused.
             let form = app.get(&wu, &format!("{path}/edit")).await;
             assert!(form.status == 200 && !form.has("name=\"owner\""), "{}", form.body);
@@ -134,7 +140,9 @@ fn what_was_shared_is_neither_taken_nor_passed_on_through_its_owner() {
             let fields = [(field, name), ("owner", &lin.id.to_string())];
             app.try_update(kind, &wu, id, None, &fields).await.expect("the rest is theirs to change");
             // The seller's manager gives it to the colleague; then it is theirs to give.
-            app.try_update(kind, &boss, id, None, &[("owner", &who)]).await.expect("the manager gives it");
+            app.try_update(kind, &boss, id, None, &[("owner", &wu.id.to_string())])
+                .await
+                .expect("the manager gives it");
             app.try_update(kind, &wu, id, None, &[("owner", &lin.id.to_string())]).await.expect("the owner gives it");
         }
     });
@@ -145,9 +153,7 @@ fn a_file_changes_no_owner_of_what_was_shared() {
     on_both(async |app| {
         let [_, lin, wu] = people(app).await;
         let account = app.account(&lin, "Harbour").await;
-        let share = [("person", wu.id.to_string()), ("may_write", "true".into())];
-        let share: Vec<(&str, &str)> = share.iter().map(|(key, value)| (*key, value.as_str())).collect();
-        app.post_form(&lin, &format!("/accounts/{account}/shares"), &share).await;
+        share(app, &lin, &format!("/accounts/{account}"), &wu, true).await;
         let import = uploaded(app, &wu, "account", "name,owner\nHarbour,Wu Di\n").await;
         run(app, &wu, &import).await;
         assert_eq!(counts(app).await, ("done".into(), 0, 0, 0, 1));
@@ -213,9 +219,11 @@ fn a_record_page_with_shares_still_costs_few_statements() {
         let [_, lin, wu] = people(app).await;
         let account = app.account(&lin, "Harbour").await;
         let deal = app.opportunity(&lin, "Forty seats", account).await;
-        app.post_form(&lin, &format!("/opportunities/{deal}/shares"), &[("person", &wu.id.to_string())]).await;
-        app.post_form(&lin, &format!("/accounts/{account}/shares"), &[("person", &wu.id.to_string())]).await;
-        for path in [format!("/accounts/{account}"), format!("/opportunities/{deal}")] {
+        let paths = [format!("/accounts/{account}"), format!("/opportunities/{deal}")];
+        for path in &paths {
+            share(app, &lin, path, &wu, false).await;
+        }
+        for path in paths {
             for tab in ["timeline", "details", "related", "files"] {
                 let page = app.get(&lin, &format!("{path}?tab={tab}")).await;
                 assert_eq!(page.status, 200);

@@ -2,19 +2,18 @@
 //! ten times the rows ask no more. Who sees a part keeps to the same bounds. The screens come from the router, filled as for Q15:
 //! a new one is counted too, and one that nobody here can ask for fails.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use axum::http::Method;
 use store::{Uuid, sql};
 use testkit::{Answer, Person, Role, TestApp, on_both};
-use trivet::app::routes;
 use trivet::shell::bulk::Work;
 use trivet::shell::bulk_job::{self, Which, Wish};
 use trivet::shell::record::{Kind, command};
 use trivet::shell::viewer::hash_token;
 
 use crate::permission::model::{Record, World};
-use crate::permission::surfaces::{About, Surface, filled};
+use crate::permission::surfaces::{About, Surface, filled, missing};
 use crate::permission::world::House;
 
 /// Screens that may ask for more, each with its bound and the reason.
@@ -81,14 +80,7 @@ fn every_screen_asks_little_and_no_more_of_ten_times_the_rows() {
             let screens = few.keys().filter(|(of, _)| *of == sees).count();
             assert!(screens > at_least, "only {screens} screens for who sees {sees}");
         }
-        let asked: BTreeSet<&str> = few.values().map(|(route, _)| route.as_str()).collect();
-        let unasked: Vec<String> = routes()
-            .infos
-            .into_iter()
-            .filter(|info| info.method == Method::GET && !asked.contains(info.path.as_str()))
-            .filter(|info| !EXCEPTED.iter().any(|(path, _)| *path == info.path))
-            .map(|info| info.path)
-            .collect();
+        let unasked = missing(&few.values().map(|(route, _)| route.clone()).collect(), EXCEPTED);
         assert!(unasked.is_empty(), "nobody was shown\n{}", unasked.join("\n"));
         let dearest = few.iter().max_by_key(|(_, (_, count))| *count).expect("there are screens");
         eprintln!("{} screens; the dearest: {dearest:?}", few.len());
@@ -174,15 +166,11 @@ async fn fill(app: &TestApp, owner: &Person, count: usize) -> BTreeMap<&'static 
 /// What hangs on the first records, and what everybody may use: for the addresses that name it.
 async fn house(app: &TestApp, boss: &Person, owner: &Person, first: &BTreeMap<&'static str, Uuid>) -> House {
     let (mut records, mut ids, mut parts) = (Vec::new(), Vec::new(), Vec::new());
-    let config = app.config(0).await.expect("settings");
-    let criteria = config.pipelines[0].stages.iter().flat_map(|stage| &stage.criteria);
-    let criterion = criteria.into_iter().find(|one| one.field.is_none()).expect("a criterion that takes a note").id;
+    let criterion = app.criterion().await;
     for (object, id) in first.iter().map(|(object, id)| (*object, *id)) {
         let (at, kind) = (records.len(), app.object(object));
-        let added = crate::files::add(app, boss, &format!("/{}/{id}", kind.plural), "offer.txt", b"An offer").await;
-        assert_eq!(added.status, 303, "{object}: {}", added.body);
-        let file: Option<Uuid> = app.value(sql!("SELECT id FROM attachment WHERE subject_id = $1", id)).await;
-        parts.push((at, "file", file.expect("the file hangs on its record").to_string()));
+        let file = crate::files::added(app, boss, kind, id, "offer.txt", b"An offer").await;
+        parts.push((at, "file", file.to_string()));
         if object == "opportunity" {
             let item = store::new_id(&app.clock);
             app.execute(sql!(
@@ -213,7 +201,7 @@ async fn house(app: &TestApp, boss: &Person, owner: &Person, first: &BTreeMap<&'
     let price_list = store::new_id(&app.clock);
     let list = "INSERT INTO price_list (id, version, name, currency) VALUES ($1, 1, 'Partners', 'CNY')";
     app.execute(sql!(list, price_list)).await;
-    app.execute("UPDATE organization SET config_version = config_version + 1").await;
+    app.settings_changed().await;
     House {
         world: World { records, ..World::default() },
         people: vec![owner.clone()],

@@ -8,6 +8,7 @@ use testkit::{Person, Role, TestApp, on_both};
 use trivet::shell::record::command;
 
 use crate::hidden::hide;
+use crate::sharing::share;
 
 async fn seller(app: &TestApp) -> Person {
     app.person("Lin Yan").role(Role::Seller).create().await
@@ -226,9 +227,7 @@ fn tasks_stand_on_the_timelines_of_what_they_belong_to_for_those_who_see_them() 
             assert_eq!(about, 2, "made and ticked off: {plural}");
         }
         // A colleague with whom the account is shared does not see whose tasks they are not.
-        let share = [("person", wu.id.to_string())];
-        let share: Vec<(&str, &str)> = share.iter().map(|(key, value)| (*key, value.as_str())).collect();
-        app.post_form(&lin, &format!("/accounts/{account}/shares"), &share).await;
+        share(app, &lin, &format!("/accounts/{account}"), &wu, false).await;
         let (all, _) = whole(app, &wu, &format!("/accounts/{account}")).await;
         assert!(!all.is_empty());
         assert_eq!((on(&all, "Ask the board"), on(&all, "/tasks/"), on(&all, "Forty seats")), (0, 0, 0));

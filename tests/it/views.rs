@@ -391,7 +391,7 @@ fn programs_see_and_change_the_views_that_their_owner_may() {
             .await;
         assert_eq!(made.status, 201, "{}", made.body);
         app.execute("INSERT INTO hidden_field (object, field, role) VALUES ('account', 'phone', 'seller')").await;
-        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.settings_changed().await;
         assert_eq!(company.get("seller", made.header("location")).await.status, 404);
         let wish = json!({ "name": "Probe", "filters": ["phone:has:138"] });
         let probe = app.api(&company.tokens["seller"], Method::POST, "/api/accounts/views", &[], Some(&wish)).await;

@@ -171,6 +171,13 @@ impl TestApp {
         stage.unwrap_or_else(|| panic!("there is no stage {name:?}")).id
     }
 
+    /// A criterion of the first pipeline that takes a note as evidence.
+    pub async fn criterion(&self) -> Uuid {
+        let config = self.app.config(0).await.expect("the settings are there");
+        let mut criteria = config.pipelines[0].stages.iter().flat_map(|stage| &stage.criteria);
+        criteria.find(|criterion| criterion.field.is_none()).expect("a criterion that takes a note").id
+    }
+
     /// How many records of a kind the person finds by these words.
     pub async fn search(&self, person: &Person, object: &str, words: &str) -> i64 {
         let viewer = self.viewer(person).await;
@@ -205,6 +212,11 @@ impl TestApp {
         let touched = tx.execute(statement).await.expect("the statement runs");
         tx.commit().await.expect("the database can be written");
         touched
+    }
+
+    /// What was changed of the settings behind the scenes counts from the next request.
+    pub async fn settings_changed(&self) {
+        self.execute("UPDATE organization SET config_version = config_version + 1").await;
     }
 
     /// An API token of the person with the scopes `read write`.
@@ -440,4 +452,22 @@ pub fn form(fields: &[(&str, &str)]) -> Body {
     let encode = |text: &str| trivet::shell::layers::url_encode(text).replace('/', "%2F");
     let pairs: Vec<String> = fields.iter().map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect();
     Body::from(pairs.join("&"))
+}
+
+/// What an [`upload`] is sent as.
+pub const UPLOAD: &str = "multipart/form-data; boundary=cut";
+
+/// A form with texts and a file, which claims to be a page, whatever it is.
+pub fn upload(texts: &[(&str, &str)], name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (key, text) in texts {
+        let part = format!("--cut\r\ncontent-disposition: form-data; name=\"{key}\"\r\n\r\n{text}\r\n");
+        body.extend_from_slice(part.as_bytes());
+    }
+    let head = format!("--cut\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n");
+    body.extend_from_slice(head.as_bytes());
+    body.extend_from_slice(b"content-type: text/html\r\n\r\n");
+    body.extend_from_slice(bytes);
+    body.extend_from_slice(b"\r\n--cut--\r\n");
+    body
 }

@@ -5,7 +5,8 @@ use serde_json::json;
 use store::{Day, Uuid, sql};
 use testkit::{Role, TestApp, on_both};
 
-use super::{World, counts, share, submit, with, world};
+use super::{World, counts, submit, with, world};
+use crate::sharing::share;
 
 /// What a contact says of consent and since when, and its version.
 pub async fn consent_of(app: &TestApp, contact: Uuid) -> (String, Option<i64>, i64) {
@@ -101,7 +102,7 @@ fn a_withdrawal_does_not_end_at_a_contact_that_one_may_not_change() {
         let World { boss, lin, .. } = world(app).await;
         let account = app.account(&boss, "Harbour").await;
         let contact = app.contact(&boss, "Zhao Min", account).await;
-        share(app, &boss, &format!("/accounts/{account}"), &lin).await;
+        share(app, &boss, &format!("/accounts/{account}"), &lin, false).await;
         let convert = async |consent: &str| {
             let lead = app.create("lead", &lin, &[("name", "Zhao Min"), ("consent", consent)]).await;
             let fields = [("account", account.to_string()), ("contact", contact.to_string())];

@@ -6,7 +6,8 @@ use store::{Uuid, sql};
 use testkit::{TestApp, on_both};
 
 use super::consent::consent_of;
-use super::{World, counts, share, submit, with, world};
+use super::{World, counts, submit, with, world};
+use crate::sharing::share;
 
 /// The lead, the source and the version of a deal, and how often it was changed.
 async fn origin_of(app: &TestApp, deal: Uuid) -> (Option<Uuid>, Option<String>, i64, i64) {
@@ -48,8 +49,8 @@ fn a_deal_that_exists_says_which_lead_it_came_from_unless_it_says_so_already() {
         // A deal that one may only look at is not given a lead.
         let theirs = app.account(&boss, "Harbour").await;
         let seen = app.opportunity(&boss, "Lamps", theirs).await;
-        share(app, &boss, &format!("/accounts/{theirs}"), &lin).await;
-        share(app, &boss, &format!("/opportunities/{seen}"), &lin).await;
+        share(app, &boss, &format!("/accounts/{theirs}"), &lin, false).await;
+        share(app, &boss, &format!("/opportunities/{seen}"), &lin, false).await;
         let fourth = app.lead(&lin, "Zhou Bo").await;
         let (theirs, seen_id) = (theirs.to_string(), seen.to_string());
         let fields = with(&[("account", &theirs), ("opportunity", "other"), ("opportunity_other", &seen_id)]);

@@ -86,7 +86,7 @@ fn a_whole_form_about_an_amount_in_another_currency_is_told_both_and_decides() {
     on_both(async |app| {
         let company = Company::new(app).await;
         app.execute("INSERT INTO fx_rate (currency, on_day, rate) VALUES ('JPY', 0, '0.05')").await;
-        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.settings_changed().await;
         let deal = async || company.make(app, "opportunity", &[("amount", "1000"), ("currency", "USD")]).await;
         let stands = async |id: Uuid| -> (i64, i64, String) {
             let mut session = app.db.read().await.expect("the database can be read");

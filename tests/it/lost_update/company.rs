@@ -6,7 +6,7 @@ use axum::http::Method;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value as Json, json};
-use store::{Uuid, sql};
+use store::{Cell, Uuid, sql};
 use testkit::{Answer, Person, Role, TestApp};
 use trivet::shell::record::{Field, Kind, Object};
 use trivet::shell::records::for_many;
@@ -49,7 +49,7 @@ impl Company {
     pub async fn new(app: &TestApp) -> Company {
         app.limits.set_api_per_minute(1_000_000);
         app.execute("INSERT INTO fx_rate (currency, on_day, rate) VALUES ('USD', 0, '7'), ('EUR', 0, '8')").await;
-        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.settings_changed().await;
         let (mut editors, mut tokens) = (Vec::new(), Vec::new());
         for name in ["Ana", "Ben", "Cleo", "Dan", "Eve"] {
             let roles = [Role::Partner, Role::Marketing, Role::Admin];
@@ -218,9 +218,15 @@ pub fn flash(answer: &Answer) -> String {
 }
 
 /// The version of a record, and what stands in a field of it.
-pub async fn row(app: &TestApp, object: &Object, field: &Field, id: Uuid) -> (i64, String) {
+pub async fn stands(app: &TestApp, object: &Object, field: &Field, id: Uuid) -> (i64, Cell) {
     let mut session = app.db.read().await.expect("the database can be read");
     let select = format!("SELECT version, {} FROM {} WHERE id = $1", field.column, object.table);
-    let store::Cells(cells) = session.one(sql!(select, id)).await.expect("the record is there");
-    (cells[0].int().expect("a version"), format!("{:?}", cells[1]))
+    let store::Cells(mut cells) = session.one(sql!(select, id)).await.expect("the record is there");
+    (cells[0].int().expect("a version"), cells.remove(1))
+}
+
+/// The same, to be compared whatever it is.
+pub async fn row(app: &TestApp, object: &Object, field: &Field, id: Uuid) -> (i64, String) {
+    let (version, cell) = stands(app, object, field, id).await;
+    (version, format!("{cell:?}"))
 }

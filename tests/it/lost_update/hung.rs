@@ -22,9 +22,7 @@ fn a_deal_is_moved_by_one_and_evidence_is_not_written_over() {
         let stands: Option<Uuid> = app.value(sql!("SELECT stage_id FROM opportunity WHERE id = $1", deal)).await;
         assert_eq!(stands.map(|id| id.to_string()), Some(engaging));
 
-        let config = app.config(0).await.expect("settings");
-        let criteria = config.pipelines[0].stages.iter().flat_map(|stage| &stage.criteria);
-        let criterion = criteria.into_iter().find(|one| one.field.is_none()).expect("a criterion that takes a note").id;
+        let criterion = app.criterion().await;
         let path = format!("/opportunities/{deal}/evidence/{criterion}");
         let form = async |editor: usize| app.get(&company.editors[editor], &path).await.version();
         let seen = form(0).await;
@@ -78,9 +76,7 @@ async fn places(app: &TestApp, company: &Company) -> Vec<Place> {
     let deal = company.make(app, "opportunity", &[]).await;
     let account = company.make(app, "account", &[]).await;
     let (contact, person) = (company.targets["contact"][0], company.targets["person"][2]);
-    let config = app.config(0).await.expect("settings");
-    let criteria = config.pipelines[0].stages.iter().flat_map(|stage| &stage.criteria);
-    let criterion = criteria.into_iter().find(|one| one.field.is_none()).expect("a criterion that takes a note").id;
+    let criterion = app.criterion().await;
     let note = format!("/opportunities/{deal}/evidence/{criterion}");
     let among = |at: String, of: &'static str, id: Uuid, key, values| Place {
         api: format!("/api{at}/{id}"),

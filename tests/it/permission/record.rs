@@ -62,14 +62,7 @@ impl Eyes<'_> {
             Err(Error::NotFound) => "knows nothing",
             Err(error) => panic!("{what}: {error:?}"),
         };
-        let expected = if writes {
-            "changes"
-        } else if reads {
-            "reads"
-        } else {
-            "knows nothing"
-        };
-        self.expect(&format!("{what}: the command"), outcome, expected);
+        self.expect(&format!("{what}: the command"), outcome, self.at_most(record));
         let api = format!("/api{path}");
         for path in [api.clone(), format!("{api}/events")] {
             let answer = app.api(&self.house.tokens[person], Method::GET, &path, &[], None).await;
@@ -79,6 +72,17 @@ impl Eyes<'_> {
                 let shown: BTreeSet<_> = tokens(&answer.body).into_iter().filter(|(at, _)| *at == record).collect();
                 self.expect(&path, shown, own.clone());
             }
+        }
+    }
+
+    /// What the person does with a record at most, but for giving it away.
+    fn at_most(&self, record: usize) -> &'static str {
+        if self.world().writes(self.person, record) {
+            "changes"
+        } else if self.world().reads(self.person, record) {
+            "reads"
+        } else {
+            "knows nothing"
         }
     }
 
@@ -102,15 +106,7 @@ impl Eyes<'_> {
             Err(Error::NotFound) => "knows nothing",
             Err(error) => panic!("{} {record}: {error:?}", one.object),
         };
-        let expected = if world.gives(person, record) {
-            "gives"
-        } else if world.writes(person, record) {
-            "changes"
-        } else if world.reads(person, record) {
-            "reads"
-        } else {
-            "knows nothing"
-        };
+        let expected = if world.gives(person, record) { "gives" } else { self.at_most(record) };
         self.expect(&format!("{} {record}: its owner", one.object), outcome, expected);
     }
 

@@ -405,17 +405,13 @@ async fn hang_parts(app: &TestApp, world: &World, ids: &[Uuid], maker: &Person) 
         .await;
     }
     for record in &world.files {
-        let path = format!("/{}/{}", app.object(world.records[*record].object).plural, ids[*record]);
+        let object = app.object(world.records[*record].object);
         let text = token(world, *record, world.title(*record));
-        let added = crate::files::add(app, maker, &path, &format!("{text}.txt"), text.as_bytes()).await;
-        assert_eq!(added.status, 303, "{}", added.body);
-        let file = sql!("SELECT id FROM attachment WHERE subject_id = $1", ids[*record]);
-        let file: Uuid = app.value(file).await.expect("the file hangs on its record");
+        let name = format!("{text}.txt");
+        let file = crate::files::added(app, maker, object, ids[*record], &name, text.as_bytes()).await;
         parts.push((*record, "file", file.to_string()));
     }
-    let config = app.config(0).await.expect("settings");
-    let criteria = config.pipelines[0].stages.iter().flat_map(|stage| &stage.criteria);
-    let criterion = criteria.into_iter().find(|one| one.field.is_none()).expect("a criterion that takes a note").id;
+    let criterion = app.criterion().await;
     for deal in world.of("opportunity") {
         let text = token(world, deal, world.title(deal));
         app.execute(sql!(

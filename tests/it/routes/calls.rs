@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::Method;
 use serde_json::{Value as Json, json};
 use store::Uuid;
+use testkit::app::{UPLOAD, form, upload};
 use testkit::database::PASSWORD;
 use testkit::{Answer, Role};
 use trivet::app::api;
@@ -31,22 +32,17 @@ impl Trial<'_> {
             Caller::Of(role) => (Some(&self.people[&role]), self.tokens[&role].as_str()),
         };
         let file = match (route.method.as_str(), route.path.as_str()) {
-            ("POST", "/api/imports") => {
-                let form = crate::api_imports::form(&[("object", "account")], "file.csv", "Name\nAcme\n");
-                Some((crate::api_imports::FORM, form))
-            }
-            ("POST", path) if path.ends_with("/files") => {
-                Some((crate::files::FORM, crate::files::form("offer.txt", b"An offer")))
-            }
+            ("POST", "/api/imports") => Some(upload(&[("object", "account")], "file.csv", b"Name\nAcme\n")),
+            ("POST", path) if path.ends_with("/files") => Some(upload(&[], "offer.txt", b"An offer")),
             _ => None,
         };
-        if let Some((form, body)) = file {
+        if let Some(body) = file {
             if let Some(person) = person.filter(|_| !is_api) {
-                return self.app.post_body(person, path, form, body).await;
+                return self.app.post_body(person, path, UPLOAD, body).await;
             }
             let bearer = format!("Bearer {token}");
             let headers =
-                [("authorization", bearer.as_str()), ("sec-fetch-site", "same-origin"), ("content-type", form)];
+                [("authorization", bearer.as_str()), ("sec-fetch-site", "same-origin"), ("content-type", UPLOAD)];
             let headers = &headers[if caller == Caller::Nobody { 1 } else { 0 }..];
             return self.app.request(Method::POST, path, headers, Body::from(body)).await;
         }
@@ -68,7 +64,7 @@ impl Trial<'_> {
             (None, method) if method == Method::GET => self.app.get_public(path).await,
             (None, _) => {
                 let headers = [("sec-fetch-site", "same-origin")];
-                self.app.request(Method::POST, path, &headers, testkit::app::form(&fields)).await
+                self.app.request(Method::POST, path, &headers, form(&fields)).await
             }
         }
     }

@@ -96,11 +96,8 @@ impl Trial<'_> {
         ids.insert("field", object.title.to_owned());
         let of_file = path.contains("/files/{file}");
         if of_file {
-            let at = format!("/{}/{id}", object.plural);
-            let added = crate::files::add(app, &self.maker, &at, "offer.txt", b"An offer").await;
-            assert_eq!(added.status, 303, "{}", added.body);
-            let file: Option<Uuid> = app.value(sql!("SELECT id FROM attachment WHERE subject_id = $1", id)).await;
-            ids.insert("file", file.expect("the file hangs on its record").to_string());
+            let file = crate::files::added(app, &self.maker, object, id, "offer.txt", b"An offer").await;
+            ids.insert("file", file.to_string());
             if path.contains("restoration") {
                 app.execute(sql!("UPDATE attachment SET deleted_at = 1 WHERE subject_id = $1", id)).await;
             }
@@ -138,15 +135,11 @@ impl Trial<'_> {
         if path.contains("/shares/{person}") {
             app.execute(sql!("INSERT INTO record_share (object, record_id, person_id, may_write, created_at) VALUES ($1, $2, $3, $4, 0)", object.name, id, self.owner.id, true)).await;
         }
-        let config = app.config(0).await.expect("settings");
-        let criteria = config.pipelines[0].stages.iter().flat_map(|stage| &stage.criteria);
-        if let Some(criterion) = criteria.into_iter().find(|criterion| criterion.field.is_none()) {
-            ids.insert("criterion", criterion.id.to_string());
-            if path.contains("/evidence/{criterion}") {
-                let given =
-                    "INSERT INTO evidence (opportunity_id, criterion_id, note, at) VALUES ($1, $2, 'So far', 0)";
-                app.execute(sql!(given, id, criterion.id)).await;
-            }
+        let criterion = app.criterion().await;
+        ids.insert("criterion", criterion.to_string());
+        if path.contains("/evidence/{criterion}") {
+            let given = "INSERT INTO evidence (opportunity_id, criterion_id, note, at) VALUES ($1, $2, 'So far', 0)";
+            app.execute(sql!(given, id, criterion)).await;
         }
         id
     }
@@ -167,7 +160,7 @@ impl Trial<'_> {
             app.execute(sql!("INSERT INTO stage (id, version, pipeline_id, name, position, kind, probability) VALUES ($1, 1, $2, $3, $4, $5, $6)", stage, id, name, position as i64, kind, probability)).await;
             made.push(stage.to_string());
         }
-        app.execute("UPDATE organization SET config_version = config_version + 1").await;
+        app.settings_changed().await;
         ids.insert("first_stage", made[0].clone());
         ids.insert("all_stages", made.join(" "));
         if path.starts_with("/settings/stages") { made[0].parse().expect("an id") } else { id }
