@@ -11,6 +11,7 @@ mod field;
 pub mod filter;
 pub mod hung;
 pub mod lookup;
+pub mod merge;
 pub mod query;
 pub mod reindex;
 pub mod share;

@@ -18,7 +18,7 @@ use crate::shell::config::StageKind;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::command::{self, Known, Source};
 use crate::shell::record::query::{self, Row};
-use crate::shell::record::{Actor, Draft, Field, Loaded, Object};
+use crate::shell::record::{Actor, Draft, Field, Loaded, Object, merge};
 use crate::shell::viewer::Viewer;
 
 /// A record that is made, or one that exists.
@@ -103,7 +103,7 @@ pub async fn convert(tx: &mut Tx, actor: &Actor, lead: Uuid, version: Option<i64
         Deal::New(texts) => {
             // The deal is in the currency of its lead: an amount was typed in the one that the person saw there.
             if texts.get("amount").is_some_and(|amount| !amount.trim().is_empty()) {
-                command::check_currency(tx, &LEAD, &lead, version).await?;
+                merge::check_currency(tx, &LEAD, &lead, version).await?;
             }
             let mut draft = deal_draft(actor, &lead, owner, texts).map_err(|error| named(error, "opportunity"))?;
             draft.set("account", Cell::Id(account));
