@@ -22,8 +22,46 @@ include!(concat!(env!("OUT_DIR"), "/locales.rs")); // const SOURCES: &[(locale, 
 static BUNDLES: LazyLock<[FluentBundle<FluentResource>; 2]> =
     LazyLock::new(|| [bundle(Locale::En), bundle(Locale::Zh)]);
 
-/// Messages without arguments or references are looked up far more often than formatted: they are kept as plain text.
-static PLAIN: LazyLock<[HashMap<String, String>; 2]> = LazyLock::new(|| [plain(Locale::En), plain(Locale::Zh)]);
+/// Messages that hold nothing but words and arguments, taken apart once: a list asks for several in each of its rows.
+static PARTS: LazyLock<[HashMap<String, Vec<Part>>; 2]> = LazyLock::new(|| [parted(Locale::En), parted(Locale::Zh)]);
+
+enum Part {
+    Words(String),
+    Argument(String),
+}
+
+fn parted(locale: Locale) -> HashMap<String, Vec<Part>> {
+    messages(locale).filter_map(|(key, text)| Some((key.to_owned(), parts_of(text)?))).collect()
+}
+
+/// `None` for whatever is more than words and arguments.
+fn parts_of(text: &str) -> Option<Vec<Part>> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((words, after)) = rest.split_once('{') {
+        let (placed, after) = after.split_once('}')?;
+        let name = placed.trim().strip_prefix('$')?;
+        if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
+            return None;
+        }
+        parts.extend([Part::Words(words.to_owned()), Part::Argument(name.to_owned())]);
+        rest = after;
+    }
+    parts.push(Part::Words(rest.to_owned()));
+    Some(parts)
+}
+
+/// `None` if an argument is missing, which the formatter knows how to show.
+fn filled(parts: &[Part], args: &[(&str, &str)]) -> Option<String> {
+    let mut text = String::new();
+    for part in parts {
+        text.push_str(match part {
+            Part::Words(words) => words,
+            Part::Argument(name) => args.iter().find(|(of, _)| of == name)?.1,
+        });
+    }
+    Some(text)
+}
 
 fn bundle(locale: Locale) -> FluentBundle<FluentResource> {
     let tag = locale.tag().parse().expect("our language tags are well formed");
@@ -40,29 +78,20 @@ fn bundle(locale: Locale) -> FluentBundle<FluentResource> {
     bundle
 }
 
-fn plain(locale: Locale) -> HashMap<String, String> {
-    let bundle = &BUNDLES[locale as usize];
-    keys(locale)
-        .into_iter()
-        .filter_map(|key| {
-            let pattern = bundle.get_message(&key)?.value()?;
-            let mut errors = Vec::new();
-            let text = bundle.format_pattern(pattern, None, &mut errors).into_owned();
-            errors.is_empty().then_some((key, text))
-        })
-        .collect()
-}
-
 /// Every message key of a language.
 pub fn keys(locale: Locale) -> Vec<String> {
+    messages(locale).map(|(key, _)| key.to_owned()).collect()
+}
+
+/// Every message with its key, as it is written.
+fn messages(locale: Locale) -> impl Iterator<Item = (&'static str, &'static str)> {
     SOURCES
         .iter()
-        .filter(|(of, _, _)| *of == locale.tag())
+        .filter(move |(of, _, _)| *of == locale.tag())
         .flat_map(|(_, _, text)| text.lines())
         .filter_map(|line| line.split_once(" ="))
         .filter(|(key, _)| key.starts_with(|c: char| c.is_ascii_lowercase()))
-        .map(|(key, _)| key.to_owned())
-        .collect()
+        .map(|(key, text)| (key, text.trim()))
 }
 
 impl Locale {
@@ -102,14 +131,19 @@ impl Locale {
 
     /// The message. An unknown key is shown as itself, so that the screen test sees it.
     pub fn text(self, key: &str) -> String {
-        match PLAIN[self as usize].get(key) {
-            Some(text) => text.clone(),
-            None => self.text_with(key, &[]),
-        }
+        self.text_with(key, &[])
     }
 
-    /// The message with arguments; whole numbers take part in plural rules.
+    /// The message with arguments.
     pub fn text_with(self, key: &str, args: &[(&str, &str)]) -> String {
+        if let Some(text) = PARTS[self as usize].get(key).and_then(|parts| filled(parts, args)) {
+            return text;
+        }
+        self.formatted(key, args)
+    }
+
+    /// Whole numbers take part in plural rules.
+    fn formatted(self, key: &str, args: &[(&str, &str)]) -> String {
         let bundle = &BUNDLES[self as usize];
         let Some(pattern) = bundle.get_message(key).and_then(|message| message.value()) else {
             return key.to_owned();
@@ -166,5 +200,27 @@ mod tests {
             }
         }
         assert_eq!(Locale::En.counted("days", 1, &[("count", "1")]), "1 day");
+    }
+
+    #[test]
+    fn a_message_reads_the_same_whichever_way_its_arguments_are_filled_in() {
+        let names = |parts: &[Part]| -> Vec<String> {
+            let name = |part: &Part| match part {
+                Part::Argument(name) => Some(name.clone()),
+                Part::Words(_) => None,
+            };
+            parts.iter().filter_map(name).collect()
+        };
+        for locale in Locale::ALL {
+            assert!(PARTS[locale as usize].len() > 100);
+            for (key, parts) in &PARTS[locale as usize] {
+                let names = names(parts);
+                for value in ["7", "007", "1,000", "Hövel & \"Söhne\"", ""] {
+                    let args: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), value)).collect();
+                    assert_eq!(filled(parts, &args), Some(locale.formatted(key, &args)), "{key}");
+                }
+            }
+        }
+        assert!(parts_of("{ $count -> [one] a }").is_none() && parts_of("{ -brand } and { $name }").is_none());
     }
 }

@@ -20,6 +20,8 @@ include!(concat!(env!("OUT_DIR"), "/assets.rs")); // ASSETS, MANIFEST
 
 static HASHED: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| MANIFEST.iter().copied().collect());
 
+static ICONS: LazyLock<String> = LazyLock::new(|| asset("icons.svg"));
+
 /// The URL of a bundled file; it carries the hash of its content and may be cached for ever.
 pub fn asset(name: &str) -> String {
     format!("/assets/{}", HASHED.get(name).copied().unwrap_or(name))
@@ -44,10 +46,7 @@ impl askama::filters::HtmlSafe for Html {}
 
 pub fn icon(name: &str, class: &str) -> Html {
     debug_assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
-    Html(format!(
-        "<svg class=\"icon {class}\" aria-hidden=\"true\"><use href=\"{}#i-{name}\"/></svg>",
-        asset("icons.svg")
-    ))
+    Html(format!("<svg class=\"icon {class}\" aria-hidden=\"true\"><use href=\"{}#i-{name}\"/></svg>", *ICONS))
 }
 
 /// One of eight avatar colours, the same for the same name everywhere.
@@ -82,7 +81,21 @@ pub fn who(name: &str) -> Html {
 }
 
 pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#x27;")
+    let mut escaped = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
+        escaped.push_str(&rest[..at]);
+        escaped.push_str(match rest.as_bytes()[at] {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            _ => "&#x27;",
+        });
+        rest = &rest[at + 1..];
+    }
+    escaped.push_str(rest);
+    escaped
 }
 
 /// A short message that appears after an action. The key is looked up when it is shown.

@@ -18,7 +18,6 @@ use super::viewer::Viewer;
 pub struct CellView {
     pub html: Html,
     pub class: &'static str,
-    pub label: String,
     pub edit: Option<String>,
     /// The exact figure, when a short form is shown.
     pub exact: String,
@@ -167,13 +166,7 @@ impl<'a> Shows<'a> {
             None => text.to_owned(),
         });
         let exact = self.exact(field, &row.cells[index], &row.currency).or(whole).unwrap_or_default();
-        CellView {
-            html,
-            class,
-            label: self.viewer.locale.text(&self.object.label_key(field)),
-            edit: editable.then(|| format!("{href}/field/{}", field.key)),
-            exact,
-        }
+        CellView { html, class, edit: editable.then(|| format!("{href}/field/{}", field.key)), exact }
     }
 
     /// Whether the row is one of those that are ticked off, and still to be done.

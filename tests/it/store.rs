@@ -243,6 +243,31 @@ fn nobody_reads_what_is_not_stored_yet() {
 }
 
 #[test]
+fn what_was_written_goes_from_the_log_into_the_database_by_itself() {
+    let database = tokio_block(Database::empty(Engine::Sqlite));
+    tokio_block(async {
+        let db = probe(&database).await;
+        insert(&db, 1).await.expect("storable");
+        let path = db.sqlite_path().expect("a file").to_path_buf();
+        // The file alone, without its log. While the log is carried over a copy may be half.
+        let holds_it = async |copy: std::path::PathBuf| {
+            std::fs::copy(&path, &copy).expect("the file can be copied");
+            let copied = Db::open(&format!("sqlite:{}", copy.display())).await?;
+            copied.read().await?.value::<i64>("SELECT id FROM probe").await
+        };
+        let arrived = async {
+            let mut copies = 0;
+            while !holds_it(path.with_extension(copies.to_string())).await.is_ok_and(|found| found == Some(1)) {
+                copies += 1;
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            copies
+        };
+        assert!(soon("the log", arrived).await > 0, "the log was carried over before anybody could share a commit");
+    });
+}
+
+#[test]
 fn many_writers_share_a_commit() {
     let database = tokio_block(Database::empty(Engine::Sqlite));
     tokio_block(async {

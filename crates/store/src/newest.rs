@@ -1,4 +1,5 @@
-//! A page of the newest records that hold some words: what the search of a whole company shows first.
+//! A page of the newest records that hold some words: what the search of a whole company shows first. On SQLite those that hold
+//! the words themselves come before those that hold longer ones.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -39,15 +40,32 @@ impl Newest<'_> {
         }
     }
 
-    /// SQLite reads its index of words no further than the page needs: what was written last comes first.
+    /// SQLite reads its index no further than the page needs, what was written last first: but only for whole words. To find the
+    /// beginning of one it collects every record that holds such a word. So records that hold the words as they are asked for
+    /// come first, and the others are looked for only where those do not fill the page.
     fn on_sqlite(&self, terms: &[Term], select: &Sql, restrict: impl Fn(&mut Sql)) -> Sql {
+        let all = expression(Engine::Sqlite, terms, self.with_private);
+        if !terms.iter().any(Term::is_beginning) {
+            return self.matching(all, select, &restrict);
+        }
+        let whole: Vec<Term> = terms.iter().map(Term::whole).collect();
+        let whole = expression(Engine::Sqlite, &whole, self.with_private);
+        let others = format!("({all}) NOT ({whole})");
+        let mut statement = Sql::new("SELECT * FROM (");
+        statement.append(self.matching(whole, select, &restrict)).push(") UNION ALL SELECT * FROM (");
+        statement.append(self.matching(others, select, &restrict)).push(") LIMIT ").bind(self.limit);
+        statement
+    }
+
+    /// What an expression of SQLite's index finds.
+    fn matching(&self, expression: String, select: &Sql, restrict: impl Fn(&mut Sql)) -> Sql {
         let Newest { kind, table, .. } = self;
         let mut statement = select.clone();
         statement.push(&format!(
             " FROM search_{kind} s CROSS JOIN search_doc d ON d.rowid = s.rowid CROSS JOIN {table} t ON t.id = d.subject_id
              WHERE search_{kind} MATCH "
         ));
-        restrict(statement.bind(expression(Engine::Sqlite, terms, self.with_private)).push(" AND "));
+        restrict(statement.bind(expression).push(" AND "));
         statement.push(" ORDER BY s.rowid DESC LIMIT ").bind(self.limit);
         statement
     }

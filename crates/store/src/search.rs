@@ -211,6 +211,16 @@ pub(crate) struct Term {
     by_prefix: bool,
 }
 
+impl Term {
+    pub(crate) fn is_beginning(&self) -> bool {
+        self.by_prefix
+    }
+    /// The same as a whole word.
+    pub(crate) fn whole(&self) -> Term {
+        Term { text: self.text.clone(), by_prefix: false }
+    }
+}
+
 /// The words of a query; none: there is nothing in it that the index could be asked for.
 pub(crate) fn terms(query: &str) -> Vec<Term> {
     let mut terms: Vec<Term> = Vec::new();

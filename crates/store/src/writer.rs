@@ -4,7 +4,8 @@
 //! is told "done" before the group is on disk.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use sqlx::Sqlite;
 use sqlx::sqlite::SqliteConnection;
@@ -16,6 +17,8 @@ use crate::{Result, StoreError};
 pub(crate) struct Writer {
     pub(crate) state: Arc<Mutex<WriterState>>,
     waiting: AtomicUsize,
+    /// The log will be carried over soon.
+    carries: AtomicBool,
 }
 
 /// The connection, and the group that is open on it.
@@ -58,6 +61,10 @@ impl Fate {
 
 /// How many transactions share one `COMMIT` at most.
 const GROUP: usize = 64;
+
+/// How long after a change its pages go from the log into the database. As long as the log holds any, readers look every page
+/// up there first.
+const CARRY_OVER: Duration = Duration::from_secs(2);
 
 pub(crate) async fn raw(connection: &mut SqliteConnection, text: &'static str) -> Result<()> {
     sqlx::query::<Sqlite>(text).execute(connection).await?;
@@ -107,7 +114,25 @@ impl Writer {
     pub(crate) fn of(connection: SqliteConnection) -> Writer {
         let state =
             WriterState { connection, open: false, apart: false, abandoned: None, members: Vec::new(), commits: 0 };
-        Writer { state: Arc::new(Mutex::new(state)), waiting: AtomicUsize::new(0) }
+        Writer { state: Arc::new(Mutex::new(state)), waiting: AtomicUsize::new(0), carries: AtomicBool::new(false) }
+    }
+
+    /// Carries the log over into the database, once for all that is written until then.
+    fn carry_over_soon(self: &Arc<Self>) {
+        if self.carries.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let writer = Arc::downgrade(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(CARRY_OVER).await;
+            let Some(writer) = writer.upgrade() else { return };
+            writer.carries.store(false, Ordering::SeqCst);
+            let mut state = writer.state.lock().await;
+            // A group that is open asks again when it ends.
+            if !state.open {
+                let _ = raw(&mut state.connection, "PRAGMA wal_checkpoint(PASSIVE)").await;
+            }
+        });
     }
 
     /// Commits whatever group is still open.
@@ -189,6 +214,7 @@ pub(crate) async fn commit_member(mut guard: OwnedMutexGuard<WriterState>, write
     }
     let someone_waits = writer.waiting.load(Ordering::SeqCst) > 0;
     if !someone_waits || guard.members.len() + 1 >= GROUP {
+        writer.carry_over_soon();
         return guard.commit_group().await;
     }
     let (tell, told) = oneshot::channel();

@@ -15,6 +15,10 @@ mod server;
 
 use clap::{Parser, Subcommand};
 
+/// As the program has it: the engine that is measured as a page's peer must not have it worse.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(name = "torture", about)]
 struct Cli {
