@@ -67,6 +67,15 @@ impl App {
         Ok(config)
     }
 
+    /// The settings of a version as a transaction sees them. Not kept for others: it may be rolled back yet.
+    pub async fn config_within(&self, tx: &mut Tx, version: i64) -> Result<Arc<Config>> {
+        let kept = self.config.read().expect("nobody panics while holding the settings").clone();
+        match kept.filter(|config| config.version == version) {
+            Some(config) => Ok(config),
+            None => Ok(Arc::new(Config::load(tx).await?.ok_or(Error::Unavailable)?)),
+        }
+    }
+
     /// Whether there is an organisation. Once there is one it stays, so the answer "yes" costs nothing.
     pub async fn is_set_up(&self) -> Result<bool> {
         if self.config.read().expect("nobody panics while holding the settings").is_some() {
@@ -100,11 +109,13 @@ impl App {
         Ok(made)
     }
 
-    /// A transaction for a change, and who makes it. Its instant is that at which its turn to write has come: a change that was
-    /// stamped while it waited would seem older than what others have looked at meanwhile, and be written over unseen (Q31).
+    /// A transaction for a change, and who makes it, with the rights and settings that are in force then. Its instant is that at
+    /// which its turn to write has come: a change that was stamped while it waited would seem older than what others have looked
+    /// at meanwhile, and be written over unseen (Q31).
     pub async fn write_as(&self, viewer: &Viewer, via: &'static str) -> Result<(Tx, Actor)> {
-        let tx = self.db.write().await?;
-        Ok((tx, self.actor(viewer, via)))
+        let mut tx = self.db.write().await?;
+        let viewer = viewer.as_it_stands(self, &mut tx).await?;
+        Ok((tx, self.actor(&viewer, via)))
     }
 
     pub fn actor(&self, viewer: &Viewer, via: &'static str) -> Actor {

@@ -357,11 +357,10 @@ impl<'a> AtWork<'a> {
 
     async fn chunk(&mut self, work: &Work, which: &Which, chunk: &[Chosen]) -> Result<Option<Ended>> {
         let (app, object, via) = (self.app(), self.object, self.order.via());
-        let viewer = Viewer::of_person(app, self.person).await?;
         let mut refused: Refused = Vec::new();
         let (mut tx, actor, outcome) = loop {
             let Some(mut tx) = self.portions.begin().await? else { return Ok(Some(Ended::Lost)) };
-            let actor = app.actor(&viewer, via);
+            let actor = app.actor(&Viewer::writing(app, &mut tx, self.person).await?, via);
             let leave: HashSet<Uuid> = refused.iter().map(|(id, _)| *id).collect();
             let mut wanted: Vec<Chosen> = chunk.iter().filter(|(id, _)| !leave.contains(id)).copied().collect();
             if let Which::Matching { seen, trash: false, .. } = which {
@@ -403,11 +402,11 @@ impl<'a> AtWork<'a> {
 
     async fn take_back_chunk(&mut self, span: Span) -> Result<Option<Ended>> {
         let (app, object, via) = (self.app(), self.object, self.order.via());
-        let viewer = Viewer::of_person(app, self.person).await?;
         let mut leave: HashSet<Uuid> = HashSet::new();
         let (tx, undone) = loop {
             let Some(mut tx) = self.portions.begin().await? else { return Ok(Some(Ended::Lost)) };
-            match bulk::undo(&mut tx, &app.actor(&viewer, via), object, span, &leave).await {
+            let actor = app.actor(&Viewer::writing(app, &mut tx, self.person).await?, via);
+            match bulk::undo(&mut tx, &actor, object, span, &leave).await {
                 Ok(Undone { refused: Some((id, _)), .. }) => {
                     leave.insert(id);
                 }
@@ -435,7 +434,7 @@ impl<'a> AtWork<'a> {
     async fn end(&mut self, state: &str) -> Result<Ended> {
         let Some(mut tx) = self.portions.begin().await? else { return Ok(Ended::Lost) };
         if let (What::Work(work, _), false) = (&self.order.what, self.order.dry_run) {
-            match Viewer::of_person(self.app(), self.person).await {
+            match Viewer::writing(self.app(), &mut tx, self.person).await {
                 Ok(viewer) => {
                     let actor = self.app().actor(&viewer, self.order.via());
                     let (touched, set) = (self.place.touched, self.place.set.clone());

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
-use store::{Instant, Uuid, sql};
+use store::{Engine, Instant, Tx, Uuid, sql};
 
 use super::access::{Role, Rules, Scope};
 use super::app::App;
@@ -57,6 +57,24 @@ impl Viewer {
         let row: PersonRow = session.optional(sql!(format!("{PERSON}{BY_ID}"), person)).await?.ok_or(Error::SignIn)?;
         drop(session);
         row.viewer(app, String::new(), false).await
+    }
+
+    /// The same in a transaction: whoever changes something outside a request, as they are when their turn to write has come.
+    pub async fn writing(app: &App, tx: &mut Tx, person: Uuid) -> Result<Viewer> {
+        let row = PersonRow::held(tx, person).await?;
+        let config = app.config_within(tx, row.config_version).await?;
+        row.with(config, app, String::new(), false, app.clock.now())
+    }
+
+    /// Who asked for a change, as they are when their turn to write has come. A right may have ended while they waited, a stage may
+    /// be gone, a rate be another; until the transaction ends all that stays as it is.
+    pub async fn as_it_stands(&self, app: &App, tx: &mut Tx) -> Result<Viewer> {
+        let row = PersonRow::held(tx, self.person).await?;
+        let config = match row.config_version == self.config.version {
+            true => self.config.clone(),
+            false => app.config_within(tx, row.config_version).await?,
+        };
+        row.with(config, app, self.session.clone(), self.read_only, self.now)
     }
 
     pub fn has(&self, role: Role) -> bool {
@@ -153,11 +171,24 @@ const BY_TOKEN: &str = ", s.scopes, s.used_at
      WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2) AND s.revoked_at IS NULL AND p.deleted_at IS NULL";
 
 impl PersonRow {
+    /// With the settings held as they are: who changes them, or the rights of people, waits (`administrator::lock`).
+    async fn held(tx: &mut Tx, person: Uuid) -> Result<PersonRow> {
+        if tx.engine() == Engine::Postgres {
+            // A statement of its own: the next one sees what whoever held them before us has changed.
+            tx.value::<i64>("SELECT version FROM organization WHERE id = 1 FOR SHARE").await?;
+        }
+        tx.optional(sql!(format!("{PERSON}{BY_ID}"), person)).await?.ok_or(Error::SignIn)
+    }
+
     async fn viewer(self, app: &App, session: String, read_only: bool) -> Result<Viewer> {
+        let config = app.config(self.config_version).await?;
+        self.with(config, app, session, read_only, app.clock.now())
+    }
+
+    fn with(self, config: Arc<Config>, app: &App, session: String, read_only: bool, now: Instant) -> Result<Viewer> {
         if self.state != "active" {
             return Err(Error::SignIn);
         }
-        let config = app.config(self.config_version).await?;
         let roles: Vec<Role> = self.roles.unwrap_or_default().split(' ').filter_map(Role::parse).collect();
         let scope = Scope::new(self.person, &roles, &config.rules, self.given == 1);
         Ok(Viewer(Arc::new(Person {
@@ -173,7 +204,7 @@ impl PersonRow {
             config,
             registry: app.registry,
             read_only,
-            now: app.clock.now(),
+            now,
             session,
         })))
     }

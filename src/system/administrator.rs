@@ -35,7 +35,8 @@ async fn in_one_write<T>(
     lock(&mut tx).await?;
     refuse_others(&mut tx, viewer.person).await?;
     // Here, where whoever had to wait for somebody else has waited.
-    let made = make(&mut tx, &app.actor(viewer, via)).await?;
+    let viewer = viewer.as_it_stands(app, &mut tx).await?;
+    let made = make(&mut tx, &app.actor(&viewer, via)).await?;
     tx.commit().await?;
     Ok(made)
 }

@@ -52,5 +52,6 @@ mod statements;
 mod store;
 mod team;
 mod timeline;
+mod turn;
 mod upgrade;
 mod views;

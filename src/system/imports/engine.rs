@@ -195,7 +195,6 @@ impl Run {
         let Some(last) = rows.last().map(|row| row.number as i64) else { return self.end_pass().await };
         let began = std::time::Instant::now();
         let hashes = self.hashes(&rows).await?;
-        let viewer = Viewer::of_person(&self.app, self.import.owner_id).await?;
         self.names.forget_old();
         let mut refused: HashMap<u64, Vec<FieldError>> = HashMap::new();
         let mut one_by_one = false;
@@ -207,6 +206,7 @@ impl Run {
             if !job::is_ours(&mut tx, self.job, Some(&self.cursor)).await? {
                 return Ok(Step::Ended(Ended::Lost));
             }
+            let viewer = Viewer::writing(&self.app, &mut tx, self.import.owner_id).await?;
             let mut actor = self.app.actor(&viewer, "import");
             actor.import = Some(self.import.id);
             actor.import_reason = self.plan.reason.clone();

@@ -38,11 +38,10 @@ pub async fn run(app: &App, job: &Job) -> Result<Ended> {
     let standing = job.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
     let mut place: Place = standing.unwrap_or_default();
     loop {
-        let viewer = Viewer::of_person(app, import.owner_id).await?;
         let mut refused: HashSet<Uuid> = HashSet::new();
         let (mut tx, next) = loop {
             let Some(mut tx) = portions.begin().await? else { return Ok(Ended::Lost) };
-            let mut actor = app.actor(&viewer, "import");
+            let mut actor = app.actor(&Viewer::writing(app, &mut tx, import.owner_id).await?, "import");
             actor.import = Some(import.id);
             // Back to where they were: nobody need say why.
             actor.import_reason = Some(String::new());

@@ -182,10 +182,9 @@ struct AtWork<'a> {
 impl AtWork<'_> {
     /// The next records of a step and the place behind them: one transaction.
     async fn portion(&mut self, index: usize, step: Step, after: Uuid) -> Result<Portion> {
-        let viewer = self.viewer().await?;
         let (tx, last, done) = loop {
             let Some(mut tx) = self.portions.begin().await? else { return Ok(Portion::Ended(Ended::Lost)) };
-            let actor = self.portions.app.actor(&viewer, "job");
+            let actor = self.portions.app.actor(&self.viewer(&mut tx).await?, "job");
             match self.hand_over(&mut tx, &actor, step, after).await {
                 Ok(Some((last, done))) => break (tx, last, done),
                 Ok(None) => return Ok(Portion::Nothing),
@@ -198,10 +197,10 @@ impl AtWork<'_> {
     }
 
     /// Who ordered it, as long as they are an administrator.
-    async fn viewer(&self) -> Result<Viewer> {
+    async fn viewer(&self, tx: &mut Tx) -> Result<Viewer> {
         let Portions { app, job, .. } = &self.portions;
         let person = job.created_by.ok_or_else(|| Error::Internal("a hand-over has somebody who ordered it".into()))?;
-        let viewer = Viewer::of_person(app, person).await?;
+        let viewer = Viewer::writing(app, tx, person).await?;
         if !viewer.has(Role::Admin) {
             return Err(Error::Forbidden);
         }
