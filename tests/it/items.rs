@@ -89,6 +89,73 @@ async fn told_of_lines(app: &TestApp, deal: Uuid) -> (i64, Vec<i64>) {
 }
 
 #[test]
+fn lines_that_several_people_add_and_remove_at_the_same_time_all_come_and_go() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let (deal, first) = deal_with_a_line(app, &lin).await;
+        let lamp: Uuid = app.value("SELECT product_id FROM line_item").await.expect("a lamp");
+        let (lamp, lines) = (lamp.to_string(), format!("/opportunities/{deal}/items"));
+        let add = async |version: &str, price: &str| {
+            let line = [("version", version), ("product", lamp.as_str()), ("quantity", "1"), ("unit_price", price)];
+            app.post_form(&lin, &lines, &line).await
+        };
+        let how_many = sql!("SELECT COUNT(*) FROM line_item WHERE opportunity_id = $1", deal);
+        // All of them opened the form when the deal had one line. The second brings the amount back to what it was then.
+        for (price, sum) in [("100", 190_000), ("-100", 180_000), ("50", 185_000)] {
+            let added = add("2", price).await;
+            assert_eq!((added.status.as_u16(), amount(app, deal).await), (303, Some(sum)), "{price}: {}", added.body);
+        }
+        let removed = app.post_form(&lin, &format!("{lines}/{first}/removal"), &[("version", "2")]).await;
+        assert_eq!((removed.status.as_u16(), amount(app, deal).await), (303, Some(5_000)), "{}", removed.body);
+        let token = app.api_token(&lin).await;
+        let line = json!({ "product": lamp, "quantity": "1", "unit_price": "1.00" });
+        let seen = [("if-match", "\"2\"")];
+        let added = app.api(&token, Method::POST, &format!("/api{lines}"), &seen, Some(&line)).await;
+        assert_eq!((added.status.as_u16(), amount(app, deal).await), (201, Some(5_100)), "{}", added.body);
+        assert_eq!(app.value::<i64>(how_many.clone()).await, Some(4));
+
+        // An amount that somebody typed meanwhile is not replaced unseen; what was typed of the line stays.
+        let typed = app.try_update("opportunity", &lin, deal, None, &[("amount", "7000")]).await;
+        assert!(typed.is_ok(), "{typed:?}");
+        let told = add("2", "33").await;
+        assert_eq!((told.status.as_u16(), amount(app, deal).await), (409, Some(700_000)), "{}", told.body);
+        assert!(told.has("typed another amount") && told.has("7,000") && told.has("value=\"33\""), "{}", told.body);
+        assert_eq!(app.value::<i64>(how_many.clone()).await, Some(4));
+        let again = add(&told.version(), "33").await;
+        assert_eq!((again.status.as_u16(), amount(app, deal).await), (303, Some(8_400)), "{}", again.body);
+        assert_eq!(app.value::<i64>(how_many).await, Some(5));
+    });
+}
+
+#[test]
+fn who_adds_a_line_is_told_that_the_currency_was_changed_meanwhile() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        deal_with_a_line(app, &lin).await;
+        let today = app.config(0).await.expect("settings").today(app.clock.now());
+        app.execute(sql!("INSERT INTO fx_rate (currency, on_day, rate) VALUES ('USD', $1, '7')", today)).await;
+        app.settings_changed().await;
+        let deal = app.opportunity(&lin, "Bulbs", app.account(&lin, "Pier").await).await;
+        let lamp: Uuid = app.value("SELECT product_id FROM line_item").await.expect("a lamp");
+        let (lamp, lines) = (lamp.to_string(), format!("/opportunities/{deal}/items"));
+        let turned = app.try_update("opportunity", &lin, deal, None, &[("currency", "USD")]).await;
+        assert!(turned.is_ok(), "{turned:?}");
+        let add = async |version: &str| {
+            let line = [("version", version), ("product", lamp.as_str()), ("quantity", "1"), ("unit_price", "33")];
+            app.post_form(&lin, &lines, &line).await
+        };
+        // A line of somebody else makes no yuan of what are dollars now.
+        let version = turned.expect("a version").to_string();
+        assert_eq!(add(&version).await.status, 303);
+        let told = add("1").await;
+        assert_eq!((told.status.as_u16(), amount(app, deal).await), (409, Some(3_300)), "{}", told.body);
+        assert!(told.has("the currency of this deal to USD") && told.has("value=\"33\""), "{}", told.body);
+        let again = add(&told.version()).await;
+        assert_eq!((again.status.as_u16(), amount(app, deal).await), (303, Some(6_600)), "{}", again.body);
+    });
+}
+
+#[test]
 fn a_line_that_costs_nothing_does_not_come_or_go_without_a_trace() {
     on_both(async |app| {
         let lin = app.person("Lin Yan").role(Role::Seller).create().await;

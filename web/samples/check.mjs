@@ -80,6 +80,19 @@ await test('dialog: focus in, 422 again, success closes with toast and undo, foc
   await page.click('[data-toast-undo]')
   await soon(page, () => [...document.querySelectorAll('[data-toast-text]')].some(t => t.textContent === 'Undone'), 'undo answered')
 })
+for (const status of [409, 422]) await test(`dialog: a refusal of ${status} without a form leaves what was typed`, async go => {
+  const page = await go('/accounts')
+  await page.click('.page-actions [data-dialog]')
+  await page.waitForSelector('#dialog[open] form')
+  await page.fill('#d-name', '新商机')
+  const refusal = { status, contentType: 'text/html', body: '', headers: { 'HX-Trigger': JSON.stringify({ toast: { text: 'Changed meanwhile', kind: 'danger' } }) } }
+  await page.route('**/opportunities', route => route.fulfill(refusal))
+  await page.click('#dialog .btn-primary')
+  await soon(page, () => document.querySelector('.toast-item[data-kind=danger] [data-toast-text]')?.textContent === 'Changed meanwhile', 'the toast')
+  await page.waitForTimeout(100)
+  equal([await page.locator('#dialog[open] form').count(), await page.locator('.toast-item').count()], [1, 1])
+  equal(await page.inputValue('#d-name'), '新商机')
+})
 await test('dialog: Esc closes and gives focus back', async go => {
   const page = await go('/accounts')
   await page.click('.page-actions [data-dialog]')

@@ -40,7 +40,7 @@ htmx.defineExtension('morph', {
 })
 document.body.setAttribute('hx-ext', 'morph')
 
-interface Detail { xhr: XMLHttpRequest, target: HTMLElement, elt: HTMLElement }
+interface Detail { xhr: XMLHttpRequest, target: HTMLElement, elt: HTMLElement, shouldSwap: boolean, isError: boolean }
 const listen = (name: string, handle: (detail: Detail) => void) =>
   document.addEventListener(name, event => handle((event as CustomEvent<Detail>).detail))
 
@@ -108,13 +108,20 @@ listen('htmx:responseError', ({ xhr }) => {
 listen('htmx:sendError', failed)
 listen('htmx:timeout', failed)
 
+// What a refusal says is a toast alone where its body is empty: put in place of the form, it would take away what was typed.
+listen('htmx:beforeSwap', detail => {
+  if (detail.xhr.status < 400 || detail.xhr.responseText.trim() !== '') return
+  detail.shouldSwap = false
+  detail.isError = true
+})
+
 /** Sends a request in the name of `source`; the answer goes where the markup or `options` say. */
 export const send = (verb: 'get' | 'post', url: string, options: {
   source?: Element, target?: Element | string, swap?: string, select?: string, values?: Record<string, string>,
 }) => htmx.ajax(verb, url, { ...options, swap: options.swap ?? 'none' } as Parameters<typeof htmx.ajax>[2])
 
 /** Looks at the answer to requests made by `source` before it is swapped. */
-export const onAnswer = (handle: (detail: Detail & { shouldSwap: boolean, swapOverride: string, isError: boolean }) => void) =>
+export const onAnswer = (handle: (detail: Detail & { swapOverride: string }) => void) =>
   document.addEventListener('htmx:beforeSwap', event => handle((event as CustomEvent).detail))
 
 export const process = (element: Element) => htmx.process(element)

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use store::Uuid;
+use store::{Session, Uuid};
 
 use super::items::{self, Ask, Item};
 use super::objects::OPPORTUNITY;
 use crate::shell::access::{Level, Right};
 use crate::shell::app::App;
 use crate::shell::by_name;
-use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::error::{Collision, Error, FieldError, Result};
 use crate::shell::form::{self, FormBody, Input};
 use crate::shell::format;
 use crate::shell::page::{Asked, Page, Toast, done};
@@ -80,6 +80,21 @@ fn item_inputs(
     ]
 }
 
+/// The deal's amount; none is nothing.
+fn amount_of(fields: &[&'static Field], row: &query::Row) -> i64 {
+    fields.iter().position(|field| field.key == "amount").and_then(|at| row.cells[at].int()).unwrap_or(0)
+}
+
+/// What somebody else made of the deal while a line for it was being typed.
+fn meanwhile(collision: &Collision, fields: &[&'static Field], row: &query::Row) -> FieldError {
+    if collision.fields.iter().any(|(key, ..)| key == "currency") {
+        return FieldError::new("", "invalid-item-currency-changed").with("currency", &row.currency);
+    }
+    let amount = format::money(amount_of(fields, row), &row.currency);
+    FieldError::new("", "invalid-item-amount-typed").with("amount", amount)
+}
+
+#[expect(clippy::too_many_arguments, reason = "a form is made of just these parts")]
 fn respond_item(
     viewer: &Viewer,
     asked: &Asked,
@@ -87,6 +102,7 @@ fn respond_item(
     version: i64,
     inputs: Vec<Input>,
     note: Option<String>,
+    general: Vec<String>,
     status: StatusCode,
 ) -> Result<Response> {
     let title = viewer.locale.text("items-add");
@@ -99,7 +115,7 @@ fn respond_item(
         back: format!("/opportunities/{deal}?tab=related"),
         inputs,
         hidden: vec![("version".into(), version.to_string())],
-        general: Vec::new(),
+        general,
         note: note.unwrap_or_default(),
         alike: Vec::new(),
     };
@@ -117,11 +133,11 @@ async fn item_form(State(app): State<App>, viewer: Viewer, asked: Asked, Path(de
     }
     let inputs = item_inputs(&viewer, &BTreeMap::new(), None, &row.currency, list_of(&fields, &row), &[]);
     // Nobody's typed amount goes unnoticed.
-    let amount = fields.iter().position(|field| field.key == "amount").and_then(|at| row.cells[at].int()).unwrap_or(0);
+    let amount = amount_of(&fields, &row);
     let sum: i64 = items::of_deal(&mut session, deal).await?.iter().map(|line| line.amount).sum();
     let typed = format::money(amount, &row.currency);
     let note = (amount != sum).then(|| viewer.locale.text_with("items-typed-note", &[("amount", &typed)]));
-    respond_item(&viewer, &asked, deal, row.version, inputs, note, StatusCode::OK)
+    respond_item(&viewer, &asked, deal, row.version, inputs, note, Vec::new(), StatusCode::OK)
 }
 
 /// POST /opportunities/{id}/items
@@ -153,14 +169,34 @@ async fn add_item(
         )),
         Err(Error::Invalid(errors)) => {
             let mut session = app.db.read().await?;
-            let product = match given.get("product").and_then(|text| text.parse().ok()) {
-                Some(product) => name_of(&mut session, &app, &viewer, "product", product).await?,
-                None => None,
-            };
+            let product = product_of(&mut session, &app, &viewer, &given).await?;
             let inputs = item_inputs(&viewer, &given, product, &row.currency, list_of(&fields, &row), &errors);
-            respond_item(&viewer, &asked, deal, version.unwrap_or(0), inputs, None, StatusCode::UNPROCESSABLE_ENTITY)
+            let (version, status) = (version.unwrap_or(0), StatusCode::UNPROCESSABLE_ENTITY);
+            respond_item(&viewer, &asked, deal, version, inputs, None, Vec::new(), status)
+        }
+        Err(Error::Conflict(collision)) => {
+            // What was typed stays; sent again, it goes by the deal as it is now.
+            let mut session = app.db.read().await?;
+            let (row, fields) = query::find(&mut session, &viewer, &OPPORTUNITY, deal).await?;
+            let product = product_of(&mut session, &app, &viewer, &given).await?;
+            let inputs = item_inputs(&viewer, &given, product, &row.currency, list_of(&fields, &row), &[]);
+            let told = vec![meanwhile(&collision, &fields, &row).text(viewer.locale)];
+            respond_item(&viewer, &asked, deal, row.version, inputs, None, told, StatusCode::CONFLICT)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// The name of the product that was chosen.
+async fn product_of(
+    session: &mut Session,
+    app: &App,
+    viewer: &Viewer,
+    given: &BTreeMap<String, String>,
+) -> Result<Option<String>> {
+    match given.get("product").and_then(|text| text.parse().ok()) {
+        Some(product) => name_of(session, app, viewer, "product", product).await,
+        None => Ok(None),
     }
 }
 

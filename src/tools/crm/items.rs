@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
+use store::event::{self, Recorded};
 use store::{Cell, Session, Tx, Uuid, new_id, sql};
 
 use crate::shell::error::{Error, FieldError, Result};
@@ -193,11 +194,34 @@ pub async fn add(
     ask: Ask,
 ) -> Result<i64> {
     let loaded = load(tx, actor, deal_object, deal).await?;
+    let lines = of_deal(tx, deal).await?;
+    let version = held_against(tx, deal_object, &loaded, &lines, version).await?;
     let (unit_price, amount) = priced(tx, actor, &loaded, &ask, true).await?;
-    let position: i64 =
-        tx.value(sql!("SELECT COUNT(*) FROM line_item WHERE opportunity_id = $1", deal)).await?.unwrap_or(0);
+    let position = lines.len() as i64;
     insert(tx, actor, deal, ask.product, ask.quantity, unit_price, ask.discount, amount, position).await?;
     settle(tx, actor, deal_object, &loaded, version).await
+}
+
+/// The version that a line more or less is held against. None where the deal's amount is what its lines come to: what others did to
+/// them meanwhile stays, and the sum counts anew. An amount that somebody typed meanwhile is not replaced unseen, and a price that was
+/// typed in one currency is none in another.
+async fn held_against(
+    tx: &mut Tx,
+    deal_object: &'static Object,
+    deal: &Loaded,
+    lines: &[Item],
+    version: Option<i64>,
+) -> Result<Option<i64>> {
+    let Some(seen) = version.filter(|version| *version != deal.version) else { return Ok(version) };
+    let sum: i128 = lines.iter().map(|line| i128::from(line.amount)).sum();
+    if i128::from(deal.int("amount").unwrap_or(0)) != sum {
+        return Ok(version);
+    }
+    // Oldest first: the first change tells what the person saw.
+    let since = event::of_subject(tx, deal_object.name, deal.id, seen, 500).await?;
+    let turned = since.iter().rev().flat_map(Recorded::changes).find(|change| change.field == "currency");
+    let has_turned = turned.is_some_and(|change| change.old.as_str() != deal.get("currency").text());
+    Ok(version.filter(|_| has_turned))
 }
 
 /// The unit price that counts, and what the line comes to. The product of a new line must be there; that of a line that stands may
@@ -267,6 +291,8 @@ pub async fn remove(
     item: Uuid,
 ) -> Result<i64> {
     let loaded = load(tx, actor, deal_object, deal).await?;
+    let lines = of_deal(tx, deal).await?;
+    let version = held_against(tx, deal_object, &loaded, &lines, version).await?;
     if tx.execute(sql!("DELETE FROM line_item WHERE id = $1 AND opportunity_id = $2", item, deal)).await? == 0 {
         return Err(Error::NotFound);
     }
