@@ -390,6 +390,40 @@ fn what_a_leaving_person_looks_after_is_handed_over_with_history() {
     });
 }
 
+#[test]
+fn what_a_leaving_person_has_planned_is_handed_over_and_what_they_did_stays_theirs() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let zhou = app.person("Zhou Mei").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Acme").await;
+        let acme = account.to_string();
+        let activity = async |kind: &str, at: &str| {
+            let fields = [("kind", kind), ("subject", kind), ("account", acme.as_str()), ("happened_at", at)];
+            app.create("activity", &lin, &fields).await
+        };
+        let planned = [activity("meeting", "2026-12-01 09:00").await, activity("visit", "2026-12-02 09:00").await];
+        let past = activity("call", "2026-11-23 09:00").await;
+        let path = format!("/people/{}/disable", lin.id);
+        let page = app.get(&app.administrator, &path).await;
+        assert!(page.has("<dt>Planned activities</dt><dd class=\"tnum\"><b>2</b></dd>"), "{}", page.body);
+        assert_eq!(app.post_form(&app.administrator, &path, &[]).await.status, StatusCode::SEE_OTHER);
+        let page = app.get(&app.administrator, &format!("/people/{}", lin.id)).await;
+        assert!(page.has("Planned activities <b class=\"tnum\">2</b>"), "{}", page.body);
+
+        hand_over(app, &lin, &[("successor", &zhou.id.to_string())]).await;
+        let owner = async |id: Uuid| app.value::<Uuid>(sql!("SELECT owner_id FROM activity WHERE id = $1", id)).await;
+        for planned in planned {
+            assert_eq!(owner(planned).await, Some(zhou.id));
+            assert_eq!(kinds_of(app, planned).await, ["created", "handed_over"]);
+        }
+        assert_eq!(owner(past).await, Some(lin.id), "who called did call");
+        let done = app.value::<i64>("SELECT done FROM job WHERE kind = 'hand_over'").await;
+        assert_eq!(done, Some(3), "the account and both plans");
+        let page = app.get(&app.administrator, &format!("/people/{}", lin.id)).await;
+        assert!(!page.has("Planned activities"), "{}", page.body);
+    });
+}
+
 async fn hand_over(app: &TestApp, from: &Person, fields: &[(&str, &str)]) {
     let answer = app.post_form(&app.administrator, &format!("/people/{}/disable", from.id), fields).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);

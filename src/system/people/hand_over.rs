@@ -1,10 +1,10 @@
 //! Handing over: what a leaving person looks after gets a new owner. A job, because it may be thousands of records; each one
-//! goes through the ordinary command, so it has its history. What is finished (won deals, done tasks, activities) stays with
-//! who did it; the closed deals may be shown to the successor, who then knows what the customer bought (decision 0015).
+//! goes through the ordinary command, so it has its history. What is finished (won deals, done tasks, past activities) stays
+//! with who did it; the closed deals may be shown to the successor, who then knows what the customer bought (decision 0015).
 
 use serde::{Deserialize, Serialize};
 use store::job::{self, Ended, Job};
-use store::{Cell, Clock, Session, Sql, Tx, Uuid, sql};
+use store::{Cell, Clock, Instant, Session, Sql, Tx, Uuid, sql};
 
 use crate::shell::access::{Access, Level, Role, Rules, Scope};
 use crate::shell::app::App;
@@ -17,14 +17,33 @@ use crate::system::history::By;
 
 pub const KIND: &str = "hand_over";
 
-/// What is handed over: the kind of record, and which of them are still alive.
-const PARTS: [(&str, &str); 5] = [
-    ("account", ""),
-    ("contact", ""),
-    (DEAL, " AND stage_kind = 'open'"),
-    ("lead", " AND status NOT IN ('converted', 'unqualified')"),
-    ("task", " AND status = 'open'"),
+/// What is handed over: the kind of record, and which of them are still alive. What comes new stands last: the place of a job at
+/// work names its step by number.
+const PARTS: [(&str, Alive); 6] = [
+    ("account", Alive::Where("")),
+    ("contact", Alive::Where("")),
+    (DEAL, Alive::Where(" AND stage_kind = 'open'")),
+    ("lead", Alive::Where(" AND status NOT IN ('converted', 'unqualified')")),
+    ("task", Alive::Where(" AND status = 'open'")),
+    ("activity", Alive::Ahead("happened_at")),
 ];
+
+/// Which records of a kind somebody still has to look after.
+#[derive(Clone, Copy)]
+enum Alive {
+    Where(&'static str),
+    /// Those whose time is still to come.
+    Ahead(&'static str),
+}
+
+impl Alive {
+    fn push(self, statement: &mut Sql, now: Instant) {
+        match self {
+            Alive::Where(condition) => statement.push(condition),
+            Alive::Ahead(column) => statement.push(&format!(" AND {column} > ")).bind(now),
+        };
+    }
+}
 
 const DEAL: &str = "opportunity";
 
@@ -37,7 +56,7 @@ const CLOSED: &str = "
             OR (o.account_id IN (SELECT a.id FROM account a WHERE a.owner_id = $1 AND a.deleted_at IS NULL)
                 AND o.id IN (SELECT s.record_id FROM record_share s WHERE s.object = 'opportunity' AND s.person_id = $1)))";
 
-fn objects(registry: &'static Registry) -> impl Iterator<Item = (&'static Object, &'static str)> {
+fn objects(registry: &'static Registry) -> impl Iterator<Item = (&'static Object, Alive)> {
     PARTS.iter().filter_map(|(name, alive)| Some((registry.get(name)?, *alive)))
 }
 
@@ -57,17 +76,19 @@ struct Order {
     sees_closed: bool,
 }
 
-/// How much a person looks after, by kind of record. Counts only: an administrator may know how much, not what.
+/// How much a person looks after now, by kind of record. Counts only: an administrator may know how much, not what.
 pub async fn counts(
     session: &mut Session,
     registry: &'static Registry,
     person: Uuid,
+    now: Instant,
 ) -> Result<Vec<(&'static Object, i64)>> {
     let mut statement = Sql::default();
     for (index, (object, alive)) in objects(registry).enumerate() {
         statement.push(if index > 0 { " UNION ALL " } else { "" });
         statement.push(&format!("SELECT '{}', COUNT(*) FROM {} WHERE owner_id = ", object.name, object.table));
-        statement.bind(person).push(" AND deleted_at IS NULL").push(alive);
+        statement.bind(person).push(" AND deleted_at IS NULL");
+        alive.push(&mut statement, now);
     }
     let rows: Vec<(String, i64)> = session.all(statement).await?;
     Ok(rows.into_iter().filter_map(|(name, count)| Some((registry.get(&name)?, count))).collect())
@@ -123,7 +144,7 @@ enum Step {
     /// The closed deals are shown to the successor.
     Show,
     /// Records of a kind get their new owner: those that are still alive.
-    Give(&'static Object, &'static str),
+    Give(&'static Object, Alive),
 }
 
 /// The closed deals come first, as long as it is told by their owner which accounts are handed over.
@@ -137,10 +158,11 @@ pub async fn run(app: &App, job: &Job) -> Result<Ended> {
     let order: Order = serde_json::from_str(&job.payload).map_err(|error| Error::Internal(error.to_string()))?;
     let total = match job.total {
         Some(total) => total,
-        None => how_much(&mut app.db.read().await?, app.registry, &order).await?,
+        None => how_much(&mut app.db.read().await?, app.registry, &order, job.created_at).await?,
     };
     let steps = steps(app.registry, &order);
-    let mut work = AtWork { portions: Portions::of(app, job), order, total, done: job.done };
+    let mut work =
+        AtWork { portions: Portions::of(app, job), order, ordered_at: job.created_at, total, done: job.done };
     let (first_step, mut after) = position(job.cursor.as_deref());
     for (index, step) in steps.into_iter().enumerate().skip(first_step) {
         loop {
@@ -155,8 +177,13 @@ pub async fn run(app: &App, job: &Job) -> Result<Ended> {
     Ok(Ended::Done)
 }
 
-async fn how_much(session: &mut Session, registry: &'static Registry, order: &Order) -> Result<i64> {
-    let given: i64 = counts(session, registry, order.from).await?.iter().map(|(_, count)| count).sum();
+async fn how_much(
+    session: &mut Session,
+    registry: &'static Registry,
+    order: &Order,
+    ordered_at: Instant,
+) -> Result<i64> {
+    let given: i64 = counts(session, registry, order.from, ordered_at).await?.iter().map(|(_, count)| count).sum();
     let shown = if order.sees_closed { closed(session, order.from).await? } else { 0 };
     Ok(given + shown)
 }
@@ -175,6 +202,8 @@ enum Portion {
 struct AtWork<'a> {
     portions: Portions<'a>,
     order: Order,
+    /// What was planned for later than this was still to come: whoever left did not do it.
+    ordered_at: Instant,
     total: i64,
     done: i64,
 }
@@ -231,14 +260,18 @@ impl AtWork<'_> {
     }
 
     async fn next(&self, tx: &mut Tx, step: Step, after: Uuid) -> Result<Vec<Uuid>> {
-        let statement = match step {
-            Step::Show => format!("SELECT o.id {CLOSED} AND o.id > $2 ORDER BY o.id LIMIT $3"),
-            Step::Give(object, alive) => format!(
-                "SELECT id FROM {} WHERE owner_id = $1 AND deleted_at IS NULL{alive} AND id > $2 ORDER BY id LIMIT $3",
-                object.table
-            ),
+        let mut statement = match step {
+            Step::Show => sql!(format!("SELECT o.id {CLOSED} AND o.id > "), self.order.from),
+            Step::Give(object, alive) => {
+                let mut statement = Sql::new(format!("SELECT id FROM {} WHERE owner_id = ", object.table));
+                statement.bind(self.order.from).push(" AND deleted_at IS NULL");
+                alive.push(&mut statement, self.ordered_at);
+                statement.push(" AND id > ");
+                statement
+            }
         };
-        let ids: Vec<(Uuid,)> = tx.all(sql!(statement, self.order.from, after, PORTION)).await?;
+        statement.bind(after).push(" ORDER BY id LIMIT ").bind(PORTION);
+        let ids: Vec<(Uuid,)> = tx.all(statement).await?;
         Ok(ids.into_iter().map(|(id,)| id).collect())
     }
 

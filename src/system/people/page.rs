@@ -138,9 +138,9 @@ async fn record_page(
     };
     let sessions = if keeps { sessions_of(&mut session, viewer, id, now).await? } else { Vec::new() };
     let (left, hand_over) = if keeps && person.state == "disabled" {
-        let counts = hand_over::counts(&mut session, app.registry, id).await?;
+        let counts = hand_over::counts(&mut session, app.registry, id, now).await?;
         let left = counts.into_iter().filter(|(_, count)| *count > 0);
-        let left = left.map(|(object, count)| (locale.text(&format!("nav-{}", object.plural)), count)).collect();
+        let left = left.map(|(object, count)| (locale.text(&format!("hand-over-{}", object.plural)), count)).collect();
         (left, hand_over::latest(&mut session, id).await?)
     } else {
         (Vec::new(), None)
@@ -447,7 +447,7 @@ async fn disable_page(
         .optional(sql!("SELECT name, state FROM person WHERE id = $1 AND deleted_at IS NULL", person))
         .await?
         .ok_or(Error::NotFound)?;
-    let counts = hand_over::counts(&mut session, app.registry, person).await?;
+    let counts = hand_over::counts(&mut session, app.registry, person, app.clock.now()).await?;
     let closed = hand_over::closed(&mut session, person).await?;
     drop(session);
     let title_key = if state == "disabled" { "staff-hand-over" } else { "staff-disable" };
