@@ -295,6 +295,51 @@ fn an_undo_restores_what_nobody_touched_since() {
     });
 }
 
+#[test]
+fn an_undo_that_was_stopped_or_failed_goes_on_where_it_stood() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let companies = uploaded(app, &pat, "account", &many(150)).await;
+        run(app, &pat, &companies).await;
+        app.clock.advance(60);
+        let rows: String = (0..150).map(|n| format!("Company {n:04},{}\n", n * 3 + 1)).collect();
+        let import = uploaded(app, &pat, "account", &format!("name,employees\n{rows}")).await;
+        run(app, &pat, &import).await;
+        assert_eq!(counts(app).await, ("done".into(), 0, 150, 0, 0));
+        // One that the first portion of the undo meets, and one that the last does.
+        let mut touched: Vec<String> = Vec::new();
+        for select in ["SELECT id FROM account ORDER BY id LIMIT 1", "SELECT id FROM account ORDER BY id DESC LIMIT 1"]
+        {
+            let id: Uuid = app.value(select).await.unwrap();
+            app.try_update("account", &pat, id, None, &[("city", "Suzhou")]).await.unwrap();
+            touched.push(app.value(sql!("SELECT name FROM account WHERE id = $1", id)).await.unwrap());
+        }
+        let undo = async || {
+            let answer = app.post_form(&pat, &format!("{import}/undo"), &[]).await;
+            assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+        };
+        let kept = async || app.value::<i64>("SELECT COUNT(*) FROM import_row WHERE action = 'kept'").await;
+        let new = async || app.value::<i64>("SELECT COUNT(*) FROM account WHERE employees % 3 = 1").await;
+
+        undo().await;
+        app.execute(sql!("UPDATE job SET cancel_requested = $1 WHERE state = 'queued'", true)).await;
+        work(app).await;
+        assert_eq!(counts(app).await, ("done".into(), 0, 150, 0, 0));
+        assert_eq!((kept().await, new().await), (Some(1), Some(51)), "it was stopped after a hundred");
+        // Started again it fails before it comes to anything.
+        undo().await;
+        let job = claimed(app).await;
+        jobs::see_through(&app.app, &job, async { panic!("as a fault in the program would") }).await.unwrap();
+        assert_eq!(counts(app).await, ("failed".into(), 0, 150, 0, 0));
+        undo().await;
+        work(app).await;
+        assert_eq!(counts(app).await, ("undone".into(), 0, 150, 0, 0));
+        assert_eq!((kept().await, new().await), (Some(2), Some(2)), "only what somebody changed is kept");
+        let page = app.get(&pat, &import).await;
+        assert!(touched.iter().all(|name| page.has(name)), "what was left is named: {}", page.body);
+    });
+}
+
 /// The live accounts whose names begin so, in alphabetical order.
 async fn alive(app: &TestApp, begins: &str) -> Vec<String> {
     let mut session = app.app.db.read().await.unwrap();

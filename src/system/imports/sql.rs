@@ -176,16 +176,21 @@ pub struct Payload {
     pub dry: bool,
 }
 
+const UNDO: &str = "import-undo";
+
 /// Queues the check, the import itself or its undo, all in the caller's transaction; only from a state that allows it.
 pub async fn enqueue(tx: &mut Tx, app: &App, import: &Import, work: Work) -> Result<Uuid> {
     let (kind, from, to) = match work {
         Work::Check => ("import", "'mapping', 'checked'", "checking"),
         Work::Run => ("import", "'mapping', 'checked'", "running"),
-        Work::Undo => ("import-undo", "'done', 'cancelled', 'failed'", "undoing"),
+        Work::Undo => (UNDO, "'done', 'cancelled', 'failed'", "undoing"),
     };
     let payload = Payload { import: import.id, dry: work == Work::Check };
     let payload = serde_json::to_string(&payload).expect("a payload is plain JSON");
     let job = store::job::enqueue(tx, &app.clock, kind, &payload, Some(import.owner_id)).await?;
+    if let (Work::Undo, Some(former)) = (work, import.job_id) {
+        go_on_from(tx, app, job, former).await?;
+    }
     let touched = tx
         .execute(sql!(
             format!(
@@ -197,6 +202,18 @@ pub async fn enqueue(tx: &mut Tx, app: &App, import: &Import, work: Work) -> Res
         ))
         .await?;
     if touched == 0 { Err(Error::Refused { status: 409, key: "import-already-runs" }) } else { Ok(job) }
+}
+
+/// An undo that was stopped, or failed, goes on where it stood. Begun anew it would meet what it has put back itself, take that for
+/// somebody's change, and tell so.
+async fn go_on_from(tx: &mut Tx, app: &App, job: Uuid, former: Uuid) -> Result<()> {
+    let former = store::job::find(tx, former).await?.filter(|former| former.kind == UNDO);
+    if let Some(former) = former
+        && let Some(cursor) = &former.cursor
+    {
+        store::job::progress(tx, job, app.clock.now(), former.done, former.total, cursor).await?;
+    }
+    Ok(())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -30,7 +30,7 @@ struct Place {
     kept: i64,
 }
 
-/// Runs an undo job to its end.
+/// Runs an undo job to its end. One that was ordered after another had been stopped begins where that one stood.
 pub async fn run(app: &App, job: &Job) -> Result<Ended> {
     let import = rows_sql::load(&mut app.db.read().await?, payload_of(job)?.import).await?;
     let object = app.registry.get(&import.object).ok_or(Error::NotFound)?;
