@@ -14,7 +14,7 @@ use super::form::{self, Alike, Filled, FormBody};
 use super::page::{Asked, Page, Toast, done, own_path};
 use super::record::command::{self, Source};
 use super::record::{Draft, Field, Kind, Object, argument, query};
-use super::records::{currency_of, fill_labels, fill_owner, get, pairs, texts};
+use super::records::{currency_of, fill_labels, fill_owner, get, out_of_sight, pairs, texts};
 use super::viewer::Viewer;
 
 /// GET /{plural}/new: values may come with the link (`?account=…`), so that a form opens already filled.
@@ -148,6 +148,11 @@ pub async fn create_record(
             respond_new(object, &viewer, &asked, StatusCode::CONFLICT, &filled, &[], alike)
         }
         Ok(Made::Record(id)) => {
+            let mut session = app.db.read().await?;
+            if !query::allowed(&mut session, &viewer, object, id, Right::Read).await? {
+                return out_of_sight(object, &mut session, &app, &viewer, &asked, id, &filled.texts).await;
+            }
+            drop(session);
             let back = get(&pairs, "back");
             let to = own_path(back).map_or_else(|| format!("/{}/{id}", object.plural), str::to_owned);
             let toast = Toast::success(viewer.locale.text(&format!("{}-created", object.name)))

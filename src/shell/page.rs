@@ -131,6 +131,8 @@ pub struct Asked {
     pub is_read: bool,
     pub path: String,
     pub query: String,
+    /// The page of ours on which a script asked.
+    pub came_from: Option<String>,
     flash: Option<String>,
     nav_mini: bool,
     theme: Option<String>,
@@ -143,6 +145,11 @@ impl Asked {
             is_read: method.is_safe(),
             path: uri.path().to_owned(),
             query: uri.query().unwrap_or("").to_owned(),
+            came_from: headers
+                .get("hx-current-url")
+                .and_then(|url| path_in(url.to_str().ok()?))
+                .and_then(own_path)
+                .map(str::to_owned),
             flash: cookie(headers, "flash").map(str::to_owned),
             nav_mini: cookie(headers, "nav") == Some("mini"),
             theme: cookie(headers, "theme").map(str::to_owned),
@@ -404,6 +411,12 @@ pub fn own_path(asked: &str) -> Option<&str> {
     let own = asked.starts_with('/') && !asked.starts_with("//") && !asked.contains('\\');
     // Anything else cannot stand in a header.
     Some(asked).filter(|asked| own && asked.bytes().all(|byte| byte.is_ascii_graphic()))
+}
+
+/// What stands behind the host in a whole address, but for the place on the page.
+fn path_in(url: &str) -> Option<&str> {
+    let (_, behind) = url.split_once("://")?;
+    behind[behind.find('/')?..].split('#').next()
 }
 
 /// After an action: a redirect with the toast on the next page; for scripts a redirect by header.

@@ -255,6 +255,10 @@ async fn update_record(
     };
     match written.await {
         Ok(_) => {
+            let mut session = app.db.read().await?;
+            if !query::allowed(&mut session, &viewer, object, record, Right::Read).await? {
+                return out_of_sight(object, &mut session, &app, &viewer, &asked, record, &filled.texts).await;
+            }
             Ok(done(&asked, &format!("/{}/{record}", object.plural), Some(Toast::success(viewer.locale.text("saved")))))
         }
         Err(Error::Invalid(errors)) => {
@@ -266,6 +270,32 @@ async fn update_record(
         }
         Err(error) => Err(error),
     }
+}
+
+/// The answer after a change by which the record went out of the viewer's sight, as when they gave it to a colleague: it was saved,
+/// and who has it now. They stay where they were, unless that was the record's own page.
+pub async fn out_of_sight(
+    object: &'static Object,
+    session: &mut store::Session,
+    app: &App,
+    viewer: &Viewer,
+    asked: &Asked,
+    record: Uuid,
+    given: &BTreeMap<String, String>,
+) -> Result<Response> {
+    let owner = given.get(OWNER).and_then(|text| text.parse::<Uuid>().ok()).filter(|owner| *owner != viewer.person);
+    let name = match owner {
+        Some(owner) => name_of(session, app, viewer, "person", owner).await?,
+        None => None,
+    };
+    let text = match name {
+        Some(name) => viewer.locale.text_with("saved-with", &[("name", &name)]),
+        None => viewer.locale.text("saved-unseen"),
+    };
+    let list = format!("/{}", object.plural);
+    let own_page = format!("{list}/{record}");
+    let to = asked.came_from.as_deref().filter(|from| !from.starts_with(&own_page)).unwrap_or(&list);
+    Ok(done(asked, to, Some(Toast::success(text))))
 }
 
 async fn write(
@@ -458,7 +488,12 @@ async fn save_field(
     };
     let outcome = outcome.await;
     let mut session = app.db.read().await?;
-    let (row, fields) = query::find(&mut session, &viewer, object, record).await?;
+    let (row, fields) = match query::find(&mut session, &viewer, object, record).await {
+        Err(Error::NotFound) if outcome.is_ok() => {
+            return out_of_sight(object, &mut session, &app, &viewer, &asked, record, &inputs).await;
+        }
+        found => found?,
+    };
     match outcome {
         Ok(_) if !asked.fragment => {
             Ok(done(&asked, &format!("/{}/{record}", object.plural), Some(Toast::success(viewer.locale.text("saved")))))

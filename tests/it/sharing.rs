@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::json;
 use store::{Uuid, sql};
-use testkit::{Person, Role, TestApp, on_both};
+use testkit::{Answer, Person, Role, TestApp, form, on_both};
 use trivet::shell::error::{Error, Result};
 
 use crate::import::{counts, refusals, run, uploaded};
@@ -230,5 +230,66 @@ fn a_record_page_with_shares_still_costs_few_statements() {
                 assert!(page.statements <= 12, "{path} {tab}: {} statements", page.statements);
             }
         }
+    });
+}
+
+/// What a toast on the next page will say.
+fn told(answer: &Answer) -> String {
+    use base64::Engine as _;
+    let flash = answer.header("set-cookie").and_then(|cookie| cookie.strip_prefix("flash=")).expect("a toast");
+    let flash = flash.split(';').next().unwrap_or("");
+    let toast = base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(flash).expect("a toast");
+    let toast: serde_json::Value = serde_json::from_slice(&toast).expect("a toast");
+    toast["text"].as_str().expect("words").to_owned()
+}
+
+#[test]
+fn who_gives_a_record_away_is_told_that_it_was_saved_and_who_has_it() {
+    on_both(async |app| {
+        let [boss, lin, wu] = people(app).await;
+        let theirs = wu.id.to_string();
+        let owner = async |lead: Uuid| app.value::<Uuid>(sql!("SELECT owner_id FROM lead WHERE id = $1", lead)).await;
+        let give = [("version", "1"), ("owner", theirs.as_str())];
+        let is_told = |answer: &Answer, to: &str| {
+            assert_eq!((answer.location(), told(answer).as_str()), (to, "Saved. It is now with Wu Di."));
+        };
+        // By script, in a cell: they stay in their list, unless they were on the record's own page.
+        let filtered = "/leads?f=status%3Ais%3Anew";
+        for on_its_page in [false, true] {
+            let lead = app.lead(&lin, "Zhao Min").await;
+            let (here, to) = match on_its_page {
+                false => (format!("https://crm.test{filtered}#row"), filtered),
+                true => (format!("https://crm.test/leads/{lead}?tab=details"), "/leads"),
+            };
+            let headers = [
+                ("cookie", lin.cookie.as_str()),
+                ("sec-fetch-site", "same-origin"),
+                ("hx-request", "true"),
+                ("hx-current-url", here.as_str()),
+            ];
+            let path = format!("/leads/{lead}/field/owner");
+            let answer = app.request(Method::POST, &path, &headers, form(&give)).await;
+            assert_eq!((answer.status.as_u16(), owner(lead).await), (204, Some(wu.id)), "{}", answer.body);
+            is_told(&answer, to);
+            assert_eq!(app.get(&lin, &format!("/leads/{lead}")).await.status, 404);
+        }
+        // Without scripts, in a cell and in the whole form.
+        for rest in ["/field/owner", ""] {
+            let lead = app.lead(&lin, "Sun Li").await;
+            let answer = app.post_form(&lin, &format!("/leads/{lead}{rest}"), &give).await;
+            assert_eq!((answer.status.as_u16(), owner(lead).await), (303, Some(wu.id)), "{}", answer.body);
+            is_told(&answer, "/leads");
+        }
+        // Made for a colleague from the start.
+        let answer = app.post_form(&lin, "/leads", &[("name", "Qian Bo"), ("owner", theirs.as_str())]).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        is_told(&answer, "/leads");
+
+        // Whoever still sees it stays with it.
+        let lead = app.lead(&boss, "Li Wei").await;
+        let mine = lin.id.to_string();
+        let answer = app.post_form(&boss, &format!("/leads/{lead}"), &[("version", "1"), ("owner", &mine)]).await;
+        assert_eq!((answer.location(), owner(lead).await), (format!("/leads/{lead}").as_str(), Some(lin.id)));
+        assert_eq!(told(&answer), "Saved");
     });
 }
