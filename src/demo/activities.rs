@@ -1,5 +1,5 @@
-//! What was said and done, about 12,000 entries. Each lies inside the life of its deal or lead, in working hours, and
-//! talks of what is on the table in that phase: nobody negotiates at the first call.
+//! What was said and done. Each entry lies inside the life of its deal or lead, in working hours, and talks of what is on the
+//! table in that phase: nobody negotiates at the first call. How many there are: docs/operations.md.
 
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Weekday};
