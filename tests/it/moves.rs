@@ -394,3 +394,46 @@ fn a_removed_stage_takes_no_deal_out_of_the_funnel() {
         assert_eq!(counted().await, [10, 0, 0, 0]);
     });
 }
+
+/// A deal that may be moved to the end without evidence.
+async fn ready_to_close(app: &TestApp, by: &Person) -> Uuid {
+    app.execute(sql!("UPDATE criterion SET required = $1", false)).await;
+    app.settings_changed().await;
+    let account = app.account(by, "Harbour Optics").await;
+    app.opportunity(by, "Rollout", account).await
+}
+
+#[test]
+fn who_closes_a_deal_on_its_page_or_by_the_menu_is_asked_for_the_day() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let deal = ready_to_close(app, &lin).await;
+        let before = standing(app, deal).await;
+        let (won, path) = (app.stage("Won").await, format!("/opportunities/{deal}"));
+        let text = won.to_string();
+        app.clock.advance(60);
+        for page in [path.clone(), "/board".into()] {
+            let page = app.get(&lin, &page).await;
+            assert!(page.has("name=\"ask\" value=\"1\""), "{}", page.body);
+        }
+
+        // Nothing is missing; the form asks for the day, and nothing has moved yet.
+        let asked = app.post_form(&lin, &format!("{path}/stage"), &[("stage", &text), ("ask", "1")]).await;
+        assert_eq!(asked.status, 422);
+        assert!(asked.has("name=\"closed_on\" type=\"date\" value=\"2026-11-24\""), "{}", asked.body);
+        assert!(!asked.has("id=\"move-reason\""), "{}", asked.body);
+        assert_eq!(standing(app, deal).await, before);
+        let wish = [("stage", text.as_str()), ("asked", "1"), ("closed_on", "2026-11-24")];
+        let moved = app.post_form(&lin, &format!("{path}/stage"), &wish).await;
+        assert_eq!(moved.status, 303, "{}", moved.body);
+        assert_eq!((standing(app, deal).await.0, standing(app, deal).await.1), (won, Some(day("2026-11-24").0)));
+
+        // To an open stage, and back by Undo, it goes without a form.
+        go(app, &lin, deal, before.0, &[("ask", "1")]).await;
+        go(app, &lin, deal, won, &[UNDO, ("ask", "1")]).await;
+        // Nor is there one where no page asks for it.
+        go(app, &lin, deal, before.0, &[]).await;
+        go(app, &lin, deal, won, &[]).await;
+        assert_eq!(standing(app, deal).await.0, won);
+    });
+}

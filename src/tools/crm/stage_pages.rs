@@ -107,7 +107,13 @@ async fn move_given(
     let reason = if undone { viewer.locale.text("stage-undo-reason") } else { get(given, "reason").to_owned() };
     let wish = Move { is_undo: undone, ..wish_of(stage, pipeline, reason, given) };
     let version = get(given, "version").parse().ok();
+    let closes = target.kind != StageKind::Open && was != Some(stage) && viewer.sees(&OPPORTUNITY, "closed_on");
     match move_to(&mut tx, &actor, deal, version, wish).await {
+        // Nothing is missing; but what closes a deal may have happened before today. Cards are dragged between open stages only.
+        Ok(_) if closes && !undone && get(given, "ask") == "1" => {
+            drop(tx);
+            ask_for_missing(app, viewer, asked, deal, &target, pipeline, given, &[]).await
+        }
         Ok(version) => {
             tx.commit().await?;
             let text = viewer.locale.text_with("stage-moved", &[("stage", &target.name)]);
@@ -154,7 +160,7 @@ async fn move_given(
 }
 
 /// What the form says of the move itself; the rest are fields of the deal.
-const RESERVED: [&str; 6] = ["stage", "pipeline", "version", "reason", "undo", "asked"];
+const RESERVED: [&str; 7] = ["stage", "pipeline", "version", "reason", "undo", "ask", "asked"];
 
 fn wish_of(stage: Uuid, pipeline: Option<Uuid>, reason: String, given: &[(String, String)]) -> Move {
     let replaced =
@@ -225,7 +231,7 @@ async fn ask_for_pipeline(
         submit: locale.text("pipeline-move-submit"),
         back: format!("/opportunities/{deal}"),
         inputs: vec![input],
-        hidden: vec![("version".into(), row.version.to_string())],
+        hidden: vec![("version".into(), row.version.to_string()), ("ask".into(), "1".into())],
         general: Vec::new(),
         note: locale.text(if others.is_empty() { "pipeline-move-none" } else { "pipeline-move-note" }),
         alike: Vec::new(),
@@ -233,7 +239,7 @@ async fn ask_for_pipeline(
     form::respond_form(status, &page, &body)
 }
 
-/// The form that names what is missing for the move, with a place to give it.
+/// The form that names what is missing for the move, with a place to give it, and asks when a deal was closed.
 #[expect(clippy::too_many_arguments, reason = "a form is made of just these parts")]
 async fn ask_for_missing(
     app: &App,
