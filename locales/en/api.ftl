@@ -73,6 +73,7 @@ api-stage-move-closed-on = Only to a won or lost stage: the day on which the dea
 api-stage-move-pipeline = Only to move to another pipeline: the pipeline of the stage. What its stages before this one ask for is asked as of a deal that begins there.
 api-stage-move-reason = Why it moves although evidence is missing.
 api-stage-move-evidence = Notes by criterion id.
+api-stage-move-undo = true takes the last move back: stage is then the one that the deal came from (with pipeline, if it came from another). The move no longer counts, and closing day, probability and worth are as before. No reason or evidence is needed.
 api-evidence = Exit criteria and what was given for them
 api-evidence-give = Give evidence for an exit criterion
 api-evidence-take-back = Take back what was given for an exit criterion

@@ -73,6 +73,7 @@ api-stage-move-closed-on = 仅在进入赢单或输单阶段时给出：商机�
 api-stage-move-pipeline = 仅在转到其他销售流程时给出：目标阶段所属的流程。该流程中此前各阶段的要求，按从头开始的商机检查。
 api-stage-move-reason = 缺少证据仍要推进的理由。
 api-stage-move-evidence = 按推进条件 ID 给出的说明。
+api-stage-move-undo = true 表示撤销最近一次移动：stage 须为商机移动前的阶段（若来自其他流程，还须给出 pipeline）。该次移动不再计入，关闭日期、赢率和折算金额恢复原样，不需要理由或证据。
 api-evidence = 推进条件及已给出的证据
 api-evidence-give = 为推进条件提供证据
 api-evidence-take-back = 收回推进条件的证据

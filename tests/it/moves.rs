@@ -437,3 +437,46 @@ fn who_closes_a_deal_on_its_page_or_by_the_menu_is_asked_for_the_day() {
         assert_eq!(standing(app, deal).await.0, won);
     });
 }
+
+#[test]
+fn a_program_takes_a_move_back_and_is_told_when_there_is_none() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let token = app.api_token(&lin).await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        let deal = app.opportunity(&lin, "Rollout", account).await;
+        let (prospecting, negotiation) = (app.stage("Prospecting").await, app.stage("Negotiation").await);
+        let call = async |stage: Uuid, more: Json| {
+            app.clock.advance(60);
+            let mut body = json!({ "stage": stage });
+            for (key, value) in more.as_object().expect("members") {
+                body[key] = value.clone();
+            }
+            let path = format!("/api/opportunities/{deal}/stage");
+            let answer = app.api(&token, Method::POST, &path, &[("if-match", "*")], Some(&body)).await;
+            let error = answer.json()["errors"][0].clone();
+            let told = |member: &str| error[member].as_str().unwrap_or("").to_owned();
+            (answer.status.as_u16(), told("field"), told("code"))
+        };
+        let done = (200, String::new(), String::new());
+        let undo = json!({ "undo": true });
+        let before = standing(app, deal).await;
+        let nothing = (422, "undo".to_owned(), "refused-nothing-to-undo".to_owned());
+        assert_eq!(call(prospecting, undo.clone()).await, nothing);
+        let no_flag = (400, "undo".to_owned(), "invalid-json-type".to_owned());
+        assert_eq!(call(prospecting, json!({ "undo": "yes" })).await, no_flag);
+
+        assert_eq!(call(negotiation, json!({ "reason": "By mistake.", "undo": false })).await, done);
+        let moved = standing(app, deal).await;
+        assert_eq!(furthest(app, &lin, negotiation).await, 1);
+        let elsewhere = (422, "stage".to_owned(), "refused-undo-elsewhere".to_owned());
+        assert_eq!(call(app.stage("Proposal").await, undo.clone()).await, elsewhere);
+        assert_eq!(standing(app, deal).await, moved);
+
+        // Taken back, it leaves no figure; taken back once more, it counts again, without another reason.
+        assert_eq!(call(prospecting, undo.clone()).await, done);
+        assert_eq!((standing(app, deal).await, furthest(app, &lin, negotiation).await), (before, 0));
+        assert_eq!(call(negotiation, undo).await, done);
+        assert_eq!((standing(app, deal).await, furthest(app, &lin, negotiation).await), (moved, 1));
+    });
+}

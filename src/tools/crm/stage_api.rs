@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
-use store::Uuid;
+use store::{Tx, Uuid};
 
 use super::evidence;
 use super::objects::OPPORTUNITY;
-use super::stage::{Move, move_to};
+use super::stage::{Move, came_from, move_to};
 use crate::shell::api::operation::reference;
 use crate::shell::api::records::{change, inputs_of};
 use crate::shell::api::{Answer, Api, Body, Ids, IfMatch, Operation, schema_of, shape};
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::record::Actor;
 use crate::shell::routes::Policy;
 use crate::shell::viewer::Viewer;
 
@@ -118,6 +119,7 @@ fn move_schema() -> Json {
         "stage": { "type": "string", "format": "uuid" },
         "pipeline": { "type": ["string", "null"], "format": "uuid" },
         "reason": { "type": ["string", "null"], "minLength": 1, "maxLength": 500, "pattern": line },
+        "undo": { "type": "boolean" },
         "evidence": {
             "type": "object",
             "maxProperties": 50,
@@ -141,12 +143,26 @@ async fn move_deal(
 ) -> Result<Answer> {
     let wish = read_move(body.members()?)?;
     change(&app, &viewer, &OPPORTUNITY, id, &body.post, async |tx, actor, deal| {
-        move_to(tx, actor, id, seen.within(deal.version)?, wish).await
+        let version = seen.within(deal.version)?;
+        let wish = if wish.is_undo { undoing(tx, actor, id, wish).await? } else { wish };
+        move_to(tx, actor, id, version, wish).await
     })
     .await
 }
 
-/// The stage and its pipeline, the reason, the notes by criterion, and the fields of the deal.
+/// A move that takes the last one back: it leads to where the deal came from, and needs no reason but that. Where the page makes any
+/// other move a plain one, a program is told, as it asked for a move that does not count.
+async fn undoing(tx: &mut Tx, actor: &Actor, deal: Uuid, wish: Move) -> Result<Move> {
+    match came_from(tx, deal).await? {
+        None => return Err(Error::field("undo", "refused-nothing-to-undo")),
+        Some(stage) if stage != wish.stage => return Err(Error::field("stage", "refused-undo-elsewhere")),
+        Some(_) => {}
+    }
+    let reason = wish.reason.unwrap_or_else(|| actor.viewer.locale.text("stage-undo-reason"));
+    Ok(Move { reason: Some(reason), ..wish })
+}
+
+/// The stage and its pipeline, the reason, whether it takes a move back, the notes by criterion, and the fields of the deal.
 fn read_move(members: &Map<String, Json>) -> Result<Move> {
     let mut fields = members.clone();
     let reason = match fields.shift_remove("reason") {
@@ -155,6 +171,11 @@ fn read_move(members: &Map<String, Json>) -> Result<Move> {
             Some(text.trim().to_owned()).filter(|text| !text.is_empty())
         }
         Some(_) => return Err(Error::malformed("reason", "invalid-text")),
+    };
+    let is_undo = match fields.shift_remove("undo") {
+        None => false,
+        Some(Json::Bool(is_undo)) => is_undo,
+        Some(_) => return Err(Error::malformed("undo", "invalid-json-type")),
     };
     let mut notes = BTreeMap::new();
     match fields.shift_remove("evidence") {
@@ -192,6 +213,7 @@ fn read_move(members: &Map<String, Json>) -> Result<Move> {
         reason,
         evidence: notes,
         inputs: inputs_of(&OPPORTUNITY, &fields, false)?,
+        is_undo,
         ..Move::default()
     })
 }
