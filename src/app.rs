@@ -75,6 +75,7 @@ pub fn api() -> Api {
         .merge(system::settings::api::operations(&tools::crm::REGISTRY))
         .merge(system::audit_api::operations(&tools::crm::REGISTRY))
         .merge(system::people::api::operations())
+        .merge(system::me_api::operations())
         .merge(system::imports::api::operations(&tools::crm::REGISTRY))
 }
 

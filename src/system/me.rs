@@ -1,4 +1,5 @@
-//! A person's own page: profile and preferences, password, where they are signed in, and their API tokens.
+//! A person's own page: profile and preferences, password, where they are signed in, and their API tokens. Programs have most of it
+//! as well: `me_api.rs`.
 
 use axum::Form;
 use axum::extract::{Path, State};
@@ -7,8 +8,9 @@ use axum::response::Response;
 use store::{Day, Instant, Session, Uuid, sql};
 
 use super::form::{Input, Reader, Sent, Typed, inputs};
-use super::history::{By, Changes, note};
+use super::history::{By, note};
 use super::people::command::{self, Which};
+use super::people::profile::{self, NAME, Wish};
 use super::people::token::{self, Wanted};
 use super::people::{self, PASSWORD_LENGTH, SessionView, session_by_key, sessions_of};
 use crate::shell::app::App;
@@ -99,27 +101,24 @@ async fn me_page(
 }
 
 async fn tokens_of(session: &mut Session, viewer: &Viewer, now: Instant) -> Result<Vec<TokenView>> {
-    type Row = (Uuid, String, String, Option<Instant>, Option<Instant>);
-    let rows: Vec<Row> = session
-        .all(sql!(
-            "SELECT id, name, scopes, expires_at, used_at FROM api_token WHERE person_id = $1 AND revoked_at IS NULL ORDER BY created_at DESC LIMIT 200",
-            viewer.person
-        ))
-        .await?;
     let (locale, zone) = (viewer.locale, &viewer.config.zone);
-    Ok(rows
+    let kept = token::kept_of(session, viewer.person).await?;
+    Ok(kept
         .into_iter()
-        .map(|(id, name, scopes, expires, used)| TokenView {
-            id,
-            name,
-            may_write: scopes.split(' ').any(|scope| scope == "write"),
-            used: match used {
+        .map(|token| TokenView {
+            id: token.id,
+            may_write: token.may_write(),
+            name: token.name,
+            used: match token.used_at {
                 Some(at) => locale.text_with("token-used", &[("at", &format::instant(locale, at, zone))]),
                 None => locale.text("token-unused"),
             },
-            is_over: expires.is_some_and(|at| at <= now),
+            is_over: token.expires_at.is_some_and(|at| at <= now),
             // Stored is the first instant after the last day.
-            expires: expires.map(|at| format::date(locale, at.plus_seconds(-1).day_in(zone))).unwrap_or_default(),
+            expires: token
+                .expires_at
+                .map(|at| format::date(locale, at.plus_seconds(-1).day_in(zone)))
+                .unwrap_or_default(),
         })
         .collect())
 }
@@ -142,29 +141,15 @@ async fn save(State(app): State<App>, viewer: Viewer, asked: Asked, Form(sent): 
 
 async fn store_profile(app: &App, viewer: &Viewer, sent: &Sent) -> Result<()> {
     let mut form = Reader::of(sent);
-    let name = form.required_line("name", 200);
-    let density = if form.raw("density") == "compact" { "compact" } else { "normal" };
-    let shortcuts = form.is_ticked("shortcuts");
+    let wish = Wish {
+        name: Some(form.required_line("name", NAME)),
+        density: Some(if form.raw("density") == "compact" { "compact" } else { "normal" }),
+        shortcuts: Some(form.is_ticked("shortcuts")),
+        ..Wish::default()
+    };
     form.finish()?;
     let mut tx = app.db.write().await?;
-    let standing = command::standing(&mut tx, viewer.person).await?;
-    tx.execute(sql!(
-        "UPDATE person SET name = $2, name_key = $3, density = $4, shortcuts = $5, version = version + 1, updated_at = $6, updated_by = $1 WHERE id = $1",
-        viewer.person,
-        &name,
-        store::search::person_key(&name),
-        density,
-        shortcuts,
-        app.clock.now()
-    ))
-    .await?;
-    let mut changes = Changes::default();
-    changes.add("name", viewer.name.as_str(), name);
-    if !changes.is_empty() {
-        people::put_words(&mut tx, app, viewer.person).await?;
-        let person = ("person", viewer.person);
-        note(&mut tx, &app.clock, By::page(viewer), "updated", person, standing.version + 1, &changes.0).await?;
-    }
+    profile::set(&mut tx, app, By::page(viewer), viewer.person, &wish).await?;
     Ok(tx.commit().await?)
 }
 
@@ -278,19 +263,7 @@ async fn revoke_token(
 ) -> Result<Response> {
     let id = parse_id(&id)?;
     let mut tx = app.db.write().await?;
-    let name: Option<String> = tx
-        .value(sql!(
-            "SELECT name FROM api_token WHERE id = $1 AND person_id = $2 AND revoked_at IS NULL",
-            id,
-            viewer.person
-        ))
-        .await?;
-    let name = name.ok_or(Error::NotFound)?;
-    tx.execute(sql!("UPDATE api_token SET revoked_at = $2 WHERE id = $1", id, app.clock.now())).await?;
-    let mut changes = Changes::default();
-    changes.add("token", name, serde_json::Value::Null);
-    let person = ("person", viewer.person);
-    note(&mut tx, &app.clock, By::page(&viewer), "token_revoked", person, 0, &changes.0).await?;
+    token::revoke(&mut tx, &app.clock, By::page(&viewer), viewer.person, id).await?;
     tx.commit().await?;
     Ok(saved(&viewer, &asked, "token-revoked"))
 }

@@ -10,6 +10,7 @@ pub mod history;
 pub mod imports;
 pub mod jobs;
 mod me;
+pub mod me_api;
 pub mod people;
 pub mod settings;
 pub mod setup;

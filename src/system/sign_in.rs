@@ -12,6 +12,7 @@ use store::{Instant, Uuid, sql};
 
 use super::history::{By, note};
 use super::people;
+use super::people::profile::{self, THEMES, Wish, one_of};
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
 use crate::shell::i18n::Locale;
@@ -325,7 +326,8 @@ async fn set_locale(
     let locale = Locale::parse(&given.locale).ok_or_else(|| Error::field("locale", "invalid-choice"))?;
     if let Some(axum::Extension(viewer)) = viewer {
         let mut tx = app.db.write().await?;
-        tx.execute(sql!("UPDATE person SET locale = $2 WHERE id = $1", viewer.person, locale.tag())).await?;
+        let wish = Wish { locale: Some(locale), ..Wish::default() };
+        profile::set(&mut tx, &app, By::page(&viewer), viewer.person, &wish).await?;
         tx.commit().await?;
     }
     let mut response = Redirect::to(&back(&headers)).into_response();
@@ -344,15 +346,14 @@ async fn set_theme(
     viewer: Option<axum::Extension<Viewer>>,
     Form(given): Form<ThemeChoice>,
 ) -> Result<Response> {
-    if !matches!(given.theme.as_str(), "light" | "dark" | "auto") {
-        return Err(Error::field("theme", "invalid-choice"));
-    }
+    let theme = one_of(&THEMES, &given.theme).ok_or_else(|| Error::field("theme", "invalid-choice"))?;
     if let Some(axum::Extension(viewer)) = viewer {
         let mut tx = app.db.write().await?;
-        tx.execute(sql!("UPDATE person SET theme = $2 WHERE id = $1", viewer.person, &given.theme)).await?;
+        let wish = Wish { theme: Some(theme), ..Wish::default() };
+        profile::set(&mut tx, &app, By::page(&viewer), viewer.person, &wish).await?;
         tx.commit().await?;
     }
     let mut response = Redirect::to(&back(&headers)).into_response();
-    set_cookie(&mut response, &format!("theme={}; Path=/; Max-Age=31536000; SameSite=Lax", given.theme));
+    set_cookie(&mut response, &format!("theme={theme}; Path=/; Max-Age=31536000; SameSite=Lax"));
     Ok(response)
 }

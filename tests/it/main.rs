@@ -6,6 +6,7 @@ mod api;
 mod api_analysis;
 mod api_document;
 mod api_imports;
+mod api_me;
 mod api_overview;
 mod api_people;
 mod api_settings;

@@ -6,6 +6,8 @@ pub mod command;
 pub mod command_line;
 pub mod hand_over;
 mod page;
+pub mod profile;
+mod sessions;
 pub mod token;
 
 use std::sync::LazyLock;
@@ -180,7 +182,8 @@ fn role_called(name: &str) -> Option<Role> {
 }
 
 /// The record page of a person and what can be done there. The list and the form for a new one come from the record engine.
-pub use page::{SessionView, routes, session_by_key, sessions_of};
+pub use page::routes;
+pub use sessions::{OpenSession, SessionView, open_sessions, session_by_key, session_key, sessions_of};
 
 pub async fn write_roles(tx: &mut Tx, person: Uuid, roles: &[Role]) -> Result<()> {
     tx.execute(sql!("DELETE FROM person_role WHERE person_id = $1", person)).await?;

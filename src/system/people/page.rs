@@ -9,6 +9,7 @@ use store::{Day, Instant, Session, Uuid, sql};
 
 use super::command::{self, Which};
 use super::hand_over;
+use super::sessions::{SessionView, session_by_key, sessions_of};
 use crate::shell::access::Role;
 use crate::shell::app::App;
 use crate::shell::by_name;
@@ -17,7 +18,7 @@ use crate::shell::format;
 use crate::shell::page::{Asked, Html, Page, Toast, avatar_colour, done, initials, render, respond_with, who};
 use crate::shell::records::id as parse_id;
 use crate::shell::routes::{Policy, Routes};
-use crate::shell::viewer::{Viewer, hash_token};
+use crate::shell::viewer::Viewer;
 use crate::system::administrator::{ADMIN, at_page};
 use crate::system::form::{Reader, Sent, Typed};
 use crate::system::history::{By, conflict_page};
@@ -64,14 +65,6 @@ struct LineView {
     to: String,
     is_now: bool,
     is_ahead: bool,
-}
-
-/// A device on which somebody is signed in. The key names the session without giving it away.
-pub struct SessionView {
-    pub key: String,
-    pub device: String,
-    pub since: String,
-    pub is_this: bool,
 }
 
 #[derive(askama::Template)]
@@ -222,70 +215,6 @@ async fn reports_of(session: &mut Session, person: Uuid) -> Result<Vec<(String, 
          ORDER BY p.name_key, p.id LIMIT 200";
     let rows: Vec<(Uuid, String, Option<String>)> = session.all(sql!(REPORTS, person)).await?;
     Ok(rows.into_iter().map(|(id, name, title)| (format!("/people/{id}"), name, title.unwrap_or_default())).collect())
-}
-
-/// Where a person is signed in.
-pub async fn sessions_of(
-    session: &mut Session,
-    viewer: &Viewer,
-    person: Uuid,
-    now: Instant,
-) -> Result<Vec<SessionView>> {
-    let rows: Vec<(String, Instant, Option<String>)> = session
-        .all(sql!(
-            "SELECT token_hash, created_at, agent FROM session WHERE person_id = $1 AND expires_at > $2 ORDER BY created_at DESC LIMIT 100",
-            person,
-            now
-        ))
-        .await?;
-    let locale = viewer.locale;
-    Ok(rows
-        .into_iter()
-        .map(|(hash, since, agent)| SessionView {
-            is_this: hash == viewer.session,
-            device: device(&agent.unwrap_or_default()).unwrap_or_else(|| locale.text("session-unknown")),
-            since: format::instant(locale, since, &viewer.config.zone),
-            key: session_key(&hash),
-        })
-        .collect())
-}
-
-/// Names a session in a form. The stored hash itself stays on the server.
-fn session_key(hash: &str) -> String {
-    hash_token(hash).chars().take(16).collect()
-}
-
-/// The session of a person that a form names.
-pub async fn session_by_key(session: &mut Session, person: Uuid, key: &str) -> Result<Option<String>> {
-    let hashes: Vec<(String,)> =
-        session.all(sql!("SELECT token_hash FROM session WHERE person_id = $1", person)).await?;
-    Ok(hashes.into_iter().map(|(hash,)| hash).find(|hash| session_key(hash) == key))
-}
-
-/// "Chrome · Windows" from what a browser says of itself. `None`: nothing that we know.
-fn device(agent: &str) -> Option<String> {
-    let find =
-        |signs: &[(&str, &'static str)]| signs.iter().find(|(sign, _)| agent.contains(sign)).map(|(_, name)| *name);
-    let browser = find(&[
-        ("MicroMessenger", "WeChat"),
-        ("Edg/", "Edge"),
-        ("Firefox/", "Firefox"),
-        ("Chrome/", "Chrome"),
-        ("Safari/", "Safari"),
-        ("curl/", "curl"),
-    ]);
-    let system = find(&[
-        ("Android", "Android"),
-        ("iPhone", "iPhone"),
-        ("iPad", "iPad"),
-        ("Windows", "Windows"),
-        ("Mac OS X", "macOS"),
-        ("Linux", "Linux"),
-    ]);
-    match (browser, system) {
-        (Some(browser), Some(system)) => Some(format!("{browser} · {system}")),
-        (one, other) => one.or(other).map(str::to_owned),
-    }
 }
 
 /// What a refused action leads to: the page again, with the reason.
@@ -549,18 +478,4 @@ async fn end_sessions(
     });
     ended.await?;
     Ok(saved(&viewer, &asked, person, "sessions-ended"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::device;
-
-    #[test]
-    fn a_device_is_named_as_people_know_it() {
-        let edge = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36 Edg/130.0";
-        assert_eq!(device(edge).as_deref(), Some("Edge · Windows"));
-        let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1";
-        assert_eq!(device(phone).as_deref(), Some("Safari · iPhone"));
-        assert_eq!(device(""), None);
-    }
 }

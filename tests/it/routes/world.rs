@@ -7,6 +7,7 @@ use store::{Uuid, new_id, sql};
 use trivet::shell::record::{Object, command};
 use trivet::shell::routes::{Policy, RouteInfo};
 use trivet::shell::viewer::{hash_token, new_token};
+use trivet::system::people::session_key;
 
 use super::{Caller, Trial};
 
@@ -46,10 +47,21 @@ impl Trial<'_> {
                 tx.commit().await.expect("the database can be written");
                 id.expect("the job is queued")
             }
-            "/me/tokens/{id}/revocation" => {
+            "/me/tokens/{id}/revocation" | "/api/me/tokens/{id}" => {
                 let id = new_id(&app.clock);
                 app.execute(sql!("INSERT INTO api_token (id, person_id, name, token_hash, scopes, created_at) VALUES ($1, $2, 'mine', $3, 'read', 0)", id, me, new_token())).await;
                 id
+            }
+            "/api/me/sessions/{id}" => {
+                let hash = hash_token(&new_token());
+                app.execute(sql!(
+                    "INSERT INTO session (token_hash, person_id, created_at, expires_at) VALUES ($1, $2, 0, $3)",
+                    &hash,
+                    me,
+                    app.clock.now().plus_seconds(86_400)
+                ))
+                .await;
+                session_key(&hash)
             }
             _ if path.contains("/views/{id}") => {
                 let id = new_id(&app.clock);
