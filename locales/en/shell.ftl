@@ -134,6 +134,7 @@ invalid-closed-before-created = A deal can't be closed before it was created.
 invalid-closed-ahead = A deal can't be closed on a day that is still to come.
 invalid-password-short = At least { $min } characters.
 invalid-role = “{ $value }” is not a role.
+invalid-created-ahead = { $day } is still to come: the day of creation is today at the latest.
 invalid-manager-circle = That would make a circle: the manager reports to this person.
 refused-lead-converted = A lead is converted with the Convert button, and a converted lead stays so.
 refused-lead-reason = Say why the lead is not qualified.

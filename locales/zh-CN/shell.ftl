@@ -134,6 +134,7 @@ invalid-closed-before-created = 关闭日期不能早于创建日期。
 invalid-closed-ahead = 关闭日期不能晚于今天。
 invalid-password-short = 至少 { $min } 个字符。
 invalid-role = “{ $value }”不是角色。
+invalid-created-ahead = { $day } 尚未到来：创建日期不能晚于今天。
 invalid-manager-circle = 会形成循环：该主管的上级正是此人。
 refused-lead-converted = 请用“转化”按钮转化线索；已转化的线索不能改回。
 refused-lead-reason = 请说明线索不合格的原因。

@@ -8,7 +8,7 @@ use testkit::{Person, Role, TestApp, on_both};
 use trivet::shell::error::Error;
 
 use crate::analysis::{deal, rows_behind};
-use crate::import::{counts, sent, uploaded, work};
+use crate::import::{counts, refusals, sent, uploaded, work};
 
 fn day(text: &str) -> Day {
     Day::parse(text).expect("a day")
@@ -478,5 +478,50 @@ fn a_program_takes_a_move_back_and_is_told_when_there_is_none() {
         assert_eq!((standing(app, deal).await, furthest(app, &lin, negotiation).await), (before, 0));
         assert_eq!(call(negotiation, undo).await, done);
         assert_eq!((standing(app, deal).await, furthest(app, &lin, negotiation).await), (moved, 1));
+    });
+}
+
+#[test]
+fn nothing_is_created_on_a_day_that_is_still_to_come() {
+    on_both(async |app| {
+        let pat = app.person("Pat").role(Role::Partner).create().await;
+        for (object, plural) in [("opportunity", "opportunities"), ("lead", "leads")] {
+            let created = |day: &'static str| {
+                let more = (object == "opportunity").then_some(("close_date", "2026-12-24"));
+                [("name", "New"), ("created_on", day)].into_iter().chain(more).collect::<Vec<_>>()
+            };
+            let Err(Error::Invalid(errors)) = app.try_create(object, &pat, &created("2026-11-25")).await else {
+                panic!("{object}: it is taken")
+            };
+            assert_eq!((errors[0].field.as_str(), errors[0].key.as_str()), ("created_on", "invalid-created-ahead"));
+            assert_eq!(errors[0].arg("day"), Some("2026-11-25"), "{object}");
+            let page = app.post_form(&pat, &format!("/{plural}"), &created("2026-11-25")).await;
+            assert!(page.status == 422 && page.has("2026-11-25 is still to come"), "{object}: {}", page.body);
+            app.try_create(object, &pat, &created("2026-11-24")).await.expect("today is taken");
+
+            app.clock.advance(60);
+            let file = "name,created_on\nAnn,2026-11-25\nBen,2026-11-20\n";
+            let import = uploaded(app, &pat, object, file).await;
+            let columns = ["name", "created_on"].map(|key| (key, key));
+            sent(app, &pat, &import, &columns, &[("then", "start"), ("key", ""), ("on_match", "create")]).await;
+            work(app).await;
+            assert_eq!(counts(app).await, ("done".into(), 1, 0, 0, 1), "{object}");
+            let said = refusals(app, &pat, &import).await;
+            assert!(said.contains("Ann,2026-11-25,2,") && said.contains("still to come"), "{object}: {said}");
+        }
+    });
+}
+
+#[test]
+fn a_deal_that_was_created_on_a_day_ahead_before_that_was_refused_can_be_closed() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        let deal = app.opportunity(&lin, "Seats", account).await;
+        app.execute(sql!("UPDATE opportunity SET created_day = $2 WHERE id = $1", deal, day("2026-12-01"))).await;
+        let won = app.stage("Won").await.to_string();
+        let wish = [("stage", won.as_str()), ("asked", "1"), ("reason", "Signed."), ("closed_on", "2026-11-24")];
+        let moved = app.post_form(&lin, &format!("/opportunities/{deal}/stage"), &wish).await;
+        assert_eq!(moved.status, 303, "{}", moved.body);
     });
 }

@@ -277,6 +277,8 @@ pub fn example(object: &Object, field: &Field) -> Json {
         (_, "next_step") => Some("Send the proposal"),
         (_, "roles") => Some("seller"),
         (_, "password") => Some("at-least-ten-characters"),
+        // Not on a day that is still to come.
+        (_, "created_on") => Some("2026-11-20"),
         _ => None,
     };
     if let Some(text) = named {

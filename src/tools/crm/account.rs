@@ -1,7 +1,7 @@
 //! Accounts, contacts and products: rules between their fields.
 
 use futures_util::future::BoxFuture;
-use store::{Cell, Tx, Uuid, sql};
+use store::{Cell, Day, Tx, Uuid, sql};
 
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::{Actor, Draft, Loaded};
@@ -13,6 +13,17 @@ pub(super) fn fill_owner(actor: &Actor, draft: &mut Draft, before: Option<&Loade
 
 pub(super) fn fill_currency(actor: &Actor, draft: &mut Draft, before: Option<&Loaded>) {
     draft.fill(before, "currency", || Cell::Text(actor.viewer.config.base_currency.clone()));
+}
+
+/// Nothing was created on a day that is still to come: a deal that was could never be closed, and the figures of a period would
+/// count what is not there yet.
+pub(super) fn check_created(actor: &Actor, draft: &Draft) -> Result<()> {
+    match draft.get("created_on").and_then(Cell::int) {
+        Some(day) if day > actor.today.0 => {
+            Err(Error::Invalid(vec![FieldError::new("created_on", "invalid-created-ahead").with("day", Day(day))]))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub fn prepare<'a>(

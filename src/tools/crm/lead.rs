@@ -4,7 +4,7 @@
 use futures_util::future::BoxFuture;
 use store::{Cell, Tx};
 
-use super::account::{fill_currency, fill_owner};
+use super::account::{check_created, fill_currency, fill_owner};
 use crate::shell::error::{Error, Result};
 use crate::shell::record::{Actor, Draft, Loaded};
 
@@ -17,6 +17,7 @@ pub fn prepare<'a>(
     Box::pin(async move {
         fill_owner(actor, draft, before);
         fill_currency(actor, draft, before);
+        check_created(actor, draft)?;
         draft.fill(before, "status", || Cell::Text("new".into()));
         draft.fill(before, "consent", || Cell::Text("unknown".into()));
         draft.fill(before, "created_on", || Cell::Int(actor.today.0));

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use futures_util::future::BoxFuture;
 use store::{Arg, Cell, Day, Instant, Tx, Uuid, sql};
 
-use super::account::{fill_currency, fill_owner};
+use super::account::{check_created, fill_currency, fill_owner};
 use super::moves::{self, Move, Standing};
 use super::{activity, lifecycle};
 use crate::shell::config::{Config, Criterion, Pipeline, Stage, StageKind};
@@ -27,6 +27,7 @@ pub fn prepare<'a>(
         fill_owner(actor, draft, before);
         fill_currency(actor, draft, before);
         if let Some(Cell::Text(reason)) = draft.remove("reason") {
+        check_created(actor, draft)?;
             draft.reason = Some(match actor.import {
                 Some(import) => told::by_import(import, Some(&reason)),
                 None => reason,
@@ -203,7 +204,8 @@ fn settle_closing(
             return Err(Error::field("closed_on", "invalid-closed-ahead"));
         }
         let closed = draft.after(before, "closed_on").int();
-        let created = draft.after(before, "created_on").int().unwrap_or(actor.today.0);
+        // Deals from before days ahead were refused may be created on one: they can be closed all the same.
+        let created = draft.after(before, "created_on").int().unwrap_or(actor.today.0).min(actor.today.0);
         let is_new = draft.has("closed_on") || draft.has("created_on");
         if is_new && closed.is_some_and(|closed| closed < created) {
             return Err(Error::field("closed_on", "invalid-closed-before-created"));
