@@ -54,6 +54,10 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "0022_consent_of_contacts", text: include_str!("../migrations/0022_consent_of_contacts.sql") },
     Migration { name: "0023_moves_taken_back", text: include_str!("../migrations/0023_moves_taken_back.sql") },
     Migration { name: "0025_nothing_unread", text: include_str!("../migrations/0025_nothing_unread.sql") },
+    Migration {
+        name: "0026_addresses_in_lower_case",
+        text: include_str!("../migrations/0026_addresses_in_lower_case.sql"),
+    },
 ];
 
 /// The JSON API: what every kind of record has, then what is particular, a line per slice.

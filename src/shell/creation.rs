@@ -220,11 +220,6 @@ pub async fn alike(app: &App, viewer: &Viewer, object: &'static Object, draft: &
             match (field.sort_column, cell.text()) {
                 // Capital letters make no difference. The key is of the sound of Chinese names: which are written alike is seen below.
                 (Some("name_key"), Some(name)) => statement.push(" AND t.name_key = ").bind(object.sort_key(name)),
-                // Kept as it was typed, once so and once in small letters.
-                (_, Some(address)) if field.kind == Kind::Email => {
-                    statement.push(&format!(" AND t.{} IN (", field.column));
-                    statement.bind_list([address.to_owned(), address.to_lowercase()]).push(")")
-                }
                 _ => statement.push(&format!(" AND t.{} = ", field.column)).bind(argument(field, cell)),
             };
         }

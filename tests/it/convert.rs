@@ -201,6 +201,17 @@ fn a_lead_becomes_part_of_what_exists_and_what_exists_is_offered() {
 }
 
 #[test]
+fn a_contact_with_the_address_in_capitals_is_offered() {
+    on_both(async |app| {
+        let World { lin, .. } = world(app).await;
+        let contact = app.create("contact", &lin, &[("name", "Zhou Min"), ("email", "Zhou@Yunfan.Example")]).await;
+        let lead = app.create("lead", &lin, &[("name", "Z. Min"), ("email", "ZHOU@yunfan.example")]).await;
+        let form = app.get(&lin, &format!("/leads/{lead}/convert")).await;
+        assert!(form.has(&contact.to_string()), "{}", form.body);
+    });
+}
+
+#[test]
 fn what_one_may_not_see_is_refused_like_what_does_not_exist() {
     on_both(async |app| {
         let World { lin, wu, lead, .. } = world(app).await;

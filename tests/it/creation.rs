@@ -62,6 +62,25 @@ fn contacts_and_leads_are_alike_by_address_or_by_name_and_company() {
 }
 
 #[test]
+fn an_address_is_the_same_in_capitals_or_not() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "One").await.to_string();
+        for (list, more) in [("contact", ("account", account.as_str())), ("lead", ("company", "One"))] {
+            let new = async |name: &str, address: &str| {
+                let fields = [("name", name), ("email", address), more];
+                app.post_form(&lin, &format!("/{list}s"), &fields).await.status.as_u16()
+            };
+            assert_eq!(new("Ann Moe", "Ann.Moe@One.Example").await, 303, "{list}");
+            let kept: Option<String> = app.value(format!("SELECT email FROM {list}").as_str()).await;
+            assert_eq!(kept.as_deref(), Some("ann.moe@one.example"), "{list}");
+            assert_eq!(new("A. Moe", "ann.moe@one.example").await, 409, "{list}");
+            assert_eq!(new("A. Moe", "ANN.MOE@ONE.EXAMPLE").await, 409, "{list}");
+        }
+    });
+}
+
+#[test]
 fn what_hangs_on_a_deal_says_its_account_from_the_start() {
     on_both(async |app| {
         let lin = app.person("Lin Yan").role(Role::Seller).create().await;

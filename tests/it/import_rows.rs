@@ -212,6 +212,26 @@ fn a_row_that_is_refused_is_nobodys_first() {
 }
 
 #[test]
+fn a_row_finds_its_record_by_an_address_in_capitals_or_not() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        for object in ["contact", "lead"] {
+            app.clock.advance(60);
+            app.create(object, &pat, &[("name", "Ann Moe"), ("email", "Ann@One.Example")]).await;
+            let file = "name,email,job_title\nAnn Moe,ANN@one.example,Buyer\nBen Oda,Ben@One.example,Buyer\n";
+            let import = uploaded(app, &pat, object, file).await;
+            let columns = ["name", "email", "job_title"].map(|key| (key, key));
+            let how = [("then", "start"), ("key", "email"), ("on_match", "update")];
+            sent(app, &pat, &import, &columns, &how).await;
+            work(app).await;
+            assert_eq!(counts(app).await, ("done".into(), 1, 1, 0, 0), "{object}");
+            let kept = format!("SELECT COUNT(*) FROM {object} WHERE email IN ('ann@one.example', 'ben@one.example')");
+            assert_eq!(app.value::<i64>(kept.as_str()).await, Some(2), "{object}");
+        }
+    });
+}
+
+#[test]
 fn rows_without_a_key_or_with_a_second_record_wanted_repeat_nothing() {
     on_both(async |app| {
         let pat = partner(app).await;

@@ -267,6 +267,33 @@ fn a_database_of_every_released_schema_is_upgraded_and_keeps_its_rows() {
 }
 
 #[test]
+fn addresses_that_were_kept_as_they_were_typed_are_in_lower_case_after_an_upgrade() {
+    on_both_empty(async |database| {
+        let steps =
+            MIGRATIONS.iter().position(|migration| migration.number() == 26).expect("the step that lowers them");
+        let dump = dump(&MIGRATIONS[..steps]).await;
+        let own = Database::empty(database.engine).await;
+        let db = own.open().await;
+        load(&db, &dump).await;
+        let mut tx = db.write().await.expect("a transaction begins");
+        for table in ["contact", "lead"] {
+            let typed = sql!(format!("UPDATE {table} SET email = $1"), "Ann.Moe@One.Example");
+            assert_eq!(tx.execute(typed).await.expect("the row is changed"), 1, "{table}");
+        }
+        tx.commit().await.expect("the commit succeeds");
+        db.migrate(MIGRATIONS).await.expect("the schema can be brought up");
+        let mut session = db.read().await.expect("the database can be read");
+        for table in ["contact", "lead"] {
+            let kept: Option<String> =
+                session.value(format!("SELECT email FROM {table}").as_str()).await.expect("rows can be read");
+            assert_eq!(kept.as_deref(), Some("ann.moe@one.example"), "{table}");
+        }
+        drop(session);
+        db.close().await;
+    });
+}
+
+#[test]
 #[ignore = "run once for every release, to keep its schema for the test above"]
 fn write_a_dump() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime can be built");

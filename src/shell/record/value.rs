@@ -47,7 +47,8 @@ pub fn parse(object: &Object, field: &Field, text: &str, reading: &Reading<'_>) 
             if !plausible {
                 return Err(wrong("invalid-email"));
             }
-            Cell::Text(text.to_owned())
+            // One address, however it is typed: what compares addresses need not think of capitals.
+            Cell::Text(text.to_lowercase())
         }
         Kind::Phone => {
             let digits = text.chars().filter(char::is_ascii_digit).count();
@@ -281,6 +282,8 @@ pub fn from_raw_json(field: &Field, value: &Json) -> Cell {
     match (field.kind, value) {
         (_, Json::Null) => Cell::Null,
         (Kind::Ref(_), Json::String(text)) => text.parse::<Uuid>().map_or(Cell::Null, Cell::Id),
+        // Old events may tell of one in capitals; what is put back stands as it would be read today.
+        (Kind::Email, Json::String(text)) => Cell::Text(text.to_lowercase()),
         (_, Json::String(text)) => Cell::Text(text.clone()),
         (_, Json::Number(number)) => {
             number.as_i64().map(Cell::Int).or(number.as_f64().map(Cell::Float)).unwrap_or(Cell::Null)
@@ -304,6 +307,19 @@ mod tests {
         }
         for text in ["12", "call me", "555-0100<script>", "1234567890123456789012"] {
             assert!(parse(object, phone, text, &reading).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_kept_in_lower_case() {
+        let reading = Reading { zone: &jiff::tz::TimeZone::UTC, currency: "USD" };
+        for name in ["contact", "lead", "person"] {
+            let object = crate::tools::crm::REGISTRY.get(name).unwrap();
+            let email = object.field("email").unwrap();
+            let read = parse(object, email, " Ann.Moe@One.Example ", &reading);
+            assert_eq!(read, Ok(Cell::Text("ann.moe@one.example".into())), "{name}");
+            let put_back = from_raw_json(email, &json!("Ann.Moe@One.Example"));
+            assert_eq!(put_back, Cell::Text("ann.moe@one.example".into()), "{name}");
         }
     }
 

@@ -211,9 +211,7 @@ pub fn stored_key(plan: &Plan, config: &Config, text: &str) -> Option<String> {
     let field = plan.key?;
     let reading = Reading { zone: &config.zone, currency: &config.base_currency };
     let cell = value::parse(plan.object, field, text, &reading).ok()?;
-    let text = value::plain(field, &cell, &config.base_currency, &config.zone);
-    // People's addresses are stored in lower case.
-    Some(if plan.object.name == "person" && field.kind == Kind::Email { text.to_lowercase() } else { text })
+    Some(value::plain(field, &cell, &config.base_currency, &config.zone))
 }
 
 /// The records that the viewer can see under these keys; two are as good as many.

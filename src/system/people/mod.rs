@@ -95,7 +95,7 @@ pub fn password_in(draft: &Draft) -> Option<&str> {
     draft.get("password").and_then(Cell::text)
 }
 
-/// Before a person is written (list, import, API): e-mail in lower case, the columns a new person needs.
+/// Before a person is written (list, import, API): the columns a new person needs.
 pub fn prepare<'a>(
     _: &'a mut Tx,
     _: &'a Actor,
@@ -103,9 +103,6 @@ pub fn prepare<'a>(
     before: Option<&'a Loaded>,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        if let Some(email) = draft.get("email").and_then(Cell::text).map(str::to_lowercase) {
-            draft.set("email", Cell::Text(email));
-        }
         if before.is_none() {
             parse_roles(draft.get("roles").and_then(Cell::text).unwrap_or_default())?;
             let password = password_in(draft);

@@ -496,8 +496,7 @@ fn select_accounts(viewer: &Viewer) -> Sql {
 
 /// Contacts with the lead's e-mail address or number.
 pub async fn contacts_like(session: &mut Session, viewer: &Viewer, lead: &Words<'_>) -> Result<Vec<Likeness>> {
-    let email = Some(lead.text("email").trim().to_lowercase()).filter(|email| !email.is_empty());
-    let email = email.filter(|_| viewer.sees(&CONTACT, "email"));
+    let email = Some(lead.text("email")).filter(|email| !email.is_empty() && viewer.sees(&CONTACT, "email"));
     // With or without the country's code: the last ten digits count.
     let digits: String = lead.text("mobile").chars().filter(char::is_ascii_digit).collect();
     let number = Some(digits[digits.len().saturating_sub(10)..].to_owned())
@@ -517,8 +516,8 @@ pub async fn contacts_like(session: &mut Session, viewer: &Viewer, lead: &Words<
     statement.push(" WHERE t.deleted_at IS NULL AND ");
     (CONTACT.visible)(&mut statement, &viewer.scope, Right::Read, "t");
     statement.push(" AND (");
-    if let Some(email) = &email {
-        statement.push("t.email = ").bind(email).push(" OR t.email = ").bind(lead.text("email").trim());
+    if let Some(email) = email {
+        statement.push("t.email = ").bind(email);
     }
     if let Some(number) = &number {
         statement.push(if email.is_some() { " OR " } else { "" });
