@@ -195,6 +195,7 @@ rate-remove-confirm = Open deals are valued at the rate before it.
 invalid-rate = This is not a rate: a positive number with a decimal point.
 refused-rate-of-base = This is the base currency: it is always worth 1.
 refused-rate-in-use = There are open deals in { $currency }: it needs a rate that is in force today.
+refused-rate-worth = An open deal (maybe one in the trash) would then be worth more than { $most }, the most that a deal can be worth.
 pipeline-new = New pipeline
 pipeline-new-name = Name
 pipeline-new-hint = It begins with the usual stages; change them afterwards.

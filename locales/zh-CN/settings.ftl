@@ -195,6 +195,7 @@ rate-remove-confirm = 进行中的商机将改用前一条汇率折算。
 invalid-rate = 不是有效的汇率，请填写带小数点的正数。
 refused-rate-of-base = 这是本位币，汇率恒为 1。
 refused-rate-in-use = 仍有 { $currency } 的进行中商机，必须保留当前生效的汇率。
+refused-rate-worth = 按此汇率，有进行中的商机（可能在回收站中）折算后超过上限 { $most }。
 pipeline-new = 新建流程
 pipeline-new-name = 名称
 pipeline-new-hint = 先采用常用阶段，之后可以修改。

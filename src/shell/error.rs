@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use store::StoreError;
 
-use super::format::{Unread, decimals, plain_amount};
+use super::format::{LARGEST_AMOUNT, Unread, decimals, money, plain_amount};
 use super::i18n::Locale;
 
 /// One thing wrong with one field: a message key and its arguments.
@@ -25,6 +25,9 @@ impl FieldError {
     pub fn no_amount(field: &str, text: &str, currency: &str, unread: Unread) -> FieldError {
         let error = match unread {
             Unread::Separators => return FieldError::separators(field, text),
+            Unread::Large => {
+                return FieldError::new(field, "invalid-amount-most").with("most", money(LARGEST_AMOUNT, currency));
+            }
             Unread::Currency => FieldError::new(field, "invalid-amount-other-currency"),
             Unread::Number => {
                 let example = plain_amount(1234 * 10i64.pow(decimals(currency)), currency);

@@ -125,14 +125,18 @@ pub fn percent(value: f64) -> String {
     format!("{}%", short(value * 100.0))
 }
 
-/// In minor units. A thousand trillion is beyond any deal and still far from overflowing a sum over millions of rows.
-pub const LARGEST_AMOUNT: i64 = 100_000_000_000_000_000;
+/// In minor units. Ten trillion of a currency with cents are beyond any deal, also where money counts little (in rupiah some 600
+/// million dollars), and keep a slip of the finger or two out. Thousands of such amounts would still be too many for 64 bits, and
+/// databases from before this bound hold larger ones: what adds amounts up does so by `store::sum`.
+pub const LARGEST_AMOUNT: i64 = 1_000_000_000_000_000;
 
 /// Why a text is no number, or no amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unread {
-    /// It is no number, has more decimals than there are, or does not fit.
+    /// It is no number, or has more decimals than there are.
     Number,
+    /// It is more than [`LARGEST_AMOUNT`].
+    Large,
     /// Its commas or points can mean thousands or decimals, depending on who wrote them.
     Separators,
     /// It names a currency other than the one it should be in.
@@ -289,7 +293,7 @@ impl<'a> Written<'a> {
 
 /// Reads an amount as people type it: `1,234.5`, `$12.3k`, `¥128.5万`, `3亿`, `USD 1,200`. Returns minor units.
 ///
-/// Errors: it is no number, has more decimals than the currency or does not fit; its separators are not clear; or it names another
+/// Errors: it is no number, has more decimals than the currency or is too large; its separators are not clear; or it names another
 /// currency. `$` may be any dollar, `¥` CNY or JPY.
 pub fn parse_amount(text: &str, currency: &str) -> Result<i64, Unread> {
     let written = Written::of(text);
@@ -301,8 +305,11 @@ pub fn parse_amount(text: &str, currency: &str) -> Result<i64, Unread> {
         return Err(Unread::Separators);
     }
     let minor = number.checked_mul(Decimal::from(10u64.pow(decimals(currency))));
-    let minor = minor.filter(|minor| minor.fract().is_zero()).and_then(|minor| minor.to_i64());
-    minor.filter(|minor| minor.abs() <= LARGEST_AMOUNT).ok_or(Unread::Number)
+    let minor = minor.filter(|minor| minor.fract().is_zero()).ok_or(Unread::Number)?;
+    Some(minor)
+        .filter(|minor| minor.abs() <= Decimal::from(LARGEST_AMOUNT))
+        .and_then(|it| it.to_i64())
+        .ok_or(Unread::Large)
 }
 
 /// An amount multiplied, with the currency it names. `None`: it is no number.
@@ -340,9 +347,19 @@ mod tests {
         ] {
             assert_eq!(parse_amount(text, currency), Ok(minor), "{text}");
         }
-        for text in ["", "-", ".", "abc", "1.0055", "--1", "$--1", "-$-1", "1e9", "99999999999999999999", "1.5万亿"] {
+        for text in ["", "-", ".", "abc", "1.0055", "--1", "$--1", "-$-1", "1e9", "1.5万亿"] {
             assert_eq!(parse_amount(text, "USD"), Err(Unread::Number), "{text}");
         }
+        for (text, currency) in [
+            ("10000000000000.01", "USD"),
+            ("-10000000000000.01", "USD"),
+            ("1000000000000001", "JPY"),
+            ("-92233720368547758.08", "USD"),
+            ("99999999999999999999", "USD"),
+        ] {
+            assert_eq!(parse_amount(text, currency), Err(Unread::Large), "{text}");
+        }
+        assert_eq!(parse_amount("10,000,000,000,000", "USD"), Ok(LARGEST_AMOUNT));
     }
 
     #[test]

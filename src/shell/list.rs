@@ -341,8 +341,8 @@ pub async fn sums(object: &'static Object, State(app): State<App>, viewer: Viewe
     let mut body = SumsBody { sum: String::new(), exact: None };
     if sees_sum(&viewer, object) {
         let question = Question { viewer: &viewer, object, query: &query, today };
-        let select = "SELECT COUNT(*), CAST(COALESCE(SUM(t.amount_base), 0) AS BIGINT)";
-        let statement = question.aggregate(app.db.engine(), select)?;
+        let select = format!("SELECT COUNT(*), {}", store::sum::sum(app.db.engine(), "t.amount_base"));
+        let statement = question.aggregate(app.db.engine(), select.as_str())?;
         let (count, sum): (i64, i64) = session.one(statement).await?;
         let money = format::money(sum, &viewer.config.base_currency);
         let grouped = format::grouped(count);

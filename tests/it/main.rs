@@ -36,6 +36,7 @@ mod import_rows;
 mod interference;
 mod items;
 mod kit;
+mod large;
 mod lead;
 mod lifecycle;
 mod lost_update;

@@ -550,7 +550,7 @@ fn an_amount_that_is_worth_more_than_fits_is_found_and_sorted_all_the_same() {
         let rate = sql!("INSERT INTO fx_rate (currency, on_day, rate) VALUES ('KWD', $1, '999999999')", today);
         app.execute(rate).await;
         app.settings_changed().await;
-        for (name, amount) in [("Small", "1"), ("Enormous", "99999999999999")] {
+        for (name, amount) in [("Small", "1"), ("Enormous", "999999999999")] {
             let fields = [("name", name), ("annual_revenue", amount), ("currency", "KWD")];
             app.create("account", &pia, &fields).await;
         }

@@ -22,6 +22,7 @@ mod sound;
 mod sql;
 mod sqlite;
 pub mod statistics;
+pub mod sum;
 mod time;
 mod writer;
 

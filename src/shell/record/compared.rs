@@ -6,7 +6,6 @@ use store::Day;
 
 use super::field::{Field, Kind};
 use crate::shell::config::Config;
-use crate::shell::format::LARGEST_AMOUNT;
 
 /// The value that a filter compares, as SQL on the row `t`.
 pub fn filtered_by(field: &Field, config: &Config, today: Day) -> String {
@@ -43,10 +42,13 @@ fn worth(amount: &str, config: &Config, today: Day) -> String {
     text + " END"
 }
 
+/// In minor units: no amount was ever larger. What is typed is bounded more narrowly by now, what was typed before may still stand.
+const LARGEST_EVER: i64 = 100_000_000_000_000_000;
+
 /// An amount whose worth fits into 64 bits: what is worth more counts as the most that fits.
 fn bounded(amount: &str, factor: Decimal) -> String {
     let most = (Decimal::from(i64::MAX) / factor).floor();
-    if most >= Decimal::from(LARGEST_AMOUNT) {
+    if most >= Decimal::from(LARGEST_EVER) {
         return amount.to_owned();
     }
     format!("CASE WHEN {amount} > {most} THEN {most} WHEN {amount} < -{most} THEN -{most} ELSE {amount} END")

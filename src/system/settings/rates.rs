@@ -14,7 +14,7 @@ use super::{ADMIN, HOUSE, at_page, begin, finish, tabs, version};
 use crate::shell::app::App;
 use crate::shell::config::convert;
 use crate::shell::error::{Error, FieldError, Result};
-use crate::shell::format;
+use crate::shell::format::{self, LARGEST_AMOUNT};
 use crate::shell::page::{Asked, Html, Page, Toast, done, render, respond_with};
 use crate::shell::record::Actor;
 use crate::shell::routes::Routes;
@@ -210,7 +210,8 @@ pub async fn revalue_due(tx: &mut Tx, since: Day, today: Day) -> Result<()> {
     let due: Vec<(String,)> =
         tx.all(sql!("SELECT DISTINCT currency FROM fx_rate WHERE on_day > $1 AND on_day <= $2", since, today)).await?;
     for (currency,) in due {
-        revalue(tx, &currency, today).await?;
+        // Nobody is there who could be told: the day begins all the same.
+        revalue_to(tx, &currency, today, Some(LARGEST_AMOUNT)).await?;
     }
     Ok(())
 }
@@ -218,8 +219,13 @@ pub async fn revalue_due(tx: &mut Tx, since: Day, today: Day) -> Result<()> {
 /// Sets `amount_base` of every open deal in a currency to its worth at today's rate; also of deals in the trash, which may
 /// come back. The deals themselves did not change: their version stays. Returns how many there are.
 ///
-/// Errors: when there are open deals and no rate any more.
+/// Errors: when there are open deals and no rate any more, and when a deal would be worth more than an amount may be.
 pub async fn revalue(tx: &mut Tx, currency: &str, today: Day) -> Result<i64> {
+    revalue_to(tx, currency, today, None).await
+}
+
+/// `most`: what a deal counts as that would be worth more than an amount may be; without it that is an error.
+async fn revalue_to(tx: &mut Tx, currency: &str, today: Day, most: Option<i64>) -> Result<i64> {
     const DEALS: &str = "
         SELECT id, amount FROM opportunity
          WHERE currency = $1 AND stage_kind = 'open' AND id > $2 ORDER BY id LIMIT 400";
@@ -238,8 +244,11 @@ pub async fn revalue(tx: &mut Tx, currency: &str, today: Day) -> Result<i64> {
         // A row of `worth`: a deal and what it is worth now.
         let mut statement = Sql::new("WITH worth (id, amount) AS (VALUES ");
         for (index, (id, amount)) in deals.iter().enumerate() {
-            let worth =
-                convert(*amount, currency, &base, rate).ok_or_else(|| Error::field("rate", "invalid-amount-range"))?;
+            let worth = convert(*amount, currency, &base, rate).filter(|worth| *worth <= LARGEST_AMOUNT);
+            let worth = worth.or(most).ok_or_else(|| {
+                let most = format::money(LARGEST_AMOUNT, &base);
+                Error::Invalid(vec![FieldError::new("rate", "refused-rate-worth").with("most", most)])
+            })?;
             statement.push(if index > 0 { ", (" } else { "(" }).bind(*id).push(", ").bind(worth).push(")");
         }
         statement.push(

@@ -3,6 +3,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use store::sum::sum;
 use store::{Cells, Day, Sql, Uuid};
 
 use super::objects::OPPORTUNITY;
@@ -252,7 +253,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
         .collect();
     let all = || sums.iter().filter(|(id, ..)| open.iter().any(|stage| stage.id == *id));
     let count: i64 = all().map(|(_, count, ..)| count).sum();
-    let total: i64 = all().map(|(.., total, _)| total).sum();
+    let total = all().map(|(.., total, _)| *total).fold(0, i64::saturating_add);
     let weighted: Weighted = all().map(|(.., weighted)| *weighted).sum();
     let page = Page::new(&viewer, &asked, locale.text("nav-board"));
     let owner_filter = filter
@@ -369,8 +370,8 @@ pub async fn sums(
     let (total, weighted) = sees_sums(deals.viewer);
     let select = format!(
         "SELECT t.stage_id, COUNT(*), {}, {}",
-        if total { "CAST(SUM(t.amount_base) AS BIGINT)" } else { "CAST(0 AS BIGINT)" },
-        Weighted::columns(if weighted { "TRUE" } else { "FALSE" }),
+        if total { sum(session.engine(), "t.amount_base") } else { "CAST(0 AS BIGINT)".into() },
+        Weighted::columns(session.engine(), if weighted { "TRUE" } else { "FALSE" }),
     );
     let mut statement = deals.aggregate(session.engine(), select.as_str())?;
     statement.push(" AND t.stage_kind = 'open' AND t.pipeline_id = ").bind(pipeline.id).push(" GROUP BY t.stage_id");

@@ -14,6 +14,7 @@ use super::moves::{self, Move, Standing};
 use super::{activity, lifecycle};
 use crate::shell::config::{Config, Criterion, Pipeline, Stage, StageKind};
 use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::format::{self, LARGEST_AMOUNT};
 use crate::shell::prices;
 use crate::shell::record::{Actor, Draft, Loaded, Saved, told};
 
@@ -26,8 +27,8 @@ pub fn prepare<'a>(
     Box::pin(async move {
         fill_owner(actor, draft, before);
         fill_currency(actor, draft, before);
-        if let Some(Cell::Text(reason)) = draft.remove("reason") {
         check_created(actor, draft)?;
+        if let Some(Cell::Text(reason)) = draft.remove("reason") {
             draft.reason = Some(match actor.import {
                 Some(import) => told::by_import(import, Some(&reason)),
                 None => reason,
@@ -347,12 +348,23 @@ async fn settle_amount(
             StageKind::Open => actor.today,
             _ => Day(draft.after(before, "closed_on").int().unwrap_or(actor.today.0)),
         };
-        let base = config.to_base(amount, currency, day).ok_or_else(|| {
-            Error::Invalid(vec![FieldError::new("currency", "invalid-no-rate").with("currency", currency)])
-        })?;
+        let base = worth(config, amount, currency, day)?;
         draft.derived.push(("amount_base", Arg::from(base)));
     }
     Ok(())
+}
+
+/// What an amount is worth in the base currency on a day. It is bounded as what people type is.
+fn worth(config: &Config, amount: i64, currency: &str, day: Day) -> Result<i64> {
+    let is_known = currency == config.base_currency || config.rate(currency, day).is_some();
+    if !is_known {
+        return Err(Error::Invalid(vec![FieldError::new("currency", "invalid-no-rate").with("currency", currency)]));
+    }
+    let worth = config.to_base(amount, currency, day).filter(|worth| *worth <= LARGEST_AMOUNT);
+    worth.ok_or_else(|| {
+        let most = format::money(LARGEST_AMOUNT, &config.base_currency);
+        Error::Invalid(vec![FieldError::new("amount", "invalid-worth-most").with("most", most)])
+    })
 }
 
 /// The required criteria of the stages that the deal leaves behind and that nothing speaks for yet.

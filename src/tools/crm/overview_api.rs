@@ -142,7 +142,7 @@ async fn sums(State(app): State<App>, viewer: Viewer, asking: Asking) -> Result<
         .collect();
     let all = sum(
         of_stages.iter().map(|(_, count, ..)| count).sum(),
-        of_stages.iter().map(|(.., total, _)| total).sum(),
+        of_stages.iter().map(|(.., total, _)| *total).fold(0, i64::saturating_add),
         of_stages.iter().map(|(.., weighted)| *weighted).sum(),
     );
     let columns = of_stages.into_iter().map(|(stage, count, total, weighted)| Column {

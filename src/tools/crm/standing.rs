@@ -1,7 +1,8 @@
 //! How a deal stands, worked out from other rows: its segment, how far it came, whether it is at risk. Lists filter by these
 //! and the analysis groups by the same expressions, so that a bar and the list behind it can't disagree.
 
-use store::{Day, Instant, Sql};
+use store::sum::sum_where;
+use store::{Day, Engine, Instant, Sql};
 
 use super::objects::{ACTIVITY, OPPORTUNITY, TASK};
 use super::visibility;
@@ -53,11 +54,11 @@ pub struct Weighted {
 
 impl Weighted {
     /// The two columns of the sum over the deals `t` that meet a condition.
-    pub fn columns(condition: &str) -> String {
-        let sum = |part: &str| {
-            format!("CAST(COALESCE(SUM(CASE WHEN {condition} THEN {part} * t.probability END), 0) AS BIGINT)")
-        };
-        format!("{} AS weighted_whole, {} AS weighted_rest", sum("t.amount_base / 100"), sum("t.amount_base % 100"))
+    pub fn columns(engine: Engine, condition: &str) -> String {
+        let whole = sum_where(engine, condition, "t.amount_base / 100 * t.probability");
+        // What is left of each deal is less than 10,000: it always fits.
+        let rest = format!("SUM(CASE WHEN {condition} THEN t.amount_base % 100 * t.probability END)");
+        format!("{whole} AS weighted_whole, CAST(COALESCE({rest}, 0) AS BIGINT) AS weighted_rest")
     }
 
     pub fn new(whole: i64, rest: i64) -> Weighted {
@@ -66,14 +67,15 @@ impl Weighted {
 
     /// In minor units, rounded half up.
     pub fn minor(self) -> i64 {
-        self.weighted_whole + (self.weighted_rest + 50).div_euclid(100)
+        self.weighted_whole.saturating_add((self.weighted_rest + 50).div_euclid(100))
     }
 }
 
 impl std::iter::Sum for Weighted {
     fn sum<I: Iterator<Item = Weighted>>(parts: I) -> Weighted {
         parts.fold(Weighted::default(), |sum, part| {
-            Weighted::new(sum.weighted_whole + part.weighted_whole, sum.weighted_rest + part.weighted_rest)
+            let whole = sum.weighted_whole.saturating_add(part.weighted_whole);
+            Weighted::new(whole, sum.weighted_rest + part.weighted_rest)
         })
     }
 }

@@ -375,10 +375,7 @@ impl Teller<'_> {
         months
             .map(|bucket| {
                 let days = behind::days_ahead(bucket, spans);
-                let all = sums.iter().filter(|((_, at), _)| *at == bucket).fold(Sum::default(), |all, (_, sum)| Sum {
-                    count: all.count + sum.count,
-                    amount: all.amount + sum.amount,
-                });
+                let all: Sum = sums.iter().filter(|((_, at), _)| *at == bucket).map(|(_, sum)| *sum).sum();
                 let of_stage = |stage: &&crate::shell::config::Stage| {
                     let sum = *sums.get(&(stage.id, bucket))?;
                     let figure = self.figure(sum, &behind::open_within(days, Some(stage.id)));

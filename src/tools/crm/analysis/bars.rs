@@ -54,12 +54,7 @@ impl Painter<'_> {
                 })
             })
             .collect();
-        let total = |bucket: i64| {
-            stages.iter().map(|stage| at(stage.id, bucket)).fold(Sum::default(), |sum, more| Sum {
-                count: sum.count + more.count,
-                amount: sum.amount + more.amount,
-            })
-        };
+        let total = |bucket: i64| stages.iter().map(|stage| at(stage.id, bucket)).sum::<Sum>();
         let weighted = |bucket: i64| Sum { amount: weighted_in(groups, bucket).minor(), ..total(bucket) };
         if self.weighted {
             let figures: Vec<Figure> =
@@ -134,10 +129,7 @@ impl Painter<'_> {
             Ok(at) => names[at].clone(),
         };
         let figures: Vec<Figure> = buckets.iter().map(|bucket| self.measure(sum(*bucket), &filters(*bucket))).collect();
-        let total = buckets
-            .iter()
-            .map(|bucket| sum(*bucket))
-            .fold(Sum::default(), |all, one| Sum { count: all.count + one.count, amount: all.amount + one.amount });
+        let total: Sum = buckets.iter().map(|bucket| sum(*bucket)).sum();
         // All that lies before the months is no month, unless there is nothing else.
         let months = buckets.iter().copied().filter(|bucket| *bucket >= 0 || buckets.len() == 1);
         let best = months.max_by(|left, right| {

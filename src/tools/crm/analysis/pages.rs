@@ -241,7 +241,7 @@ fn text_of(ask: &Ask, name: &str) -> String {
 }
 
 fn tiles(painter: &Painter<'_>, open: &[OpenGroup], all: &Outcome) -> Vec<Tile> {
-    let sum = |part: fn(&OpenGroup) -> i64| open.iter().map(part).sum::<i64>();
+    let sum = |part: fn(&OpenGroup) -> i64| open.iter().map(part).fold(0, i64::saturating_add);
     let pipeline = Sum { count: sum(|group| group.count), amount: sum(|group| group.amount) };
     let weighted: Weighted = open.iter().map(|group| group.weighted).sum();
     let weighted = Sum { count: pipeline.count, amount: weighted.minor() };

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use solver::statistics::quantile;
-use store::{Cell, Cells, Day, Session, Sql, Uuid};
+use store::sum::{sum, sum_over};
+use store::{Cell, Cells, Day, Engine, Session, Sql, Uuid};
 
 use super::ask::Dimension;
 use crate::shell::access::Right;
@@ -75,9 +76,10 @@ pub struct OpenGroup {
 
 pub async fn open_by_month(session: &mut Session, lens: &Lens<'_>, months: &[(Day, Day)]) -> Result<Vec<OpenGroup>> {
     let select = format!(
-        "SELECT t.stage_id, {} AS bucket, COUNT(*) AS count, CAST(COALESCE(SUM(t.amount_base), 0) AS BIGINT) AS amount, {}",
+        "SELECT t.stage_id, {} AS bucket, COUNT(*) AS count, {} AS amount, {}",
         bucket("t.close_day", months),
-        Weighted::columns("t.stage_kind = 'open'")
+        sum(session.engine(), "t.amount_base"),
+        Weighted::columns(session.engine(), "t.stage_kind = 'open'")
     );
     let mut statement = lens.over(session, Sql::new(select), &["state:is:open".into()])?;
     statement.push(" GROUP BY 1, 2");
@@ -102,8 +104,9 @@ pub async fn closed_by_month(
 ) -> Result<Vec<ClosedGroup>> {
     let select = format!(
         "SELECT t.stage_kind AS kind, {} AS bucket, CASE WHEN t.stage_kind = 'lost' THEN t.lost_reason END AS reason,
-                COUNT(*) AS count, CAST(COALESCE(SUM(t.amount_base), 0) AS BIGINT) AS amount",
-        bucket("t.closed_day", months)
+                COUNT(*) AS count, {} AS amount",
+        bucket("t.closed_day", months),
+        sum(session.engine(), "t.amount_base")
     );
     let mut statement = lens.over(session, Sql::new(select), closed)?;
     statement.push(" GROUP BY 1, 2, 3");
@@ -143,6 +146,15 @@ pub struct Sum {
     pub amount: i64,
 }
 
+impl std::iter::Sum for Sum {
+    fn sum<I: Iterator<Item = Sum>>(parts: I) -> Sum {
+        parts.fold(Sum::default(), |all, part| Sum {
+            count: all.count + part.count,
+            amount: all.amount.saturating_add(part.amount),
+        })
+    }
+}
+
 impl Outcome {
     pub fn closed(&self) -> solver::statistics::Tally {
         solver::statistics::Tally::new(self.won.count, self.won.count + self.lost.count)
@@ -174,12 +186,18 @@ impl Outcome {
 
 /// A row: so many deals of this group and kind took so many days; with the running count and the sums of group and kind.
 /// Grouping before the windows keeps them small: there are far fewer lengths than deals.
-const LENGTHS: &str = "SELECT x.g, x.kind, x.total, x.amount, x.upto, x.n, x.days FROM (
+fn lengths(engine: Engine) -> Sql {
+    Sql::new(format!(
+        "SELECT x.g, x.kind, x.total, x.amount, x.upto, x.n, x.days FROM (
     SELECT y.g, y.kind, y.days, y.n,
            CAST(SUM(y.n) OVER (PARTITION BY y.g, y.kind ORDER BY y.days) AS BIGINT) AS upto,
            CAST(SUM(y.n) OVER (PARTITION BY y.g, y.kind) AS BIGINT) AS total,
-           CAST(SUM(y.amount) OVER (PARTITION BY y.g, y.kind) AS BIGINT) AS amount
-      FROM (SELECT ";
+           {} AS amount
+      FROM (SELECT ",
+        sum_over(engine, "y.amount", "PARTITION BY y.g, y.kind")
+    ))
+}
+
 /// The first row of each group carries its sums; of won deals also the rows in which the quartiles lie.
 const PICKED: &str = " GROUP BY 1, 2, 3) y) x WHERE x.upto = x.n";
 
@@ -201,18 +219,19 @@ pub async fn outcomes(
     dimension: Option<Dimension>,
     days: Option<(Day, Day)>,
 ) -> Result<Vec<(Cell, Outcome)>> {
-    let mut select = Sql::new(LENGTHS);
+    let mut select = lengths(session.engine());
     match dimension {
         Some(dimension) => lens.push_dimension(&mut select, dimension),
         None => {
             select.push("CAST(NULL AS TEXT)");
         }
     }
-    select.push(
+    select.push(&format!(
         " AS g, t.stage_kind AS kind,
                     CASE WHEN t.stage_kind = 'won' THEN COALESCE(t.closed_day - t.created_day, 0) ELSE 0 END AS days,
-                    COUNT(*) AS n, SUM(t.amount_base) AS amount",
-    );
+                    COUNT(*) AS n, {} AS amount",
+        sum(session.engine(), "t.amount_base")
+    ));
     let mut statement = lens.over(session, select, &[])?;
     if let Some((first, last)) = days {
         statement

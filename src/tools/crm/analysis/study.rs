@@ -177,7 +177,5 @@ pub fn lost_reasons(groups: &[ClosedGroup]) -> Vec<(Option<&str>, Sum)> {
 }
 
 fn total<'g>(groups: impl IntoIterator<Item = &'g ClosedGroup>) -> Sum {
-    groups
-        .into_iter()
-        .fold(Sum::default(), |sum, group| Sum { count: sum.count + group.count, amount: sum.amount + group.amount })
+    groups.into_iter().map(|group| Sum { count: group.count, amount: group.amount }).sum()
 }

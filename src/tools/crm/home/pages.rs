@@ -332,7 +332,7 @@ async fn deals(
         .map_or((look.today, look.today), |quarter| (quarter.first_day, quarter.last_day));
     let year = months.last_twelve().map_or(look.today, |(first, _)| first);
     let standings = sql::standings(session, &lens, quarter, year).await?;
-    let sum = |part: fn(&Standing) -> i64| standings.iter().map(part).sum::<i64>();
+    let sum = |part: fn(&Standing) -> i64| standings.iter().map(part).fold(0, i64::saturating_add);
     let with = |more: &[String]| lens.with(more);
     let won = |more: &[String]| {
         [vec!["state:is:won".into()], within("closed_on", Some(quarter.0), Some(quarter.1)), more.to_vec()].concat()

@@ -1,5 +1,6 @@
 //! What the home page reads: sums by owner, deals at risk with their reasons, people, recent records, leads, the house itself.
 
+use store::sum::sum_where;
 use store::{Cell, Cells, Day, Instant, Session, Sql, Uuid, sql};
 
 use crate::shell::access::{Level, Right};
@@ -36,20 +37,23 @@ pub async fn standings(
     quarter: (Day, Day),
     year: Day,
 ) -> Result<Vec<Standing>> {
+    let engine = session.engine();
     let open = "t.stage_kind = 'open'";
     let won = format!("t.stage_kind = 'won' AND t.closed_day BETWEEN {} AND {}", quarter.0.0, quarter.1.0);
     let closed = format!("t.closed_day BETWEEN {} AND {}", year.0, lens.today.0);
     let mut select = Sql::new(format!(
         "SELECT t.owner_id,
                 COUNT(CASE WHEN {open} THEN t.id END) AS open_count,
-                CAST(COALESCE(SUM(CASE WHEN {open} THEN t.amount_base END), 0) AS BIGINT) AS open_amount,
+                {} AS open_amount,
                 {},
                 COUNT(CASE WHEN {won} THEN t.id END) AS won_count,
-                CAST(COALESCE(SUM(CASE WHEN {won} THEN t.amount_base END), 0) AS BIGINT) AS won_amount,
+                {} AS won_amount,
                 COUNT(CASE WHEN t.stage_kind = 'won' AND {closed} THEN t.id END) AS year_won,
                 COUNT(CASE WHEN t.stage_kind <> 'open' AND {closed} THEN t.id END) AS year_closed,
                 COUNT(CASE WHEN ",
-        Weighted::columns(open)
+        sum_where(engine, open, "t.amount_base"),
+        Weighted::columns(engine, open),
+        sum_where(engine, &won, "t.amount_base")
     ));
     standing::at_risk(&mut select, lens.viewer, lens.today);
     select.push(" THEN t.id END) AS at_risk");
