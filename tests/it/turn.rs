@@ -42,11 +42,11 @@ fn a_deal_that_waited_is_worth_what_the_new_rate_says() {
         app.settings_changed().await;
         let lin = app.person("Lin Yan").role(Role::Seller).create().await;
         let deal = deal(app, &lin).await;
-        assert_eq!(amount(app, deal).await, Some((100_00, 700_00)));
+        assert_eq!(amount(app, deal).await, Some((10_000, 70_000)));
         let dearer = Sql::new("UPDATE fx_rate SET rate = '8' WHERE currency = 'USD'");
         let answer = meanwhile(app, &lin, deal, json!({ "amount": "200.00" }), dearer).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
-        assert_eq!(amount(app, deal).await, Some((200_00, 1600_00)));
+        assert_eq!(amount(app, deal).await, Some((20_000, 160_000)));
     });
 }
 
@@ -64,7 +64,7 @@ fn who_lost_a_right_or_left_the_house_while_waiting_writes_nothing() {
             let deal = deal(app, &seller).await;
             let answer = meanwhile(app, &seller, deal, json!({ "amount": "200.00" }), sql!(ends, seller.id)).await;
             assert_eq!(answer.status, told, "{}", answer.body);
-            assert_eq!(amount(app, deal).await, Some((100_00, 700_00)));
+            assert_eq!(amount(app, deal).await, Some((10_000, 70_000)));
         }
     });
 }
