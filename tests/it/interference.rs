@@ -98,6 +98,8 @@ fn looked_at(engine: Engine, seed: u64, unseen_by: Option<usize>) -> Option<(usi
             return;
         };
         let house = House::build_for(app, world, &mut dice, unseen_by).await;
+        // It took more or fewer looks at the clock; both companies are looked at from the same instant on.
+        while app.clock.now().0 % 1_000_000 != 0 {}
         let pages = Looking { app, house: &house, person }.everything().await;
         *found.lock().expect("no panic") = Some((person, pages));
     });

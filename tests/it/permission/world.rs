@@ -229,6 +229,10 @@ impl House {
             let builder = roles.fold(app.person(&format!("Person {index}")), testkit::PersonBuilder::role);
             people.push(builder.create().await);
         }
+        let mut tokens = Vec::new();
+        for person in &people[..VIEWERS] {
+            tokens.push(app.api_token(person).await);
+        }
         let mut ids = Vec::new();
         for record in 0..world.records.len() {
             let id = make(app, &maker, &people, &world, &ids, record, dice).await;
@@ -241,10 +245,6 @@ impl House {
         }
         let (views, price_list) = save_views(app, &world, &ids, &maker).await;
         behind_the_scenes(app, &world, &people, &ids, &maker).await;
-        let mut tokens = Vec::new();
-        for person in &people[..VIEWERS] {
-            tokens.push(app.api_token(person).await);
-        }
         let last = people[PEOPLE - 1].id;
         app.execute(sql!("UPDATE person SET state = 'disabled' WHERE id = $1", last)).await;
         let by_id = ids.iter().copied().zip(0..).collect();
