@@ -148,7 +148,7 @@ async fn store_profile(app: &App, viewer: &Viewer, sent: &Sent) -> Result<()> {
         ..Wish::default()
     };
     form.finish()?;
-    let mut tx = app.db.write().await?;
+    let (mut tx, _) = app.write_as(viewer, "page").await?;
     profile::set(&mut tx, app, By::page(viewer), viewer.person, &wish).await?;
     Ok(tx.commit().await?)
 }
@@ -191,7 +191,7 @@ async fn store_password(app: &App, viewer: &Viewer, sent: &Sent) -> Result<()> {
         }
     })
     .await??;
-    let mut tx = app.db.write().await?;
+    let (mut tx, _) = app.write_as(viewer, "page").await?;
     tx.execute(sql!("UPDATE person SET password_hash = $2, version = version + 1 WHERE id = $1", viewer.person, hash))
         .await?;
     tx.execute(sql!("DELETE FROM session WHERE person_id = $1 AND token_hash <> $2", viewer.person, &viewer.session))
@@ -208,7 +208,7 @@ async fn end_sessions(
     asked: Asked,
     Form(sent): Form<Sent>,
 ) -> Result<Response> {
-    let mut tx = app.db.write().await?;
+    let (mut tx, _) = app.write_as(&viewer, "page").await?;
     let named = match Reader::of(&sent).raw("session") {
         "" => None,
         key => session_by_key(&mut tx, viewer.person, key).await?,
@@ -247,7 +247,7 @@ async fn store_token(app: &App, viewer: &Viewer, sent: &Sent) -> Result<String> 
     }
     form.finish()?;
     let expires_at = last_day.map(|day| Instant::start_of(day.plus(1), &viewer.config.zone));
-    let mut tx = app.db.write().await?;
+    let (mut tx, _) = app.write_as(viewer, "page").await?;
     let wanted = Wanted { name: &name, scopes, expires_at };
     let token = token::issue(&mut tx, &app.clock, By::page(viewer), viewer.person, wanted).await?;
     tx.commit().await?;
@@ -262,7 +262,7 @@ async fn revoke_token(
     Path(id): Path<String>,
 ) -> Result<Response> {
     let id = parse_id(&id)?;
-    let mut tx = app.db.write().await?;
+    let (mut tx, _) = app.write_as(&viewer, "page").await?;
     token::revoke(&mut tx, &app.clock, By::page(&viewer), viewer.person, id).await?;
     tx.commit().await?;
     Ok(saved(&viewer, &asked, "token-revoked"))
