@@ -28,6 +28,12 @@ pub static FIRST: AtomicI64 = AtomicI64::new(512);
 /// Collecting a record through the index of words costs about as much as looking through three in order.
 const COLLECTING: i64 = 3;
 
+/// A table of more than so many times [`FIRST`] is looked into everywhere: in smaller ones each of the ways is quick.
+const LARGE: i64 = 100;
+
+/// So much of the stored words is looked at there, in bytes: some hundreds of records, read in a millisecond.
+const EVERYWHERE: i64 = 256 * 1024;
+
 impl Newest<'_> {
     /// Reads `select`, which begins with `SELECT t.id`, of the records `t` that match, the newest first. `restrict` appends what
     /// else must hold of `t`.
@@ -73,8 +79,9 @@ impl Newest<'_> {
     /// PostgreSQL cannot read its index of words in the order of records; ids are in that order, because they begin with the time
     /// at which they were given. So some of the newest are looked through. Where they do not fill the page, they tell how
     /// frequent each word is, and so which is cheaper: to go on in order until the page should be full, or to collect through the
-    /// index what holds the rarest words. At most three statements. (Within one the planner would choose, and it guesses the same
-    /// frequency for every beginning of a word.)
+    /// index what holds the rarest words. The newest may be unlike the others (a thousand notes of the same wording, just
+    /// brought in), so of a large table some from everywhere are asked too. At most three statements, of a large table four.
+    /// (Within one the planner would choose, and it guesses the same frequency for every beginning of a word.)
     async fn on_postgres(
         &self,
         session: &mut Session,
@@ -84,18 +91,23 @@ impl Newest<'_> {
     ) -> Result<Vec<Cells>> {
         let first = FIRST.load(Ordering::Relaxed);
         let looked_through = self.looked_through(terms, select, &restrict, first);
-        let Sample { looked_through, last, holding, mut page } = Sample::of(session.all(looked_through).await?, terms);
-        let (Some(mut older_than), true) = (last, looked_through == first && (page.len() as i64) < self.limit) else {
+        let Sample { frequency, last, mut page } = Sample::of(session.all(looked_through).await?, terms);
+        let (Some(mut older_than), true) = (last, frequency.of == first && (page.len() as i64) < self.limit) else {
             return Ok(page);
         };
+        let everywhere = match self.rows > LARGE * first {
+            true => Frequency::of(session.all(self.from_everywhere(terms, &restrict)).await?, terms),
+            false => Frequency::none(terms),
+        };
+        let Frequency { of, found, holding } = frequency.with(everywhere);
         let rarest = holding.iter().copied().min().unwrap_or(0);
         let missing = self.limit - page.len() as i64;
         // Half a record more than was found, lest nothing found be taken for nothing there.
-        let going_on = (2 * missing * first / (2 * page.len() as i64 + 1)).min(self.rows);
-        let collecting = COLLECTING * self.rows * rarest / first;
+        let going_on = (2 * missing * of / (2 * found + 1)).min(self.rows);
+        let collecting = COLLECTING.saturating_mul(self.rows).saturating_mul(rarest) / of;
         if going_on < collecting {
-            // Older ones may hold the words less often: then it ends at some time.
-            let at_most = Some(going_on.saturating_mul(4)).filter(|at_most| *at_most < self.rows);
+            // Those that come next may hold the words less often: then it ends when it has cost as much as collecting.
+            let at_most = Some(collecting.max(going_on.saturating_mul(4))).filter(|at_most| *at_most < self.rows);
             page.extend(session.all(self.gone_through(terms, select, &restrict, older_than, missing, at_most)).await?);
             if at_most.is_none() || page.len() as i64 == self.limit {
                 return Ok(page);
@@ -140,6 +152,33 @@ impl Newest<'_> {
         }
         restrict(&mut statement);
         statement.push(&format!(" ORDER BY d.subject_id DESC LIMIT {limit}) page ON TRUE ORDER BY page.id DESC"));
+        statement
+    }
+
+    /// How many of some records from everywhere in the table hold each of the words, and how many would be on the page.
+    fn from_everywhere(&self, terms: &[Term], restrict: impl Fn(&mut Sql)) -> Sql {
+        let Newest { kind, table, .. } = self;
+        let words = column(kind, self.with_private);
+        let mut statement = Sql::new("SELECT COUNT(*), COUNT(*) FILTER (WHERE ");
+        for index in 0..terms.len() {
+            statement.push(&format!("d.holds_{index} AND "));
+        }
+        statement.push(&format!("EXISTS (SELECT 1 FROM {table} t WHERE t.id = d.subject_id AND "));
+        restrict(&mut statement);
+        statement.push("))");
+        for index in 0..terms.len() {
+            statement.push(&format!(", COUNT(*) FILTER (WHERE d.holds_{index})"));
+        }
+        statement.push(" FROM (SELECT d.subject_id");
+        for (index, term) in terms.iter().enumerate() {
+            self.push_asked(statement.push(&format!(", {words} @@ ")), [term]);
+            statement.push(&format!(" AS holds_{index}"));
+        }
+        // `OFFSET 0`: each is compared with each word once.
+        statement.push(&format!(
+            " FROM search_doc d TABLESAMPLE SYSTEM (LEAST(100, 100.0 * {EVERYWHERE} / GREATEST(1, pg_relation_size('search_doc'))))
+              WHERE d.kind = '{kind}' OFFSET 0) d"
+        ));
         statement
     }
 
@@ -207,29 +246,57 @@ impl Newest<'_> {
     }
 }
 
-/// What looking through the newest records tells.
-struct Sample {
-    looked_through: i64,
-    /// The oldest of them.
-    last: Option<Uuid>,
+/// What some records tell of all.
+struct Frequency {
+    /// How many were looked at.
+    of: i64,
+    /// How many of them belong on the page.
+    found: i64,
     /// How many of them hold each of the words.
     holding: Vec<i64>,
+}
+
+impl Frequency {
+    fn none(terms: &[Term]) -> Frequency {
+        Frequency { of: 0, found: 0, holding: vec![0; terms.len()] }
+    }
+
+    /// Of the one row of [`Newest::from_everywhere`].
+    fn of(rows: Vec<Cells>, terms: &[Term]) -> Frequency {
+        let count = |at: usize| count_at(&rows, at);
+        Frequency { of: count(0), found: count(1), holding: (2..2 + terms.len()).map(count).collect() }
+    }
+
+    fn with(self, other: Frequency) -> Frequency {
+        Frequency {
+            of: self.of + other.of,
+            found: self.found + other.found,
+            holding: self.holding.iter().zip(&other.holding).map(|(one, other)| one + other).collect(),
+        }
+    }
+}
+
+/// What looking through the newest records tells.
+struct Sample {
+    frequency: Frequency,
+    /// The oldest of them.
+    last: Option<Uuid>,
     page: Vec<Cells>,
 }
 
 impl Sample {
     fn of(rows: Vec<Cells>, terms: &[Term]) -> Sample {
-        let head = rows.first().map_or(&[][..], |Cells(cells)| &cells[..]);
-        let count = |at: usize| head.get(at).and_then(|cell| cell.int()).unwrap_or(0);
-        let mut sample = Sample {
-            looked_through: count(0),
-            last: head.get(1).and_then(|cell| cell.id()),
-            holding: (2..2 + terms.len()).map(count).collect(),
-            page: Vec::new(),
-        };
+        let count = |at: usize| count_at(&rows, at);
+        let (of, holding) = (count(0), (2..2 + terms.len()).map(count).collect());
+        let last = rows.first().and_then(|Cells(cells)| cells.get(1)?.id());
         let page = rows.into_iter().map(|Cells(mut cells)| Cells(cells.split_off(2 + terms.len())));
         // Beside no record at all stands the sample alone.
-        sample.page = page.filter(|Cells(cells)| cells[0].id().is_some()).collect();
-        sample
+        let page: Vec<Cells> = page.filter(|Cells(cells)| cells[0].id().is_some()).collect();
+        Sample { frequency: Frequency { of, found: page.len() as i64, holding }, last, page }
     }
+}
+
+/// A count in the first of the rows.
+fn count_at(rows: &[Cells], at: usize) -> i64 {
+    rows.first().and_then(|Cells(cells)| cells.get(at)?.int()).unwrap_or(0)
 }
