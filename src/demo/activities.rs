@@ -264,7 +264,7 @@ fn at(day: Date, kind: &str, chance: &mut Chance) -> DateTime {
 }
 
 /// Moves a weekend to the Monday after, or else the Friday before; a deal that lived one weekend only stays there.
-fn at_work(day: Date, first: Date, last: Date) -> Date {
+pub fn at_work(day: Date, first: Date, last: Date) -> Date {
     let (to_monday, to_friday) = match day.weekday() {
         Weekday::Saturday => (2, -1),
         Weekday::Sunday => (1, -2),

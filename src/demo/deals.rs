@@ -18,7 +18,8 @@ use super::sheet::Sheet;
 use super::speech::{About, Slots, workday};
 use super::words::Words;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// In the order in which a deal passes them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Stage {
     Prospecting,
     Engaging,

@@ -1,21 +1,27 @@
-//! Brings the demo company into an empty database: sets the organisation up, then imports every feed as a user would.
+//! Brings the demo company into an empty database: sets the organisation up, then imports every feed as a user would. What
+//! speaks for the deals is given by the sellers, each note on its day.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
-use store::{Uuid, sql};
+use store::{Clock, Sql, Tx, Uuid, sql};
 
-use super::{Edition, PASSWORD, edition};
+use super::evidence::Note;
+use super::{Edition, MOVES, PASSWORD, edition};
 use crate::shell::access::Role;
 use crate::shell::app::App;
 use crate::shell::calendar::Calendar;
 use crate::shell::error::{Error, Result};
 use crate::shell::i18n::Locale;
+use crate::shell::record::Actor;
 use crate::shell::viewer::Viewer;
 use crate::system::history::By;
 use crate::system::imports::model::Mapping;
 use crate::system::imports::{self, failed_rows};
 use crate::system::setup::{self, Organization};
+use crate::tools::crm::evidence;
+use crate::tools::crm::objects::OPPORTUNITY;
 
 const SEED: u64 = 1;
 const ADMIN: &str = "admin@trivet.example";
@@ -48,12 +54,17 @@ pub async fn load(app: &App, of: Edition, folder: &Path) -> Result<bool> {
     setup::found(app, &organization, &first, By::COMMAND_LINE).await?;
     let zone = jiff::tz::TimeZone::get(&organization.zone).unwrap_or(jiff::tz::TimeZone::UTC);
     let today = app.clock.now().day_in(&zone).date();
-    let feeds = tokio::task::spawn_blocking(move || edition(of, today, SEED))
+    let demo = tokio::task::spawn_blocking(move || edition(of, today, SEED))
         .await
         .map_err(|error| Error::Internal(error.to_string()))?;
     let waiting = folder.join("demo-feeds");
     std::fs::create_dir_all(&waiting).map_err(|error| Error::Internal(error.to_string()))?;
-    for feed in feeds {
+    for feed in demo.feeds {
+        if feed.name == MOVES {
+            let line = Line::new("evidence");
+            give_evidence(app, &demo.evidence).await?;
+            line.close(&format!("{} given", demo.evidence.len()));
+        }
         let who = if feed.name == "people" { ADMIN } else { PARTNER };
         let viewer = viewer_of(app, who).await?;
         let file = waiting.join(format!("{}.csv", feed.name));
@@ -76,6 +87,57 @@ pub async fn load(app: &App, of: Edition, folder: &Path) -> Result<bool> {
     }
     let _ = std::fs::remove_dir_all(&waiting);
     Ok(true)
+}
+
+/// Gives the notes as the sellers of the deals, in one transaction for each of them.
+///
+/// Errors: a deal or a criterion is not there.
+pub async fn give_evidence(app: &App, notes: &[Note]) -> Result<()> {
+    let mut by_seller: BTreeMap<&str, Vec<&Note>> = BTreeMap::new();
+    for note in notes {
+        by_seller.entry(&note.by).or_default().push(note);
+    }
+    for (seller, notes) in by_seller {
+        let viewer = viewer_of(app, seller).await?;
+        app.at_page(&viewer, async |tx, actor| give(tx, actor, &notes).await).await?;
+    }
+    Ok(())
+}
+
+async fn give(tx: &mut Tx, actor: &Actor, notes: &[&Note]) -> Result<()> {
+    let deals = deals_of(tx, notes).await?;
+    let config = actor.viewer.config.clone();
+    let stages = config.pipelines.first().map_or(&[][..], |pipeline| &pipeline.stages);
+    let criteria: HashMap<&str, Uuid> = stages
+        .iter()
+        .flat_map(|stage| &stage.criteria)
+        .map(|criterion| (criterion.name.as_str(), criterion.id))
+        .collect();
+    let mut then = actor.clone();
+    for note in notes {
+        let (Some(deal), Some(criterion)) = (deals.get(&note.deal), criteria.get(note.criterion.as_str())) else {
+            return Err(Error::Internal(format!("no deal {} or no criterion {}", note.deal, note.criterion)));
+        };
+        // Ids sort by time: what was done then has an id of then.
+        let at = config.zone.to_timestamp(note.at).map_err(|error| Error::Internal(error.to_string()))?;
+        then.clock = Clock::frozen(at);
+        then.now = then.clock.now();
+        let given = evidence::Note { criterion: *criterion, text: &note.text, ..evidence::Note::default() };
+        evidence::put(tx, &then, &OPPORTUNITY, *deal, given).await?;
+    }
+    Ok(())
+}
+
+/// The deals of these notes by their id in the set.
+async fn deals_of(tx: &mut Tx, notes: &[&Note]) -> Result<HashMap<String, Uuid>> {
+    let mut deals = HashMap::new();
+    for batch in store::batches(notes) {
+        let mut statement =
+            Sql::new("SELECT external_id, id FROM opportunity WHERE deleted_at IS NULL AND external_id IN (");
+        statement.bind_list(batch.iter().map(|note| note.deal.as_str())).push(")");
+        deals.extend(tx.all::<(String, Uuid)>(statement).await?);
+    }
+    Ok(deals)
 }
 
 async fn viewer_of(app: &App, email: &str) -> Result<Viewer> {
@@ -112,16 +174,17 @@ impl Line {
     }
 
     pub fn end(&self, import: &imports::Import, dry: bool) {
-        let start = if self.live { "\r" } else { "" };
         let failed = if import.failed > 0 { format!(", {} failed", import.failed) } else { String::new() };
         let unchanged = if import.skipped > 0 { format!(", {} unchanged", import.skipped) } else { String::new() };
         let be = if dry { "would be " } else { "" };
-        eprintln!(
-            "{start}  {:<26}{} {be}created, {} {be}updated{unchanged}{failed}  ({:.1} s)      ",
-            self.name,
-            import.created,
-            import.updated,
-            self.began.elapsed().as_secs_f64()
-        );
+        let (created, updated) = (import.created, import.updated);
+        self.close(&format!("{created} {be}created, {updated} {be}updated{unchanged}{failed}"));
+    }
+
+    /// The last word on it.
+    pub fn close(&self, what: &str) {
+        let start = if self.live { "\r" } else { "" };
+        let seconds = self.began.elapsed().as_secs_f64();
+        eprintln!("{start}  {:<26}{what}  ({seconds:.1} s)      ", self.name);
     }
 }

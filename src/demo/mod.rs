@@ -1,6 +1,7 @@
 //! The demo company, as files that a user could have uploaded: Maven's "CRM Sales Opportunities" unchanged, and what
 //! it lacks drawn from a seed. `make demo` pushes each file through the importer that users use, with the mapping
-//! that they would set on its screen; misspellings and the Chinese names are cured and given there.
+//! that they would set on its screen; misspellings and the Chinese names are cured and given there. Evidence is given as on
+//! the page of a deal.
 //! What is from the set and what is generated: `demo/README.md`.
 
 mod activities;
@@ -8,6 +9,7 @@ mod chance;
 mod credit;
 mod customers;
 mod deals;
+pub mod evidence;
 mod leads;
 pub mod load;
 mod mapping;
@@ -43,8 +45,18 @@ pub struct Feed {
     pub generated: bool,
 }
 
-/// The same files for the same edition, day and seed, on every machine.
-pub fn edition(edition: Edition, today: Date, seed: u64) -> Vec<Feed> {
+/// What the demo company is made of.
+pub struct Demo {
+    pub feeds: Vec<Feed>,
+    /// Notes are nothing that a file could bring: they are given one by one, as on the page of a deal.
+    pub evidence: Vec<evidence::Note>,
+}
+
+/// The feed that moves deals on. What speaks for a move is given before it.
+const MOVES: &str = "opportunities_stages";
+
+/// The same for the same edition, day and seed, on every machine.
+pub fn edition(edition: Edition, today: Date, seed: u64) -> Demo {
     let words = words::Words::of(edition);
     let company = people::Company::new(&words);
     let pipeline: Vec<maven::Opportunity> = maven::rows(maven::PIPELINE);
@@ -61,7 +73,7 @@ pub fn edition(edition: Edition, today: Date, seed: u64) -> Vec<Feed> {
         |name, file: &str| Feed { name, mapping: mappings.of(name), csv: file.to_string(), generated: false };
     let generated =
         |name, sheet: sheet::Sheet| Feed { name, mapping: mappings.of(name), csv: sheet.text(), generated: true };
-    vec![
+    let feeds = vec![
         generated("people", company.sheet(&words)),
         of_the_set("products", maven::PRODUCTS),
         generated("products_supplement", products::supplement(&products)),
@@ -70,9 +82,10 @@ pub fn edition(edition: Edition, today: Date, seed: u64) -> Vec<Feed> {
         generated("contacts", customers::contact_sheet(&customers, edition)),
         of_the_set("opportunities", maven::PIPELINE),
         generated("opportunities_supplement", deals::supplement(&deals, &maker)),
-        generated("opportunities_stages", deals::stages(&deals, &words)),
+        generated(MOVES, deals::stages(&deals, &words)),
         generated("leads", leads::sheet(&leads, &maker)),
         generated("activities", activities::sheet(&maker, &deals, &leads, seed)),
         generated("tasks", tasks::sheet(&maker, &deals, &leads, seed)),
-    ]
+    ];
+    Demo { feeds, evidence: evidence::notes(&maker, &deals, seed) }
 }

@@ -17,11 +17,15 @@ fn today() -> Date {
     date(2026, 3, 2)
 }
 
-fn feeds(of: Edition) -> &'static [Feed] {
-    static ENGLISH: OnceLock<Vec<Feed>> = OnceLock::new();
-    static CHINESE: OnceLock<Vec<Feed>> = OnceLock::new();
+fn demo(of: Edition) -> &'static Demo {
+    static ENGLISH: OnceLock<Demo> = OnceLock::new();
+    static CHINESE: OnceLock<Demo> = OnceLock::new();
     let kept = if of == Edition::English { &ENGLISH } else { &CHINESE };
     kept.get_or_init(|| edition(of, today(), 1))
+}
+
+fn feeds(of: Edition) -> &'static [Feed] {
+    &demo(of).feeds
 }
 
 fn world(of: Edition) -> &'static World {
@@ -83,7 +87,9 @@ fn the_same_seed_gives_the_same_files_and_another_seed_others() {
     for of in EDITIONS {
         let again = edition(of, today(), 1);
         let other = edition(of, today(), 2);
-        for ((first, again), other) in feeds(of).iter().zip(&again).zip(&other) {
+        assert_eq!(demo(of).evidence, again.evidence);
+        assert_ne!(demo(of).evidence, other.evidence);
+        for ((first, again), other) in feeds(of).iter().zip(&again.feeds).zip(&other.feeds) {
             assert_eq!(first.csv, again.csv, "{}", first.name);
             assert_eq!(first.mapping, again.mapping, "{}", first.name);
             let fixed = matches!(first.name, "people" | "products_supplement") || !first.generated;
@@ -289,7 +295,8 @@ fn misspellings_of_the_set_are_cured_by_the_mappings() {
 #[test]
 fn nothing_that_happened_lies_ahead_and_nothing_ends_before_it_begins() {
     for (of, today) in [(EDITIONS[0], today()), (EDITIONS[1], date(2024, 2, 29)), (EDITIONS[0], date(2027, 1, 1))] {
-        let world: World = edition(of, today, 9).iter().map(|feed| (feed.name, rows(feed))).collect();
+        let demo = edition(of, today, 9);
+        let world: World = demo.feeds.iter().map(|feed| (feed.name, rows(feed))).collect();
         let mut lives: BTreeMap<&str, (Date, Date)> = BTreeMap::new();
         let mut open: BTreeSet<&str> = BTreeSet::new();
         let mut newest = date(2000, 1, 1);
@@ -332,6 +339,10 @@ fn nothing_that_happened_lies_ahead_and_nothing_ends_before_it_begins() {
             let (from, to) =
                 lives.get(row["opportunity"].as_str()).copied().unwrap_or_else(|| (asked[row["lead"].as_str()], today));
             assert!((from..=to).contains(&at.date()), "{row:?}");
+        }
+        for note in &demo.evidence {
+            let (from, to) = lives[note.deal.as_str()];
+            assert!((from..=to).contains(&note.at.date()) && note.at.date() < today, "{note:?}");
         }
         for row in &world["tasks"] {
             let due = day(&row["due_date"]);
@@ -434,5 +445,35 @@ fn the_chinese_edition_speaks_chinese() {
     }
     for feed in feeds(Edition::English) {
         assert!(!chinese(&feed.csv) && !chinese(&feed.mapping), "{}", feed.name);
+    }
+}
+
+#[test]
+fn later_deals_have_evidence_and_some_of_it_is_missing() {
+    for of in EDITIONS {
+        let (words, evidence) = (words::Words::of(of), &demo(of).evidence);
+        assert!((2_200..3_200).contains(&evidence.len()), "{} notes", evidence.len());
+        let mut stages: BTreeMap<&str, &str> = BTreeMap::new();
+        for row in world(of)["opportunities"].iter().chain(&world(of)["opportunities_stages"]) {
+            stages.insert(&row["external_id"], &row["stage"]);
+        }
+        let mut given: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for note in evidence {
+            assert!(!note.text.is_empty() && !note.text.contains(['{', '}', '+']), "{note:?}");
+            let is_first = given.entry(&note.deal).or_default().insert(&note.criterion);
+            assert!(is_first, "one note for each criterion: {note:?}");
+        }
+        let late = [("proposal", "need"), ("negotiation", "need"), ("negotiation", "accepted"), ("won", "ordered")];
+        for (stage, criterion) in late {
+            let here = stages.iter().filter(|(_, name)| **name == words.stages[stage]).map(|(deal, _)| *deal);
+            let name = words.criteria[criterion].as_str();
+            let (with, without): (Vec<&str>, Vec<&str>) =
+                here.partition(|deal| given.get(deal).is_some_and(|criteria| criteria.contains(name)));
+            assert!(with.len() > 150 && without.len() > 50, "{stage}, {criterion}: {} {}", with.len(), without.len());
+        }
+        for stage in ["prospecting", "lost"] {
+            let name = &words.stages[stage];
+            assert!(given.keys().all(|deal| stages[deal] != name), "nobody is asked at {stage}");
+        }
     }
 }

@@ -29,6 +29,9 @@ pub struct Words {
     pub task_notes: Vec<String>,
     pub cities: Vec<City>,
     pub stages: BTreeMap<String, String>,
+    /// What the first pipeline calls its exit criteria, and what sellers write to show that one is met.
+    pub criteria: BTreeMap<String, String>,
+    pub evidence: Lists,
     pub products: BTreeMap<String, ProductWords>,
     pub families: BTreeMap<String, Family>,
     pub uses: Lists,

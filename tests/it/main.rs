@@ -21,6 +21,7 @@ mod committee;
 mod company;
 mod convert;
 mod creation;
+mod demo;
 mod doors;
 mod exports;
 mod files;
