@@ -73,11 +73,19 @@ pub fn who(name: &str) -> Html {
     if name.is_empty() {
         return dash();
     }
-    let (name, initials) = (escape(name), escape(&initials(name)));
-    Html(format!(
-        "<span class=\"who\"><span class=\"av av-s av-{}\" aria-hidden=\"true\">{initials}</span><span>{name}</span></span>",
-        avatar_colour(&name)
-    ))
+    let (mark, name) = (mark(name), escape(name));
+    Html(format!("<span class=\"who\">{mark}<span>{name}</span></span>"))
+}
+
+/// A person as a small avatar, where there is no room for the name: it is read out, not seen.
+pub fn avatar(name: &str) -> Html {
+    let (mark, name) = (mark(name), escape(name));
+    Html(format!("{mark}<span class=\"visually-hidden\">{name}</span>"))
+}
+
+fn mark(name: &str) -> String {
+    let (colour, initials) = (avatar_colour(&escape(name)), escape(&initials(name)));
+    format!("<span class=\"av av-s av-{colour}\" aria-hidden=\"true\">{initials}</span>")
 }
 
 pub fn escape(text: &str) -> String {

@@ -389,6 +389,44 @@ fn the_calendar_counts_on_each_day_what_it_does_not_show() {
 }
 
 #[test]
+fn a_week_of_a_team_has_some_of_everything_and_says_whose_it_is() {
+    on_both(async |app| {
+        let boss = app.person("Mei").role(Role::Manager).create().await;
+        let lin = app.person("Lin Yan").manager(&boss).create().await;
+        let tom = app.person("Tom Becker").manager(&boss).create().await;
+        let account = app.account(&lin, "Acme").await.to_string();
+        app.create("opportunity", &lin, &[("name", "Rollout"), ("account", &account), ("close_date", "2026-12-02")])
+            .await;
+        for number in 0..12 {
+            app.task(&lin, "Call", "2026-12-02").await;
+            let at = format!("2026-12-02 {:02}:00", 19 - number);
+            app.create("activity", &tom, &[("kind", "call"), ("subject", "Talked"), ("happened_at", &at)]).await;
+        }
+        let week = app.get(&boss, "/calendar?week=2026-12-02&who=team").await;
+        assert!(week.status == 200 && week.statements <= 8, "{} statements", week.statements);
+        let day = days(&week)[2];
+        let kinds = ["tasks", "opportunities", "activities"].map(|plural| format!("href=\"/{plural}/0"));
+        assert_eq!(kinds.each_ref().map(|kind| day.matches(kind.as_str()).count()), [5, 1, 4], "{day}");
+        assert_eq!(kinds.each_ref().map(|kind| week.body.matches(kind.as_str()).count()), [10, 2, 8], "on a phone too");
+        let times = ["08:00", "09:00", "10:00", "11:00"].map(|time| day.find(&format!("<time>{time}</time>")));
+        assert!(times.is_sorted() && times[0] > day.rfind(kinds[0].as_str()), "in the order of time: {day}");
+        assert!(day.contains("+ 7 of 12 tasks") && day.contains("+ 8 of 12 activities"), "{day}");
+        let counts = counted(day);
+        assert_eq!(counts.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [12, 12]);
+        for (href, count) in counts {
+            assert_eq!(rows_behind(app, &boss, &href).await, count, "{href}");
+        }
+        let names = ["<span>Lin Yan</span>", "<span>Tom Becker</span>"];
+        assert_eq!(names.map(|name| day.matches(name).count()), [6, 4], "{day}");
+        let month = app.get(&boss, "/calendar?month=2026-12&who=team").await;
+        assert!(days(&month)[2].contains("<span class=\"visually-hidden\">Lin Yan</span>"), "{}", month.body);
+        // Of one's own nobody has to say whose it is.
+        let own = app.get(&lin, "/calendar?week=2026-12-02").await;
+        assert!(days(&own)[2].contains("+ 3 of 12 tasks") && !days(&own)[2].contains("Lin Yan"), "{}", own.body);
+    });
+}
+
+#[test]
 fn an_activity_stands_on_its_day_in_the_zone_of_the_organisation() {
     on_both(async |app| {
         let lin = app.person("Lin Yan").create().await;

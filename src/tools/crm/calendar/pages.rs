@@ -12,7 +12,7 @@ use crate::shell::app::App;
 use crate::shell::error::Result;
 use crate::shell::format;
 use crate::shell::layers::url_encode;
-use crate::shell::page::{Asked, Html, Page, icon, respond};
+use crate::shell::page::{Asked, Html, Page, avatar, icon, respond, who};
 use crate::shell::record::query::{ListQuery, Question, Row};
 use crate::shell::record::{Field, Kind, Object};
 use crate::shell::records::{get, pairs};
@@ -23,10 +23,10 @@ use crate::tools::crm::objects::{ACTIVITY, OPPORTUNITY, TASK};
 
 /// Entries in a cell of a month; some more unfold.
 const IN_CELL: usize = 4;
-/// So many of a kind are read for each day of a month, and of a week; of the others their number is told, and their list is a
-/// link away.
+/// So many of a kind are read for each day of a month; of the others their number is told, and their list is a link away.
 const PER_DAY: i64 = 8;
-const PER_DAY_OF_WEEK: i64 = 10;
+/// So many entries a day of a week has, of all kinds together, or the week of a whole team would be read by nobody.
+const PER_DAY_OF_WEEK: usize = 10;
 
 /// A kind of record on the calendar: the field by which it lies on a day, what is read of it, and what else it has to be.
 struct OnCalendar {
@@ -64,22 +64,42 @@ struct Entry {
     /// The time of day, of what has one.
     time: String,
     note: String,
+    /// Whose it is, when several people's are shown.
+    owner: String,
+}
+
+impl Entry {
+    /// The whole of it, where a cell has room for its text only.
+    fn hint(&self) -> String {
+        let parts = [&self.text, &self.note, &self.owner].into_iter().filter(|part| !part.is_empty());
+        parts.map(String::as_str).collect::<Vec<_>>().join(" · ")
+    }
+
+    fn who(&self) -> Html {
+        who(&self.owner)
+    }
+
+    fn avatar(&self) -> Html {
+        avatar(&self.owner)
+    }
 }
 
 /// A day's records of one kind: how many there are, and the list of just them.
 struct KindOfDay {
+    object: &'static Object,
     icon: Html,
     text: String,
     href: String,
     count: i64,
-    /// There are more than the entries that were read.
-    has_more: bool,
+    /// The first of them.
+    entries: Vec<Entry>,
+    /// How many there are besides the entries; empty if these are all.
+    more: String,
 }
 
 /// What falls on a day.
 #[derive(Default)]
 struct OfDay {
-    entries: Vec<Entry>,
     kinds: Vec<KindOfDay>,
     count: i64,
 }
@@ -221,21 +241,22 @@ impl Reading<'_> {
         let field: &'static Field = object.field(kind.by).expect("the calendar knows what it goes by");
         let shown = self.span.shown();
         let asked = ListQuery::of_filters(viewer, object, &filters(Day(*shown.start()), Day(*shown.end())))?;
-        let limit = if self.span.is_week() { PER_DAY_OF_WEEK } else { PER_DAY };
+        let limit = if self.span.is_week() { PER_DAY_OF_WEEK as i64 } else { PER_DAY };
         let query = ListQuery { sort: field, limit, ..asked };
         let question = Question { viewer, object, query: &query, today: self.today };
         let groups = question.groups(session, kind.fields, self.day_of(field)).await?;
         for (number, group) in groups {
             let (day, of_day) = (Day(number), found.entry(number).or_default());
             of_day.count += group.count;
-            of_day.entries.extend(group.rows.iter().map(|row| entry(self, day, row)));
             let count = format::grouped(group.count);
             of_day.kinds.push(KindOfDay {
+                object,
                 icon: icon(object.icon, "icon-s"),
                 text: viewer.locale.text_with(&format!("calendar-all-{}", object.name), &[("count", &count)]),
                 href: href_of(object, &filters(day, day)),
                 count: group.count,
-                has_more: group.count > group.rows.len() as i64,
+                entries: group.rows.iter().map(|row| entry(self, day, row)).collect(),
+                more: String::new(),
             });
         }
         Ok(())
@@ -271,7 +292,8 @@ impl Reading<'_> {
             href: format!("/tasks/{}", row.id),
             class,
             time: String::new(),
-            note: self.note(about, row.labels[4].clone()),
+            note: about.unwrap_or_default(),
+            owner: self.owner_of(&row.labels[4]),
         }
     }
 
@@ -283,7 +305,8 @@ impl Reading<'_> {
             href: format!("/opportunities/{}", row.id),
             class: if day < self.today { "late" } else { "close" },
             time: String::new(),
-            note: self.note(row.labels[1].clone(), row.labels[2].clone()),
+            note: row.labels[1].clone().unwrap_or_default(),
+            owner: self.owner_of(&row.labels[2]),
         }
     }
 
@@ -294,27 +317,49 @@ impl Reading<'_> {
             href: format!("/activities/{}", row.id),
             class: "activity",
             time: row.cells[4].int().map_or_else(String::new, |at| format::time(Instant(at), &self.viewer.config.zone)),
-            note: self.note(row.labels[2].clone(), row.labels[3].clone()),
+            note: row.labels[2].clone().unwrap_or_default(),
+            owner: self.owner_of(&row.labels[3]),
         }
     }
 
-    /// What an entry is about, and whose it is when several people's are shown.
-    fn note(&self, about: Option<String>, owner: Option<String>) -> String {
-        let owner = owner.filter(|_| self.is_team);
-        about.into_iter().chain(owner).collect::<Vec<_>>().join(" · ")
+    fn owner_of(&self, label: &Option<String>) -> String {
+        label.clone().filter(|_| self.is_team).unwrap_or_default()
+    }
+
+    /// The entries of a day in the order of time, what has none before the rest. Of a week there are no more than fit, and each
+    /// kind says how many are left out.
+    fn entries(&self, kinds: &mut [KindOfDay]) -> Vec<Entry> {
+        if self.span.is_week() {
+            let there: Vec<usize> = kinds.iter().map(|kind| kind.entries.len()).collect();
+            for (kind, share) in kinds.iter_mut().zip(shares(&there, PER_DAY_OF_WEEK)) {
+                kind.entries.truncate(share);
+            }
+        }
+        let mut entries = Vec::new();
+        for kind in kinds {
+            let more = kind.count - kind.entries.len() as i64;
+            if more > 0 {
+                let args = [("more", format::grouped(more)), ("count", format::grouped(kind.count))];
+                let args = args.each_ref().map(|(name, value)| (*name, value.as_str()));
+                kind.more = self.viewer.locale.text_with(&format!("calendar-rest-{}", kind.object.name), &args);
+            }
+            entries.append(&mut kind.entries);
+        }
+        entries
     }
 
     fn day(&self, day: Day, mut of_day: OfDay, here: &str) -> DayView {
         let locale = self.viewer.locale;
         let date = format::date(locale, day);
         let weekday = locale.text(&format!("weekday-{}", day.date().weekday().to_monday_one_offset()));
-        let keep = match of_day.entries.len() {
+        let mut shown = self.entries(&mut of_day.kinds);
+        let keep = match shown.len() {
             all if self.span.is_week() => all,
             _ if of_day.count > IN_CELL as i64 => IN_CELL - 1,
             _ => IN_CELL,
         };
-        let rest = of_day.entries.split_off(of_day.entries.len().min(keep));
-        let more = of_day.count - of_day.entries.len() as i64;
+        let rest = shown.split_off(shown.len().min(keep));
+        let more = of_day.count - shown.len() as i64;
         DayView {
             number: day.date().day(),
             add: format!("/tasks/new?due_date={day}&back={}", url_encode(here)),
@@ -325,9 +370,39 @@ impl Reading<'_> {
             past: day < self.today,
             more,
             more_text: locale.text_with("calendar-more", &[("count", &format::grouped(more))]),
-            shown: of_day.entries,
+            shown,
             rest,
             kinds: of_day.kinds,
+        }
+    }
+}
+
+/// How many of each kind are shown, when no more than `most` are: as many of one as of another, as long as there are. Thirty
+/// calls hide no deadline.
+fn shares(there: &[usize], most: usize) -> Vec<usize> {
+    let mut shares = vec![0; there.len()];
+    for _ in 0..most {
+        let kinds = (0..there.len()).filter(|kind| shares[*kind] < there[*kind]);
+        let Some(next) = kinds.min_by_key(|kind| shares[*kind]) else { break };
+        shares[next] += 1;
+    }
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_places_of_a_day_are_shared_among_the_kinds() {
+        for (there, most, shown) in [
+            ([2, 3, 4], 10, [2, 3, 4]),
+            ([10, 10, 10], 10, [4, 3, 3]),
+            ([10, 0, 10], 10, [5, 0, 5]),
+            ([1, 10, 10], 10, [1, 5, 4]),
+            ([10, 0, 0], 10, [10, 0, 0]),
+        ] {
+            assert_eq!(shares(&there, most), shown, "{there:?}");
         }
     }
 }
