@@ -133,6 +133,7 @@ import-check-done = Checked, nothing written:
 import-check-failed-text = Rows with errors would be left out.
 import-check-good = Every row can be taken in.
 import-doing-checking = Checking the file
+import-doing-comparing = Looking for rows with the same key
 import-doing-running = Importing
 import-doing-undoing = Taking the import back
 import-created = Created

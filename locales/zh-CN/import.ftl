@@ -133,6 +133,7 @@ import-check-done = 检查完成，尚未写入：
 import-check-failed-text = 有误的行不会导入。
 import-check-good = 所有行都可以导入。
 import-doing-checking = 正在检查文件
+import-doing-comparing = 正在比对文件中的重复行
 import-doing-running = 正在导入
 import-doing-undoing = 正在撤销导入
 import-created = 新建

@@ -1,10 +1,12 @@
 //! What became of the rows: numbers lead to them, repetitions are named, the refused are mended.
 
 use axum::http::Method;
-use store::sql;
+use store::{job, sql};
 use testkit::{Role, on_both};
+use trivet::system::imports::engine::{Ended, Run};
+use trivet::system::jobs;
 
-use crate::import::{counts, many, partner, refusals, run, sent, uploaded, work};
+use crate::import::{accounts, claimed, counts, many, partner, refusals, run, sent, uploaded, work};
 
 #[test]
 fn the_refused_rows_are_mended_without_saying_everything_again() {
@@ -190,6 +192,29 @@ fn two_rows_of_a_file_with_the_same_key_are_named() {
             session.all(repeats).await.unwrap()
         };
         assert_eq!(others, [(4, 2), (5, 3), (7, 10), (8, 6)]);
+    });
+}
+
+#[test]
+fn comparing_a_long_file_by_key_shows_how_far_it_is_and_can_be_stopped() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let import = uploaded(app, &pat, "account", &many(20_500)).await;
+        for (go, state) in [("check", "mapping"), ("start", "cancelled")] {
+            app.post_form(&pat, &format!("{import}/{go}"), &[]).await;
+            let job = claimed(app).await;
+            Run::open(&app.app, &job).await.unwrap().expect("nobody else works on it");
+            let page = app.get(&pat, &format!("{import}/progress")).await;
+            assert!(page.has("Looking for rows with the same key"), "{go}: {}", page.body);
+            assert!(page.has("20,000 of 20,500"), "{go}: {}", page.body);
+            // Taken up again after a crash, it is asked to stop while it compares.
+            app.post_form(&pat, &format!("{import}/cancellation"), &[]).await;
+            let job = job::find(&mut app.db.read().await.unwrap(), job.id).await.unwrap().expect("the job");
+            assert_eq!(Run::open(&app.app, &job).await.unwrap().err(), Some(Ended::Cancelled), "{go}");
+            jobs::finish(&app.app, &job, Ok(Ended::Cancelled)).await.unwrap();
+            assert_eq!(counts(app).await, (state.into(), 0, 0, 0, 0), "{go}");
+            assert_eq!(accounts(app).await, 0, "{go}");
+        }
     });
 }
 

@@ -13,9 +13,10 @@ pub use store::job::Ended;
 use store::job::{self, Job};
 use store::{Cell, Tx, Uuid, sql};
 
+use super::comparing::compare;
 use super::model::{Inputs, OnMatch, Plan};
 use super::names::Names;
-use super::repeats::Repeats;
+use super::repeats::{Keys, Repeats};
 use super::rows::{Taken, extra_cells, find_by_key, key_of, may_appear, row_errors, take};
 use super::seen::Seen;
 use super::sql::{self as rows_sql, Import, Matched, Payload};
@@ -62,7 +63,10 @@ pub fn sheet_error(error: SheetError) -> Error {
 
 /// Runs an import job to its end.
 pub async fn run(app: &App, job: &Job) -> Result<Ended> {
-    let Some(mut run) = Run::open(app, job).await? else { return Ok(Ended::Lost) };
+    let mut run = match Run::open(app, job).await? {
+        Ok(run) => run,
+        Err(ended) => return Ok(ended),
+    };
     loop {
         if let Step::Ended(ended) = run.chunk().await? {
             return Ok(ended);
@@ -86,12 +90,15 @@ pub(super) fn payload_of(job: &Job) -> Result<Payload> {
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-struct Place {
+pub(super) struct Place {
     pass: u8,
     /// The number of the last row that was dealt with.
     row: i64,
     /// How many waiting rows this pass has taken in.
     resolved: i64,
+    /// It is still being compared which rows of the file have the same key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub comparing: bool,
 }
 
 /// An import at work.
@@ -114,56 +121,68 @@ pub struct Run {
 }
 
 impl Run {
-    /// Opens the file and goes to the place where the job stopped last. `None`: another server works on it.
-    pub async fn open(app: &App, job: &Job) -> Result<Option<Run>> {
+    /// Opens the file, compares the keys of its rows, and goes to the place where the job stopped last. `Err`: how the job has ended
+    /// before it came to that. Another server works on it, or it was asked to stop.
+    pub async fn open(app: &App, job: &Job) -> Result<Result<Run, Ended>> {
         let payload = payload_of(job)?;
         let mut session = app.db.read().await?;
         let mut import = rows_sql::load(&mut session, payload.import).await?;
         drop(session);
         let config = Viewer::of_person(app, import.owner_id).await?.config.clone();
         let (mapping, registry) = (import.mapping()?, app.registry);
-        let path = app.files.path(import.file_id);
+        let (path, options) = (app.files.path(import.file_id), mapping.options());
+        let (first_path, first_options) = (path.clone(), options.clone());
         let opened = tokio::task::spawn_blocking(move || {
-            let options = mapping.options();
-            let open = || Sheet::open(&path, &options).map_err(sheet_error);
-            // One after the other: a workbook's texts lie in memory as long as it is open.
-            let plan = mapping.plan(registry, &open()?.headers)?;
-            let repeats = Repeats::in_file(&path, &options, &plan, &config).map_err(sheet_error)?;
-            Ok::<_, Error>((open()?, plan, repeats))
+            let sheet = Sheet::open(&first_path, &first_options).map_err(sheet_error)?;
+            let plan = mapping.plan(registry, &sheet.headers)?;
+            Ok::<_, Error>(Keys::of(sheet, plan, config))
         });
-        let (mut sheet, plan, mut repeats) = opened.await.map_err(|error| Error::Internal(error.to_string()))??;
-        let standing = job.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let mut keys = opened.await.map_err(|error| Error::Internal(error.to_string()))??;
+        let standing: Option<Place> = job.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
         // A check keeps what it has seen in memory only, and costs nothing to begin again.
-        let place: Place = standing.filter(|_| !payload.dry).unwrap_or_default();
-        let cursor = serde_json::to_string(&place).expect("a place is plain JSON");
-        if place.row == 0 && place.pass == 0 {
+        let place = Place { comparing: false, ..standing.filter(|_| !payload.dry).unwrap_or_default() };
+        let begins = place.row == 0 && place.pass == 0;
+        let mut cursor = job.cursor.clone();
+        if begins {
+            let beginning = serde_json::to_string(&place).expect("a place is plain JSON");
             (import.created, import.updated, import.skipped, import.failed, import.repeated) = (0, 0, 0, 0, 0);
             loop {
                 let mut tx = app.db.write().await?;
-                if !job::is_ours(&mut tx, job.id, job.cursor.as_deref()).await? {
-                    return Ok(None);
+                if !job::is_ours(&mut tx, job.id, cursor.as_deref()).await? {
+                    return Ok(Err(Ended::Lost));
                 }
                 let is_last = rows_sql::forget_rows(&mut tx, import.id).await?;
                 if is_last {
                     rows_sql::set_counts(&mut tx, &import).await?;
-                    job::progress(&mut tx, job.id, app.clock.now(), 0, Some(import.rows_total), &cursor).await?;
+                    job::progress(&mut tx, job.id, app.clock.now(), 0, Some(import.rows_total), &beginning).await?;
                 }
                 tx.commit().await?;
                 if is_last {
                     break;
                 }
             }
-        } else {
+            cursor = Some(beginning);
+        }
+        if keys.are_compared() {
+            keys = match compare(app, job, &mut import, keys, place, &mut cursor).await? {
+                Ok(keys) => keys,
+                Err(ended) => return Ok(Err(ended)),
+            };
+        }
+        let opened = tokio::task::spawn_blocking(move || {
+            // The file is let go before it is opened again: a workbook's texts lie in memory as long as it is open.
+            let (plan, repeats) = keys.repeats();
+            let sheet = Sheet::open(&path, &options).map_err(sheet_error)?;
+            let sheet = if place.pass == 0 { skip_to(sheet, place.row)? } else { sheet };
+            Ok::<_, Error>((sheet, plan, repeats))
+        });
+        let (sheet, plan, mut repeats) = opened.await.map_err(|error| Error::Internal(error.to_string()))??;
+        if !begins {
             let left = rows_sql::left_rows(&mut app.db.read().await?, import.id).await?;
             // What waits is looked through from its beginning in every pass, when the file is at its end.
             repeats.go_on_after(if place.pass == 0 { place.row } else { i64::MAX }, &left);
         }
-        if place.pass == 0 {
-            sheet = tokio::task::spawn_blocking(move || skip_to(sheet, place.row))
-                .await
-                .map_err(|error| Error::Internal(error.to_string()))??;
-        }
-        Ok(Some(Run {
+        Ok(Ok(Run {
             app: app.clone(),
             job: job.id,
             dry: payload.dry,
@@ -172,7 +191,7 @@ impl Run {
             plan,
             sheet,
             place,
-            cursor,
+            cursor: cursor.unwrap_or_default(),
             size: 200,
             names: Names::default(),
             seen: Seen::default(),
@@ -236,7 +255,7 @@ impl Run {
         let goes_on = self.note_progress(&mut tx).await?;
         if !goes_on {
             let state = if self.dry { "mapping" } else { "cancelled" };
-            self.give_up_waiting(&mut tx).await?;
+            rows_sql::give_up_waiting(&mut tx, &mut self.import).await?;
             self.end(&mut tx, state, Ended::Cancelled).await?;
         }
         tx.commit().await?;
@@ -300,7 +319,7 @@ impl Run {
             .await?;
         let brought_something = self.place.pass == 0 || self.place.resolved > 0;
         if waits.is_some() && brought_something && self.place.pass < PASSES && !self.dry {
-            self.place = Place { pass: self.place.pass + 1, row: 0, resolved: 0 };
+            self.place = Place { pass: self.place.pass + 1, ..Place::default() };
             self.note_progress(&mut tx).await?;
             tx.commit().await?;
             return Ok(Step::More);
@@ -308,7 +327,7 @@ impl Run {
         if self.dry {
             self.settle_seen(&mut tx).await?;
         }
-        self.give_up_waiting(&mut tx).await?;
+        rows_sql::give_up_waiting(&mut tx, &mut self.import).await?;
         self.note_progress(&mut tx).await?;
         let state = if self.dry { "checked" } else { "done" };
         self.end(&mut tx, state, Ended::Done).await?;
@@ -370,17 +389,6 @@ impl Run {
                 .await?;
             }
         }
-    }
-
-    async fn give_up_waiting(&mut self, tx: &mut Tx) -> Result<()> {
-        let given_up = tx
-            .execute(sql!(
-                "UPDATE import_row SET action = 'failed' WHERE import_id = $1 AND action = 'waiting'",
-                self.import.id
-            ))
-            .await?;
-        self.import.failed += given_up as i64;
-        rows_sql::set_counts(tx, &self.import).await
     }
 
     /// Counts a chunk and keeps its rows that need keeping.

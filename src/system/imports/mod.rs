@@ -7,6 +7,7 @@
 pub mod api;
 mod arrival;
 mod command;
+mod comparing;
 pub mod engine;
 mod guess;
 mod mapping_page;
@@ -67,7 +68,10 @@ pub async fn run_here(
 }
 
 async fn run_with(app: &App, job: &Job, progress: &mut impl FnMut(&Import)) -> Result<Ended> {
-    let Some(mut run) = Run::open(app, job).await? else { return Ok(Ended::Lost) };
+    let mut run = match Run::open(app, job).await? {
+        Ok(run) => run,
+        Err(ended) => return Ok(ended),
+    };
     loop {
         let step = run.chunk().await?;
         progress(run.counts());

@@ -1,6 +1,7 @@
 //! What an import is at, what came of it, and the rows that were refused as a file.
 
 use super::arrival::{errors_file_name, peek, tells_errors, tells_row};
+use super::comparing::is_at_it;
 use super::mapping_page::{labelled, shortened};
 use super::pages::{attachment, find, object_name, pill};
 use super::rows_page::{Repeated, figures, repeats_of};
@@ -29,7 +30,8 @@ pub(super) const SHOWN_FAILURES: i64 = 20;
 pub(super) const LONGEST_CONTENT: usize = 160;
 
 fn progress_view(app: &App, locale: Locale, import: &Import, job: &Job) -> ProgressView {
-    let headline = locale.text(&format!("import-doing-{}", import.state));
+    let doing = if is_at_it(job) { "comparing" } else { import.state.as_str() };
+    let headline = locale.text(&format!("import-doing-{doing}"));
     ProgressView::of(app, locale, job, import.rows_total, headline, format!("/imports/{}", import.id))
 }
 

@@ -238,6 +238,15 @@ pub async fn set_counts(tx: &mut Tx, import: &Import) -> Result<()> {
     Ok(())
 }
 
+/// What still waits for a record further down is refused: nobody looks again.
+pub async fn give_up_waiting(tx: &mut Tx, import: &mut Import) -> Result<()> {
+    let given_up = tx
+        .execute(sql!("UPDATE import_row SET action = 'failed' WHERE import_id = $1 AND action = 'waiting'", import.id))
+        .await?;
+    import.failed += given_up as i64;
+    set_counts(tx, import).await
+}
+
 pub async fn set_state(tx: &mut Tx, import: Uuid, state: &str, now: Instant) -> Result<()> {
     tx.execute(sql!(
         "UPDATE import SET state = $2, finished_at = $3, version = version + 1 WHERE id = $1",
