@@ -89,3 +89,18 @@ fn nobody_is_led_to_a_page_that_is_not_for_them() {
         }
     });
 }
+
+#[test]
+fn deals_of_one_name_are_told_apart_by_stage_and_owner() {
+    on_both(async |app| {
+        let boss = app.person("Boss").role(Role::Partner).create().await;
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        for owner in [&boss, &lin] {
+            let account = app.account(owner, &format!("Harbour of {}", owner.name)).await;
+            app.opportunity(owner, "Forty seats", account).await;
+        }
+        let found = app.get(&boss, "/search?q=forty").await;
+        assert!(found.has("Prospecting · Boss") && found.has("Prospecting · Lin Yan"), "{}", found.body);
+        assert!(app.get(&boss, "/search?q=zzzz").await.has("Try the beginning of a word"));
+    });
+}

@@ -18,7 +18,7 @@ pub struct Object {
     /// The field that names a record.
     pub title: &'static str,
     pub icon: &'static str,
-    /// The field shown beside the name in search results and pickers; empty: none.
+    /// The fields shown beside the name in search results and pickers, with a space between them; empty: none.
     pub hint: &'static str,
     /// Whose timeline the record's events also stand on: the field that names the account, `id` for accounts themselves;
     /// empty: nobody's.

@@ -212,7 +212,7 @@ pub static OPPORTUNITY: Object = Object {
     table: "opportunity",
     title: "name",
     icon: "target-arrow",
-    hint: "stage",
+    hint: "stage owner",
     account: "account",
     default_sort: "close_date",
     fields: &[

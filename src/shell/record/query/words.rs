@@ -77,7 +77,13 @@ pub fn select_named(viewer: &Viewer, object: &'static Object) -> Sql {
 
 /// What is shown beside a record's name, as SQL on the row `t`; `NULL` when there is nothing, or it is hidden from the viewer.
 fn hint(viewer: &Viewer, object: &'static Object) -> Sql {
-    let Some(field) = viewer.projection(object).find(|field| field.key == object.hint) else { return Sql::new("NULL") };
+    let shown = |key: &str| viewer.projection(object).find(|field| field.key == key);
+    let mut parts = object.hint.split(' ').filter_map(shown).map(|field| hint_part(viewer, field));
+    let first = parts.next().unwrap_or_else(|| Sql::new("NULL"));
+    parts.fold(first, |mut hint, part| hint.push(" || COALESCE(' · ' || ").append(part).push(", '')").clone())
+}
+
+fn hint_part(viewer: &Viewer, field: &Field) -> Sql {
     let Kind::Ref(target) = field.kind else { return Sql::new(format!("t.{}", field.column)) };
     let named = |title: &str, table: &str| format!("(SELECT x.{title} FROM {table} x WHERE x.id = t.{}", field.column);
     match (plain_target(target), viewer.registry.get(target)) {
