@@ -214,9 +214,13 @@ async fn sign_out(State(app): State<App>, viewer: Viewer) -> Result<Response> {
 #[template(path = "system/invitation.html")]
 struct InvitationBody<'a> {
     page: &'a Page,
+    organization: String,
     name: String,
     error: Option<String>,
 }
+
+/// The link of an invitation that was used, replaced or ran out, or that never was one.
+const OVER: Error = Error::Refused { status: 404, key: "error-invitation-over" };
 
 async fn invited(app: &App, token: &str) -> Result<(Uuid, String)> {
     let mut session = app.db.read().await?;
@@ -228,7 +232,7 @@ async fn invited(app: &App, token: &str) -> Result<(Uuid, String)> {
             app.clock.now()
         ))
         .await?
-        .ok_or(Error::NotFound)
+        .ok_or(OVER)
 }
 
 async fn invitation(
@@ -238,9 +242,10 @@ async fn invitation(
     Path(token): Path<String>,
 ) -> Result<Response> {
     let (_, name) = invited(&app, &token).await?;
-    let locale = visitor_locale(&headers, app.config(0).await?.locale);
+    let config = app.config(0).await?;
+    let locale = visitor_locale(&headers, config.locale);
     let page = Page::public(locale, &asked, locale.text("invitation-title"));
-    respond(&page, &InvitationBody { page: &page, name, error: None })
+    respond(&page, &InvitationBody { page: &page, organization: config.name.clone(), name, error: None })
 }
 
 #[derive(Deserialize)]
@@ -259,14 +264,12 @@ async fn accept_invitation(
     let hash = match people::beside(move || people::hash_password(&given.password)).await? {
         Ok(hash) => hash,
         Err(Error::Invalid(errors)) => {
-            let locale = visitor_locale(&headers, app.config(0).await?.locale);
+            let config = app.config(0).await?;
+            let locale = visitor_locale(&headers, config.locale);
             let page = Page::public(locale, &asked, locale.text("invitation-title"));
             let error = errors.first().map(|error| error.text(locale));
-            return respond_with(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                &page,
-                render(&InvitationBody { page: &page, name, error })?,
-            );
+            let body = InvitationBody { page: &page, organization: config.name.clone(), name, error };
+            return respond_with(StatusCode::UNPROCESSABLE_ENTITY, &page, render(&body)?);
         }
         Err(error) => return Err(error),
     };
@@ -280,7 +283,7 @@ async fn accept_invitation(
         ))
         .await?;
     if used == 0 {
-        return Err(Error::NotFound);
+        return Err(OVER);
     }
     tx.execute(sql!(
         "UPDATE person SET password_hash = $2, state = 'active', version = version + 1, updated_at = $3 WHERE id = $1",

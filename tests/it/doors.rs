@@ -189,3 +189,12 @@ fn a_form_that_was_opened_by_a_foreign_link_does_not_lead_out_of_the_house() {
         assert_eq!(answer.location(), "/board");
     });
 }
+
+#[test]
+fn a_link_that_no_longer_works_says_so_and_what_to_do() {
+    on_both(async |app| {
+        let page = app.get_public("/invitations/nothing-like-that").await;
+        assert_eq!(page.status, StatusCode::NOT_FOUND);
+        assert!(page.has("This link no longer works") && page.has("Ask your administrator"), "{}", page.body);
+    });
+}
