@@ -469,7 +469,7 @@ fn a_week_leads_to_the_weeks_beside_it_and_to_its_month() {
         }
         let own = app.get(&lin, "/calendar?week=2026-12-24").await;
         assert!(own.has("2026-12-21 至 2026-12-27") && own.has("Christmas card"));
-        assert!(app.get(&boss, "/calendar?week=2026-12-24").await.has("Nothing in this week"));
+        assert!(app.get(&boss, "/calendar?week=2026-12-24").await.has("Nothing this week."));
     });
 }
 

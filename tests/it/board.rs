@@ -111,3 +111,16 @@ fn filters_that_a_board_cannot_follow_are_named_there_and_count_again_in_the_lis
         );
     });
 }
+
+#[test]
+fn an_empty_board_says_what_to_do_unless_a_filter_made_it_empty() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let says = async |path: &str| app.get(&lin, path).await.has("No open deals in this pipeline");
+        assert!(says("/board").await);
+        assert!(!says("/board?q=nothing").await);
+        let account = app.account(&lin, "Harbour Optics").await;
+        app.opportunity(&lin, "Forty seats", account).await;
+        assert!(!says("/board").await);
+    });
+}

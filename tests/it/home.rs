@@ -187,3 +187,18 @@ fn what_is_planned_is_no_last_activity_and_ends_no_silence() {
         assert!(risk.contains("No next step") && !risk.contains("Nothing logged"), "{risk}");
     });
 }
+
+#[test]
+fn an_account_that_the_name_of_its_deal_tells_is_not_told_twice() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Harbour Optics").await.to_string();
+        let late = app.config(0).await.expect("settings").today(app.clock.now()).plus(-3).to_string();
+        let with = [("account", account.as_str()), ("close_date", late.as_str())];
+        app.create("opportunity", &lin, &[&[("name", "Harbour Optics · Seats")][..], &with].concat()).await;
+        let home = app.get(&lin, "/").await;
+        assert_eq!(section(&home.body, "risk").matches("Harbour Optics").count(), 1, "{}", home.body);
+        let board = app.get(&lin, "/board").await;
+        assert!(!board.has("card-account"), "{}", board.body);
+    });
+}

@@ -181,6 +181,8 @@ struct BoardBody<'a> {
     /// The deals that the summary counts.
     figures_href: String,
     summary: String,
+    /// Without a single deal, and not because of a filter.
+    is_bare: bool,
     may_create: bool,
     may_change: bool,
 }
@@ -315,6 +317,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
         } else {
             locale.counted("list-count", count, &[("count", &format::grouped(count))])
         },
+        is_bare: count == 0 && wanted.counted.is_empty() && wanted.asks.words.is_empty(),
         may_create: viewer.may_create("opportunity"),
         may_change: viewer.scope.access("opportunity").write > crate::shell::access::Level::None,
     };

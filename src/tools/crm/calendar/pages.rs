@@ -305,7 +305,7 @@ impl Reading<'_> {
             href: format!("/opportunities/{}", row.id),
             class: if day < self.today { "late" } else { "close" },
             time: String::new(),
-            note: row.labels[1].clone().unwrap_or_default(),
+            note: row.labels[1].clone().filter(|account| !name.contains(account)).unwrap_or_default(),
             owner: self.owner_of(&row.labels[2]),
         }
     }
@@ -364,7 +364,7 @@ impl Reading<'_> {
             number: day.date().day(),
             add: format!("/tasks/new?due_date={day}&back={}", url_encode(here)),
             add_label: locale.text_with("calendar-add", &[("date", &date)]),
-            name: format!("{weekday} {date}"),
+            name: locale.text_with("calendar-day", &[("weekday", &weekday), ("date", &date)]),
             within: self.span.holds(day),
             today: day == self.today,
             past: day < self.today,

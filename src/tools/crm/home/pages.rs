@@ -288,8 +288,9 @@ async fn tasks(session: &mut Session, look: &Look<'_>) -> Result<(Vec<TaskRow>, 
         .iter()
         .map(|row| {
             let due = Day(row.cells[1].int().unwrap_or(look.today.0));
-            let about: Vec<&str> =
-                [&row.labels[4], &row.labels[3]].into_iter().filter_map(|label| label.as_deref()).collect();
+            let (deal, account) = (row.labels[4].as_deref(), row.labels[3].as_deref());
+            let account = account.filter(|account| deal.is_none_or(|deal| !deal.contains(account)));
+            let about: Vec<&str> = deal.into_iter().chain(account).collect();
             TaskRow {
                 id: row.id,
                 subject: row.cells[0].text().unwrap_or("—").to_owned(),
@@ -497,7 +498,11 @@ fn risk_row(look: &Look<'_>, deal: &AtRisk, owner: String) -> RiskRow {
     RiskRow {
         href: format!("/opportunities/{}", deal.id),
         name: deal.name.clone(),
-        account: deal.account.clone().filter(|_| look.viewer.sees(&OPPORTUNITY, "account")).unwrap_or_default(),
+        account: deal
+            .account
+            .clone()
+            .filter(|account| look.viewer.sees(&OPPORTUNITY, "account") && !deal.name.contains(account))
+            .unwrap_or_default(),
         owner,
         reasons: reasons.join(&look.t("home-and")),
         exact: if look.money { format::money(deal.amount, &deal.currency) } else { String::new() },
@@ -523,7 +528,11 @@ async fn leads(session: &mut Session, look: &Look<'_>, months: &Months, body: &m
     let waiting = total(&|group| group.status == "new");
     tile("home-leads-new", look.count(&LEAD, waiting, &with(status("new"))), look.t("home-leads-new-note"));
     let converted = Tally::new(total(&|group| group.status == "converted"), all);
-    let rate = converted.rate().filter(|_| converted.is_enough()).map(|rate| format!("{:.0}%", rate * 100.0));
+    // One of three hundred is not none.
+    let percent = |rate: f64| {
+        if rate > 0.0 && rate < 0.1 { format!("{:.1}%", rate * 100.0) } else { format!("{:.0}%", rate * 100.0) }
+    };
+    let rate = converted.rate().filter(|_| converted.is_enough()).map(percent);
     let note = look.with("home-converted-note", &[("rate", &rate.unwrap_or_else(|| look.t("analysis-not-enough")))]);
     tile("home-converted", look.count(&LEAD, converted.successes, &with(status("converted"))), note);
     if !look.viewer.sees(&LEAD, "source") {
