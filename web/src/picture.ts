@@ -36,7 +36,7 @@ export function options(kind: string, picture: Picture, ink: Ink, room: Room): O
       : undefined,
   }
   if (kind === 'funnel') return { ...base, ...funnel(picture, ink, narrow) }
-  return { ...base, ...axes(kind, picture, ink, narrow, Boolean(base.legend)), series: kind === 'waterfall' ? waterfall(picture, ink, narrow) : plain(kind, picture, ink, room) }
+  return { ...base, ...axes(kind, picture, ink, room, Boolean(base.legend)), series: kind === 'waterfall' ? waterfall(picture, ink, narrow) : plain(kind, picture, ink, room) }
 }
 
 const write = (series: Series | undefined, i: number) => series?.text?.[i] ?? (series?.values[i] == null ? '' : String(series.values[i]))
@@ -76,12 +76,16 @@ function fitting(picture: Picture, room: Room): Set<number> {
   return fits
 }
 
-function axes(kind: string, picture: Picture, ink: Ink, narrow: boolean, hasLegend: boolean): Options {
+function axes(kind: string, picture: Picture, ink: Ink, room: Room, hasLegend: boolean): Options {
+  const narrow = room.width < 480
+  // Left to itself, the axis drops every other name long before there is no room for it.
+  const step = (room.width - 62) / picture.categories.length
+  const fits = picture.categories.every(name => widthOf(name) < step)
   const flat = picture.horizontal === true && kind !== 'line' && kind !== 'waterfall'
   const words = {
     type: 'category', data: picture.categories, inverse: flat, boundaryGap: kind !== 'line',
     axisLine: { lineStyle: { color: ink.line } }, axisTick: { show: false },
-    axisLabel: { color: ink.quiet, fontSize: 12, hideOverlap: !flat, ...(flat ? { width: narrow ? 84 : 150, overflow: 'truncate' } : { interval: narrow ? 'auto' : undefined, rotate: narrow && picture.categories.length > 6 ? 35 : 0 }) },
+    axisLabel: { color: ink.quiet, fontSize: 12, hideOverlap: !flat, ...(flat ? { width: narrow ? 84 : 150, overflow: 'truncate' } : { interval: fits ? 0 : narrow ? 'auto' : undefined, rotate: narrow && picture.categories.length > 6 ? 35 : 0 }) },
   }
   const numbers = {
     type: 'value', name: picture.unit ?? '', nameTextStyle: { color: ink.quiet, align: flat ? 'right' : 'left', fontSize: 12 }, nameLocation: 'end', splitNumber: narrow ? 3 : 4,

@@ -228,12 +228,12 @@ impl Span {
             return format::month(locale, self.first_day);
         }
         let (year, number) = (self.fiscal_year.to_string(), self.number.to_string());
-        locale.text_with("analysis-fiscal-month", &[("year", &format!("FY{year}")), ("number", &number)])
+        locale.text_with("analysis-fiscal-month", &[("year", &year), ("number", &number)])
     }
 
     /// `Q4 FY2026`.
     pub fn quarter_name(&self, locale: Locale) -> String {
         let (year, number) = (self.fiscal_year.to_string(), self.number.to_string());
-        locale.text_with("analysis-fiscal-quarter", &[("year", &format!("FY{year}")), ("number", &number)])
+        locale.text_with("analysis-fiscal-quarter", &[("year", &year), ("number", &number)])
     }
 }
