@@ -420,6 +420,7 @@ fn event_entry(
     let did = match (kind, text(3)) {
         ("created", "import") if is_own => locale.text("timeline-event-imported-here"),
         ("created", "import") => locale.text("timeline-event-imported"),
+        ("updated", _) if is_own && shown.len() > 1 => locale.text("timeline-event-updated-here"),
         _ => locale.text(&format!("timeline-event-{}", kind.replace('_', "-"))),
     };
     let mut line = format!("<b>{}</b> {did}", escape(&who));
@@ -440,10 +441,16 @@ fn event_entry(
         let id = cells[6].id().unwrap_or_default();
         let thing = locale.text_with("timeline-thing", &[("thing", &locale.text(subject.name).to_lowercase())]);
         line.push_str(&format!(
-            " <a href=\"/{}/{id}\">{}</a> <span class=\"dim\">{thing}</span>",
+            " <a href=\"/{}/{id}\">{}</a>{}<span class=\"dim\">{thing}</span>",
             subject.plural,
-            escape(text(9))
+            escape(text(9)),
+            gap(&thing)
         ));
+    }
+    if let [only] = &shown[..] {
+        // "changed Amount: …", but "moved the deal · Stage: …".
+        let joint = if kind == "updated" && is_own { " " } else { " · " };
+        line.push_str(&format!("{joint}{only}"));
     }
     let import = import_in(cells);
     let via = match text(3) {
@@ -456,12 +463,10 @@ fn event_entry(
         _ => None,
     };
     if let Some(via) = via {
-        line.push_str(&format!(" <span class=\"dim\">{}</span>", escape(&via)));
+        line.push_str(&format!("{}<span class=\"dim\">{}</span>", gap(&via), escape(&via)));
     }
     let mut body = String::new();
-    if shown.len() == 1 {
-        line.push_str(&format!(" {}", shown[0]));
-    } else if !shown.is_empty() {
+    if shown.len() > 1 {
         body = format!(
             "<ul class=\"changes\">{}</ul>",
             shown.iter().map(|line| format!("<li>{line}</li>")).collect::<String>()
@@ -485,6 +490,11 @@ fn event_entry(
         _ => ("", "arrows-exchange"),
     };
     Some(entry(viewer, Instant(cells[1].int().unwrap_or(0)), mark, icon_name, line, body))
+}
+
+/// What stands between a word and what follows it: a full-width bracket brings its own room along.
+fn gap(next: &str) -> &'static str {
+    if next.starts_with('（') { "" } else { " " }
 }
 
 /// What was met, and what shows it now; a note that was taken back is struck out.
