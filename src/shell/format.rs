@@ -65,14 +65,14 @@ pub fn money_compact(locale: Locale, minor: i64, currency: &str) -> String {
     format!("{}{}{}", if minor < 0 { "-" } else { "" }, symbol(currency), compact(locale, value.abs()))
 }
 
-/// A number as 12.3K / 1.2M / 3.4B, in Chinese as 万 / 亿.
+/// A number as 12.3K / 1.2M / 3.4B, in Chinese as 万 / 亿. Four digits stand as they are: nothing would be shorter.
 pub fn compact(locale: Locale, value: f64) -> String {
-    let steps: &[(f64, &str)] = match locale {
-        Locale::En => &[(1e9, "B"), (1e6, "M"), (1e3, "K")],
-        Locale::Zh => &[(1e8, "亿"), (1e4, "万")],
+    let steps: &[(f64, f64, &str)] = match locale {
+        Locale::En => &[(1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "K")],
+        Locale::Zh => &[(1e8, 1e8, "亿"), (1e4, 1e4, "万")],
     };
-    for (step, unit) in steps {
-        if value >= *step * 0.99995 {
+    for (from, step, unit) in steps {
+        if value >= *from * 0.99995 {
             return format!("{}{unit}", short(value / step));
         }
     }
@@ -503,5 +503,9 @@ mod tests {
         assert_eq!(money_compact(Locale::En, 128_000_000, "USD"), "$1.28M");
         assert_eq!(compact(Locale::Zh, 123_456_789_000.0), "1,235亿");
         assert_eq!(compact(Locale::Zh, 1_054.0), "1,054");
+        assert_eq!(compact(Locale::En, 1_054.0), "1,054");
+        assert_eq!(compact(Locale::En, 9_999.6), "10K");
+        assert_eq!(compact(Locale::En, 76_838.8), "76.8K");
+        assert_eq!(compact(Locale::En, 999_960.0), "1M");
     }
 }

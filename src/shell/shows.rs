@@ -229,6 +229,10 @@ impl<'a> Shows<'a> {
                 }
                 None => Html(escape(label.unwrap_or("—"))),
             },
+            // A price is quoted with every digit.
+            (Kind::Money, Cell::Int(minor)) if field.key == "list_price" => {
+                Html(escape(&format::money(*minor, currency)))
+            }
             (Kind::Money | Kind::BaseMoney, Cell::Int(minor)) => {
                 Html(escape(&format::money_compact(locale, *minor, currency)))
             }

@@ -89,6 +89,9 @@ pub(super) struct EvidenceView {
 /// So many are shown of what hangs on a record.
 const RELATED: i64 = 8;
 
+/// An amount with so many characters fits among the key facts, also on a phone.
+const FACT_DIGITS: usize = 13;
+
 /// A record as one viewer sees it.
 pub(super) struct Sight<'a> {
     pub app: &'a App,
@@ -213,8 +216,9 @@ impl Sight<'_> {
             "contact" => &["job_title", "mobile", "email", "department", "consent"],
             "lead" => &["company", "source", "estimated_amount", "consent", "created_on"],
             "opportunity" => match self.text("state").as_str() {
-                "won" => &["amount", "closed_on", "source", "stage_since"],
-                "lost" => &["amount", "closed_on", "lost_reason", "competitors", "stage_since"],
+                // How long it has been closed says nothing; when it began does.
+                "won" => &["amount", "created_on", "closed_on", "source"],
+                "lost" => &["amount", "created_on", "closed_on", "lost_reason", "competitors"],
                 _ => &["amount", "probability", "close_date", "next_step", "stage_since"],
             },
             "activity" => &["happened_at", "account", "contact", "outcome"],
@@ -235,6 +239,10 @@ impl Sight<'_> {
                         html: Html(self.viewer.locale.counted("days", days, &[("count", &days.to_string())])),
                         exact,
                     });
+                }
+                // The short form of an amount is for what does not fit.
+                if !exact.is_empty() && exact.chars().count() <= FACT_DIGITS {
+                    return Some(Fact { label, html: Html(escape(&exact)), exact: String::new() });
                 }
                 Some(Fact { label, html: self.html(key), exact })
             })
