@@ -207,8 +207,11 @@ async fn respond_record(
         ],
     );
     let mut tabs = vec![("timeline", locale.text("tab-timeline")), ("details", locale.text("tab-details"))];
-    if matches!(object.name, "account" | "contact" | "opportunity" | "lead" | "product") {
-        tabs.push(("related", locale.text("tab-related")));
+    match object.name {
+        "account" | "contact" | "opportunity" | "lead" => tabs.push(("related", locale.text("tab-related"))),
+        // Nothing but what it costs.
+        "product" => tabs.push(("related", locale.text("tab-prices"))),
+        _ => {}
     }
     if files::has_files(object) {
         tabs.push(("files", locale.text("tab-files")));
