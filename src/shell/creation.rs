@@ -32,6 +32,10 @@ pub async fn new_form(
         let now = viewer.config.zone.to_datetime(app.clock.now().timestamp());
         filled.texts.insert("happened_at".into(), format!("{}T{:02}:{:02}", now.date(), now.hour(), now.minute()));
     }
+    // The form says what a task becomes of which nothing else is said.
+    if object.name == "task" && viewer.sees(object, "priority") {
+        filled.texts.entry("priority".into()).or_insert_with(|| "normal".into());
+    }
     respond_new(object, &viewer, &asked, StatusCode::OK, &filled, &[], Vec::new())
 }
 

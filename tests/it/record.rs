@@ -360,3 +360,27 @@ fn search_finds_by_pair_sound_initials_and_prefix_and_phones_only_where_they_may
         assert_eq!(ask(partner, "account", "neue").await, 1);
     });
 }
+
+#[test]
+fn what_a_product_costs_is_told_to_the_last_digit() {
+    on_both(async |app| {
+        let pat = app.person("Pat Orr").role(Role::Partner).create().await;
+        let fields = [("name", "Cabinet"), ("code", "C-500"), ("list_price", "26768.50"), ("currency", "USD")];
+        let product = app.create("product", &pat, &fields).await;
+        let list = app.get(&pat, "/products").await;
+        assert!(list.has("$26,768.50") && !list.has("$26.8K"), "{}", list.body);
+        let page = app.get(&pat, &format!("/products/{product}?tab=related")).await;
+        assert!(page.has("<dd>$26,768.50</dd>") && page.has("On no price list"), "{}", page.body);
+    });
+}
+
+#[test]
+fn the_form_of_a_task_says_how_urgent_it_becomes() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").create().await;
+        let form = app.get(&lin, "/tasks/new").await;
+        assert!(form.has("value=\"normal\" selected"), "{}", form.body);
+        let form = app.get(&lin, "/tasks/new?priority=high").await;
+        assert!(form.has("value=\"high\" selected") && !form.has("value=\"normal\" selected"), "{}", form.body);
+    });
+}
