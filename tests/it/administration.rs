@@ -344,6 +344,13 @@ fn the_list_of_people_says_roles_and_superiors_to_who_places_people() {
         assert!(page.has("Chen Wei") && !page.has("Sales manager") && !page.has("Reports to"), "{}", page.body);
         let asked = app.get(&lin, "/people?cols=name,roles,manager").await;
         assert!(!asked.has("Sales manager") && !asked.has("data-label=\"Reports to\""), "{}", asked.body);
+        // A colleague's page says of them what the list says, and leads to what they own.
+        let path = format!("/people/{}", boss.id);
+        let page = app.get(&lin, &path).await;
+        assert!(page.has(&boss.email) && !page.has("Sales manager") && !page.has("Reporting line"), "{}", page.body);
+        let owned = format!("href=\"/opportunities?f=owner:is:{}\"", boss.id);
+        assert!(page.has(&owned), "{}", page.body);
+        assert!(!app.get(&app.administrator, &path).await.has(&owned), "who reads no deals is not sent there");
         // Programs read what they write; who is not told is not told by them either.
         let token = app.api_token(&app.administrator).await;
         let path = format!("/api/people/{}", lin.id);
@@ -674,7 +681,7 @@ fn the_settings_say_where_a_level_is_not_about_who_looks_after_a_record() {
     on_both(async |app| {
         let admin = &app.administrator;
         let matrix = app.get(admin, "/settings/access").await;
-        let usual = "Own: what one looks after, or what was shared.";
+        let usual = "Own: records that a person owns or that are shared with them.";
         for (object, said) in
             [("contact", "A contact goes with its account."), ("activity", "Own and Team read alike:")]
         {

@@ -10,12 +10,13 @@ use store::{Day, Instant, Session, Uuid, sql};
 use super::command::{self, Which};
 use super::hand_over;
 use super::sessions::{SessionView, session_by_key, sessions_of};
-use crate::shell::access::Role;
+use crate::shell::access::{Level, Role};
 use crate::shell::app::App;
 use crate::shell::by_name;
 use crate::shell::error::{Error, Result};
 use crate::shell::format;
 use crate::shell::page::{Asked, Html, Page, Toast, avatar_colour, done, initials, render, respond_with, who};
+use crate::shell::record::OWNER;
 use crate::shell::records::id as parse_id;
 use crate::shell::routes::{Policy, Routes};
 use crate::shell::viewer::Viewer;
@@ -77,8 +78,11 @@ struct RecordBody<'a> {
     initials: String,
     /// Administrator: forms instead of facts.
     keeps: bool,
-    /// Administrator, HR and the person: state, e-mail, roles, reporting line.
+    /// Administrator, HR and the person: roles, reporting line, language.
     sees: bool,
+    /// As in the list of people.
+    sees_email: bool,
+    sees_state: bool,
     may_edit: bool,
     state_name: String,
     locale_name: String,
@@ -88,6 +92,8 @@ struct RecordBody<'a> {
     lines: Vec<LineView>,
     manager: Option<(Uuid, String)>,
     reports: Vec<(String, String, String)>,
+    /// The lists of what they own, where the viewer may read such records.
+    owned: Vec<(String, String)>,
     sessions: Vec<SessionView>,
     today: Day,
     errors: Vec<String>,
@@ -122,6 +128,7 @@ async fn record_page(
     let today = viewer.config.today(now);
     let keeps = viewer.has(Role::Admin);
     let sees = keeps || viewer.has(Role::Hr) || viewer.person == id;
+    let object = app.registry.get("person").ok_or(Error::NotFound)?;
     let mut session = app.db.read().await?;
     let person: PersonRow = session.optional(sql!(PERSON, id, now)).await?.ok_or(Error::NotFound)?;
     let (lines, reports) = if sees {
@@ -154,11 +161,13 @@ async fn record_page(
         initials: initials(&person.name),
         keeps,
         sees,
-        may_edit: viewer.scope.access("person").write > crate::shell::access::Level::None,
+        sees_email: sees || viewer.sees(object, "email"),
+        sees_state: sees || viewer.sees(object, "state"),
+        may_edit: viewer.scope.access("person").write > Level::None,
         locale_name: person
             .locale
             .as_deref()
-            .map(|tag| locale.text(&format!("language-{}", tag.to_lowercase())))
+            .map(|tag| locale.text(&format!("person-locale-{tag}")))
             .unwrap_or_default(),
         state_name: locale.text(&format!("person-state-{}", person.state)),
         role_names: role_names(locale, &held),
@@ -167,6 +176,7 @@ async fn record_page(
         manager: now_line.map(|line| (line.manager_id, line.manager.clone())),
         lines,
         reports,
+        owned: owned_lists(app, viewer, id),
         sessions,
         today,
         errors: typed.errors.iter().map(|error| error.text(locale)).collect(),
@@ -181,6 +191,18 @@ async fn record_page(
         person: &person,
     };
     respond_with(status, &page, render(&body)?)
+}
+
+/// The lists of what a person owns, of the kinds of record that the viewer may read.
+fn owned_lists(app: &App, viewer: &Viewer, person: Uuid) -> Vec<(String, String)> {
+    let objects = app.registry.objects.iter().copied();
+    let readable =
+        objects.filter(|object| viewer.sees(object, OWNER) && viewer.scope.access(object.name).read > Level::None);
+    let lists = readable.map(|object| {
+        let address = format!("/{}?f={OWNER}:is:{person}", object.plural);
+        (address, viewer.locale.text(&format!("{}-plural", object.name)))
+    });
+    lists.collect()
 }
 
 /// Whom a person reported to, reports to and will report to; newest first.
