@@ -23,6 +23,7 @@ fn the_refused_rows_are_mended_without_saying_everything_again() {
         let errors = refusals(app, &pat, &import).await;
         let heading = errors.trim_start_matches('\u{feff}').lines().next().unwrap().to_owned();
         assert_eq!(heading, "Firm,Heads,Remark,Row in the imported file,Why it was not imported");
+        assert!(app.get(&pat, &import).await.has("Beta · many · –"), "an empty cell shows that it is empty");
 
         app.clock.advance(60);
         let mended = errors.replace("many", "seven");

@@ -12,6 +12,7 @@ use super::{Actor, Object};
 use crate::shell::access::Right;
 use crate::shell::config::{Pipeline, PriceList, Stage, StageKind};
 use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::i18n::Locale;
 
 /// A name to look for, perhaps only among the records of one account, or the stages of one pipeline.
 pub type Name = (String, Option<Uuid>);
@@ -62,12 +63,12 @@ pub async fn resolve(
 pub const MOST_NAMED: usize = 10;
 
 /// The first of some names, for a message.
-pub fn enumerated(names: impl IntoIterator<Item = String>) -> String {
+pub fn enumerated(locale: Locale, names: impl IntoIterator<Item = String>) -> String {
     let mut names: Vec<String> = names.into_iter().take(MOST_NAMED + 1).collect();
     if names.len() > MOST_NAMED {
         names[MOST_NAMED] = "…".into();
     }
-    names.join(", ")
+    names.join(locale.list_comma())
 }
 
 /// The stages there are, of one pipeline or of all of them; the pipelines; the price lists of a currency.
@@ -87,7 +88,7 @@ fn names_of_settings(actor: &Actor, target: &str, within: Option<Uuid>, currency
         "price_list" => names.extend(lists_in(actor, currency).map(|list| list.name.clone())),
         _ => return None,
     }
-    Some(enumerated(names))
+    Some(enumerated(actor.viewer.locale, names))
 }
 
 /// The price lists in force in a currency, the newest first.

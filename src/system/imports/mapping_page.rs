@@ -476,7 +476,7 @@ fn in_words(locale: Locale, object: &Object, error: &FieldError) -> String {
     match (error.key.as_str(), kind) {
         ("invalid-choice", Some((field, Kind::Choice(choices)))) => {
             let known = choices.iter().map(|choice| locale.text(&object.choice_key(field, choice)));
-            let args = [("value", error.arg("value").unwrap_or_default()), ("known", &enumerated(known))];
+            let args = [("value", error.arg("value").unwrap_or_default()), ("known", &enumerated(locale, known))];
             locale.text_with("invalid-not-among", &args)
         }
         _ => error.text(locale),

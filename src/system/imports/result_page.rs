@@ -27,7 +27,7 @@ use store::job::{self, Job};
 /// Refused rows shown on a page; all of them are in the file.
 pub(super) const SHOWN_FAILURES: i64 = 20;
 /// What is shown of a row as it was in the file.
-pub(super) const LONGEST_CONTENT: usize = 160;
+const LONGEST_CONTENT: usize = 160;
 
 fn progress_view(app: &App, locale: Locale, import: &Import, job: &Job) -> ProgressView {
     let doing = if is_at_it(job) { "comparing" } else { import.state.as_str() };
@@ -98,8 +98,14 @@ pub(super) fn failure(locale: Locale, object: &Object, row: &sql::KeptRow) -> Fa
     FailureView {
         number: row.row_number,
         errors: row.errors().iter().map(|error| labelled(locale, object, error)).collect(),
-        cells: shortened(&row.cells().join(" · "), LONGEST_CONTENT),
+        cells: content(&row.cells()),
     }
+}
+
+/// What a row of the file says, cell by cell, with a dash for an empty one.
+pub(super) fn content(cells: &[String]) -> String {
+    let shown = cells.iter().map(|cell| if cell.trim().is_empty() { "–" } else { cell.as_str() });
+    shortened(&shown.collect::<Vec<_>>().join(" · "), LONGEST_CONTENT)
 }
 
 /// Why a job could not go on.

@@ -1,10 +1,10 @@
 //! The rows behind the numbers of an import: which row of the file it was, which record it found, and what was wrong with it.
 //! Rows that made a record are not kept one by one: the list of records is filtered by the import.
 
-use super::mapping_page::{labelled, shortened};
+use super::mapping_page::labelled;
 use super::model::Mapping;
 use super::pages::{find, object_name};
-use super::result_page::LONGEST_CONTENT;
+use super::result_page::content;
 use super::sql::{self, DoneRow, Import, Outcome};
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
@@ -138,7 +138,9 @@ pub(super) async fn rows_page(
 
 fn row_view(locale: Locale, object: &Object, import: &Import, key: &str, row: &DoneRow) -> RowView {
     let (fate, pill) = match row.action.as_str() {
-        "updated" => ("changed", "pill-info"),
+        // A check says what would become of the row.
+        "updated" if import.state == "checked" => ("changed", "pill-info"),
+        "updated" => ("updated", "pill-info"),
         "skipped" => ("unchanged", ""),
         _ => ("refused", "pill-bad"),
     };
@@ -157,7 +159,7 @@ fn row_view(locale: Locale, object: &Object, import: &Import, key: &str, row: &D
         href,
         note: row.same_as.map(|other| same_as(locale, key, other)).unwrap_or_default(),
         errors: row.kept.errors().iter().map(|error| labelled(locale, object, error)).collect(),
-        cells: shortened(&row.kept.cells().join(" · "), LONGEST_CONTENT),
+        cells: content(&row.kept.cells()),
     }
 }
 
@@ -177,7 +179,7 @@ pub(super) fn repeats_text(locale: Locale, key: &str, count: i64, rows: &[(i64, 
     let pairs = rows.iter().map(|(row, other)| {
         locale.text_with("import-repeats-row", &[("row", &row.to_string()), ("other", &other.to_string())])
     });
-    let args = [("count", format::grouped(count)), ("field", key.to_owned()), ("rows", enumerated(pairs))];
+    let args = [("count", format::grouped(count)), ("field", key.to_owned()), ("rows", enumerated(locale, pairs))];
     let args = args.each_ref().map(|(name, value)| (*name, value.as_str()));
     locale.counted("import-repeats", count, &args)
 }
