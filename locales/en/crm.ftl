@@ -281,6 +281,7 @@ person-state = State
 person-title = Job title
 person-office = Office
 person-locale = Language
+person-locale-hint = Left empty: same as the organisation.
 person-roles = Roles
 person-manager = Reports to
 person-password = Password

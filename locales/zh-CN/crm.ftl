@@ -281,6 +281,7 @@ person-state = 状态
 person-title = 职务
 person-office = 办公地点
 person-locale = 语言
+person-locale-hint = 留空则与组织一致。
 person-roles = 角色
 person-manager = 上级
 person-password = 密码

@@ -416,7 +416,7 @@ pub static PERSON: Object = Object {
         Field::new("state", Kind::Choice(&["invited", "active", "disabled"])).computed().listed().always_shown(),
         Field::new("title", SHORT).listed().quick(),
         Field::new("office", SHORT).listed().quick(),
-        Field::new("locale", Kind::Choice(&["en", "zh-CN"])),
+        Field::new("locale", Kind::Choice(&["en", "zh-CN"])).hinted(),
         Field::new("roles", TEXT)
             .virtual_input()
             .on_create()
