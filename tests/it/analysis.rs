@@ -395,12 +395,14 @@ fn a_week_of_a_team_has_some_of_everything_and_says_whose_it_is() {
         let lin = app.person("Lin Yan").manager(&boss).create().await;
         let tom = app.person("Tom Becker").manager(&boss).create().await;
         let account = app.account(&lin, "Acme").await.to_string();
+        let other = app.account(&tom, "Globex").await.to_string();
         app.create("opportunity", &lin, &[("name", "Rollout"), ("account", &account), ("close_date", "2026-12-02")])
             .await;
         for number in 0..12 {
             app.task(&lin, "Call", "2026-12-02").await;
             let at = format!("2026-12-02 {:02}:00", 19 - number);
-            app.create("activity", &tom, &[("kind", "call"), ("subject", "Talked"), ("happened_at", &at)]).await;
+            let talked = [("kind", "call"), ("subject", "Talked"), ("account", &other), ("happened_at", &at)];
+            app.create("activity", &tom, &talked).await;
         }
         let week = app.get(&boss, "/calendar?week=2026-12-02&who=team").await;
         assert!(week.status == 200 && week.statements <= 8, "{} statements", week.statements);

@@ -96,7 +96,7 @@ impl Newest<'_> {
             return Ok(page);
         };
         let everywhere = match self.rows > LARGE * first {
-            true => Frequency::of(session.all(self.from_everywhere(terms, &restrict)).await?, terms),
+            true => Frequency::of(session.all(self.looked_around(terms, &restrict)).await?, terms),
             false => Frequency::none(terms),
         };
         let Frequency { of, found, holding } = frequency.with(everywhere);
@@ -156,7 +156,7 @@ impl Newest<'_> {
     }
 
     /// How many of some records from everywhere in the table hold each of the words, and how many would be on the page.
-    fn from_everywhere(&self, terms: &[Term], restrict: impl Fn(&mut Sql)) -> Sql {
+    fn looked_around(&self, terms: &[Term], restrict: impl Fn(&mut Sql)) -> Sql {
         let Newest { kind, table, .. } = self;
         let words = column(kind, self.with_private);
         let mut statement = Sql::new("SELECT COUNT(*), COUNT(*) FILTER (WHERE ");
@@ -261,7 +261,7 @@ impl Frequency {
         Frequency { of: 0, found: 0, holding: vec![0; terms.len()] }
     }
 
-    /// Of the one row of [`Newest::from_everywhere`].
+    /// Of the one row of [`Newest::looked_around`].
     fn of(rows: Vec<Cells>, terms: &[Term]) -> Frequency {
         let count = |at: usize| count_at(&rows, at);
         Frequency { of: count(0), found: count(1), holding: (2..2 + terms.len()).map(count).collect() }
