@@ -95,6 +95,7 @@ export const PAGES = [
   page('/accounts', { name: 'accounts-selected', does: select }),
   page('/accounts/bulk', { name: 'accounts-bulk-history' }),
   page('/bulk-jobs/{id}', { name: 'bulk-job', at: world => world.bulkJob }),
+  page('/bulk-jobs/{id}/records', { name: 'bulk-job-records', at: world => `${world.bulkJob}/records?outcome=changed` }),
   ...['filter', 'columns', 'view', 'views'].map(part => page(`/opportunities/${part}`)),
   page('/views/{id}/edit', { name: 'view-edit', at: world => `/views/${world.view}/edit` }),
   page('/accounts/{id}/field/{field}', { name: 'accounts-field', at: world => `/accounts/${world.accounts}/field/website` }),

@@ -58,6 +58,10 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0026_addresses_in_lower_case",
         text: include_str!("../migrations/0026_addresses_in_lower_case.sql"),
     },
+    Migration {
+        name: "0027_outcomes_of_bulk_work",
+        text: include_str!("../migrations/0027_outcomes_of_bulk_work.sql"),
+    },
 ];
 
 /// The JSON API: what every kind of record has, then what is particular, a line per slice.

@@ -384,8 +384,8 @@ pub async fn undo_page(
         Undoing::Ordered(job) => return Ok(done(&asked, &format!("/bulk-jobs/{job}"), None)),
         Undoing::Done(undone) => undone,
     };
-    let (back, left) = (undone.back.to_string(), undone.left.to_string());
-    let said = if undone.left > 0 { "bulk-undone-some" } else { "bulk-undone" };
+    let (back, left) = (undone.back.len().to_string(), undone.left.len().to_string());
+    let said = if undone.left.is_empty() { "bulk-undone" } else { "bulk-undone-some" };
     let text = viewer.locale.text_with(said, &[("back", &back), ("left", &left)]);
     Ok(done(&asked, &format!("/{}?{}", object.plural, get(&given, "query")), Some(Toast::success(text))))
 }
@@ -578,8 +578,8 @@ pub struct Span {
 /// What became of an undoing: records that are as they were, and those that had to be left.
 #[derive(Debug, Default)]
 pub struct Undone {
-    pub back: usize,
-    pub left: usize,
+    pub back: Vec<Uuid>,
+    pub left: Vec<Uuid>,
     /// The database refused this one: the transaction is not to be committed, and may be tried again without it.
     pub refused: Option<(Uuid, Vec<FieldError>)>,
 }
@@ -613,7 +613,7 @@ pub async fn undo(
     let mut undone = Undone::default();
     for event in tx.all::<Done>(statement).await? {
         if leave.contains(&event.subject_id) {
-            undone.left += 1;
+            undone.left.push(event.subject_id);
             continue;
         }
         let outcome = if event.kind == "deleted" {
@@ -622,14 +622,14 @@ pub async fn undo(
             set_back(tx, actor, object, &event).await
         };
         match outcome {
-            Ok(()) => undone.back += 1,
-            Err(Error::NotFound | Error::Forbidden | Error::Conflict(_)) => undone.left += 1,
+            Ok(()) => undone.back.push(event.subject_id),
+            Err(Error::NotFound | Error::Forbidden | Error::Conflict(_)) => undone.left.push(event.subject_id),
             Err(Error::Invalid(errors)) if errors.iter().any(|error| error.key == "invalid-duplicate") => {
                 undone.refused = Some((event.subject_id, errors));
                 return Ok(undone);
             }
             // What it was may no longer be: its owner has left, say.
-            Err(Error::Invalid(_)) => undone.left += 1,
+            Err(Error::Invalid(_)) => undone.left.push(event.subject_id),
             Err(error) => return Err(error),
         }
     }

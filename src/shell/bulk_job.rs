@@ -16,6 +16,7 @@ use store::{Instant, Session, Sql, Tx, Uuid, first_id_at, new_id, sql};
 use super::access::Right;
 use super::app::App;
 use super::bulk::{self, Chosen, EVENT, JOB, Outcome, Span, Undone, Work};
+use super::bulk_outcome::{self, Fate, Fated};
 use super::error::{Error, FieldError, Result};
 use super::portions::Portions;
 use super::record::command::Source;
@@ -234,6 +235,9 @@ pub struct Place {
     pub refused: i64,
     /// The first of these, with what is wrong.
     pub wrong: Vec<(Uuid, Vec<FieldError>)>,
+    /// Of so many it is written down what became of them: of none, where an older program did the work.
+    #[serde(default)]
+    told: i64,
 }
 
 impl Default for Place {
@@ -249,6 +253,7 @@ impl Default for Place {
             stale: 0,
             refused: 0,
             wrong: Vec::new(),
+            told: 0,
         }
     }
 }
@@ -262,11 +267,22 @@ impl Place {
         serde_json::to_string(self).expect("a place is plain JSON")
     }
 
+    /// Whether the records behind every number are known.
+    pub fn is_told(&self) -> bool {
+        self.told == self.done
+    }
+
+    /// Whether all that were dealt with are not as they were: each has its event.
+    pub fn has_touched_all(&self) -> bool {
+        self.touched as i64 == self.changed
+    }
+
     /// Behind these records.
     fn behind(&self, chunk: &[Chosen], outcome: &Outcome, refused: Refused) -> Place {
         let mut next = self.clone();
         next.after = chunk.last().map_or(self.after, |(id, _)| *id);
         next.done += chunk.len() as i64;
+        next.told += chunk.len() as i64;
         next.changed += outcome.changed.len() as i64;
         next.touched += outcome.touched;
         next.left += outcome.left.len() as i64;
@@ -289,14 +305,31 @@ pub struct Standing {
     pub place: Place,
 }
 
+impl Standing {
+    fn of(viewer: &Viewer, job: Job) -> Result<Standing> {
+        let order = Order::of(&job)?;
+        let object = viewer.registry.get(&order.object).ok_or(Error::NotFound)?;
+        let place = Place::of(&job);
+        Ok(Standing { job, order, object, place })
+    }
+}
+
 /// Errors: not found unless this person ordered it.
 pub async fn find(session: &mut Session, viewer: &Viewer, id: Uuid) -> Result<Standing> {
     let job = job::find(session, id).await?;
     let job = job.filter(|job| job.kind == KIND && job.created_by == Some(viewer.person)).ok_or(Error::NotFound)?;
-    let order = Order::of(&job)?;
-    let object = viewer.registry.get(&order.object).ok_or(Error::NotFound)?;
-    let place = Place::of(&job);
-    Ok(Standing { job, order, object, place })
+    Standing::of(viewer, job)
+}
+
+/// What this person has ordered, newest first, behind a job.
+pub async fn of_viewer(
+    session: &mut Session,
+    viewer: &Viewer,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Standing>> {
+    let jobs = job::of_kind(session, KIND, viewer.person, after, limit).await?;
+    jobs.into_iter().map(|job| Standing::of(viewer, job)).collect()
 }
 
 // ---- the work
@@ -383,6 +416,10 @@ impl<'a> AtWork<'a> {
                 ON CONFLICT (job_id, at) DO UPDATE SET last_id = EXCLUDED.last_id";
             tx.execute(sql!(DONE, self.portions.job.id, actor.now, last)).await?;
         }
+        let mut fated: Vec<Fated> = Fated::all(&outcome.changed, Fate::Changed).collect();
+        fated.extend(Fated::all(&outcome.left, Fate::Left).chain(Fated::all(&outcome.stale, Fate::Stale)));
+        fated.extend(refused.iter().map(|(id, errors)| Fated::refused(*id, errors)));
+        bulk_outcome::write_down(&mut tx, self.portions.job.id, &fated).await?;
         let next = self.place.behind(chunk, &outcome, refused);
         self.keep(tx, next).await
     }
@@ -403,7 +440,7 @@ impl<'a> AtWork<'a> {
     async fn take_back_chunk(&mut self, span: Span) -> Result<Option<Ended>> {
         let (app, object, via) = (self.app(), self.object, self.order.via());
         let mut leave: HashSet<Uuid> = HashSet::new();
-        let (tx, undone) = loop {
+        let (mut tx, undone) = loop {
             let Some(mut tx) = self.portions.begin().await? else { return Ok(Some(Ended::Lost)) };
             let actor = app.actor(&Viewer::writing(app, &mut tx, self.person).await?, via);
             match bulk::undo(&mut tx, &actor, object, span, &leave).await {
@@ -414,11 +451,15 @@ impl<'a> AtWork<'a> {
                 Err(error) => self.portions.again(error)?,
             }
         };
+        let mut fated: Vec<Fated> = Fated::all(&undone.back, Fate::Changed).collect();
+        fated.extend(Fated::all(&undone.left, Fate::Left));
+        bulk_outcome::write_down(&mut tx, self.portions.job.id, &fated).await?;
         let mut next = self.place.clone();
         next.before = span.at;
-        next.done += (undone.back + undone.left) as i64;
-        next.changed += undone.back as i64;
-        next.left += undone.left as i64;
+        next.done += fated.len() as i64;
+        next.told += fated.len() as i64;
+        next.changed += undone.back.len() as i64;
+        next.left += undone.left.len() as i64;
         self.keep(tx, next).await
     }
 

@@ -9,6 +9,8 @@ use super::app::App;
 use super::bulk::Work;
 use super::bulk_history;
 use super::bulk_job::{self, Standing, What};
+use super::bulk_job_records;
+use super::bulk_outcome::Fate;
 use super::error::{FieldError, Result};
 use super::format;
 use super::i18n::Locale;
@@ -24,6 +26,7 @@ pub fn routes() -> Routes {
     Routes::new()
         .get("/bulk-jobs/{id}", Policy::SignedIn, show)
         .get("/bulk-jobs/{id}/progress", Policy::SignedIn, progress)
+        .get("/bulk-jobs/{id}/records", Policy::SignedIn, bulk_job_records::show)
         .post("/bulk-jobs/{id}/cancellation", Policy::SignedIn, cancel)
 }
 
@@ -59,12 +62,14 @@ struct JobBody<'a> {
     tiles: Vec<TileView>,
     wrong: Vec<WrongView>,
     more_wrong: usize,
+    /// Where all of these are.
+    all_wrong: Option<String>,
     /// Where it is undone, as long as that would put anything back.
     undo: Option<i64>,
 }
 
 /// What the job does, as the heading of its page.
-fn title(locale: Locale, standing: &Standing) -> String {
+pub(super) fn title(locale: Locale, standing: &Standing) -> String {
     locale.text(match &standing.order.what {
         What::Work(Work::Set(fields), _) if fields.contains_key("owner") => "bulk-assign-title",
         What::Work(Work::Set(_), _) => "bulk-edit-title",
@@ -109,6 +114,7 @@ async fn show(State(app): State<App>, viewer: Viewer, asked: Asked, Path(text): 
         problem: (job.state == "failed").then(|| problem_of(locale, job)),
         tiles: tiles_of(locale, &standing, told.map(|(at, _)| at)),
         more_wrong: (place.refused as usize).saturating_sub(wrong.len()),
+        all_wrong: bulk_job_records::address(&standing, Fate::Refused),
         wrong,
         undo: told.filter(|(_, can_undo)| *can_undo).map(|(at, _)| at),
     };
@@ -131,25 +137,29 @@ pub async fn told_of(
     Ok(told.map(|(at, can_undo)| (at, can_undo && is_work)))
 }
 
+/// `told`: where the work is told record by record, with what each was before.
 fn tiles_of(locale: Locale, standing: &Standing, told: Option<i64>) -> Vec<TileView> {
-    let place = &standing.place;
-    let tile = |key: &str, icon, count, href: Option<String>| TileView {
-        label: locale.text(key),
-        icon,
-        count: format::grouped(count),
-        href: href.filter(|_| count > 0),
+    let (place, what) = (&standing.place, &standing.order.what);
+    let history = told.map(|at| format!("/{}/bulk?at={at}", standing.object.plural));
+    let is_work = matches!(what, What::Work(..));
+    let tile = |fate: &Fate| {
+        let listed = bulk_job_records::address(standing, *fate);
+        let (icon, href) = match fate {
+            Fate::Changed if is_work => {
+                // Some may have stood at the value already: of these the history knows nothing.
+                let whole = history.clone().filter(|_| place.has_touched_all());
+                ("circle-check", whole.or(listed).or(history.clone()))
+            }
+            Fate::Changed => ("arrow-back-up", listed.or(history.clone())),
+            Fate::Left => ("minus", listed),
+            Fate::Stale => ("pencil", listed),
+            Fate::Refused => ("alert-circle", listed.or(Some("#refused".into()))),
+        };
+        let count = fate.count(place);
+        let href = href.filter(|_| count > 0);
+        TileView { label: locale.text(fate.label(what)), icon, count: format::grouped(count), href }
     };
-    let done = told.map(|at| format!("/{}/bulk?at={at}", standing.object.plural));
-    if let What::Undo(_) = standing.order.what {
-        let back = tile("bulk-job-back", "arrow-back-up", place.changed, done);
-        return vec![back, tile("bulk-job-changed-since", "minus", place.left, None)];
-    }
-    vec![
-        tile("bulk-job-changed", "circle-check", place.changed, done),
-        tile("bulk-job-left", "minus", place.left, None),
-        tile("bulk-job-stale", "pencil", place.stale, None),
-        tile("bulk-job-refused", "alert-circle", place.refused, Some("#refused".into())),
-    ]
+    Fate::of(what).iter().map(tile).collect()
 }
 
 async fn wrong_of(session: &mut Session, viewer: &Viewer, standing: &Standing) -> Result<Vec<WrongView>> {

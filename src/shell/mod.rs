@@ -7,6 +7,8 @@ pub mod bulk;
 mod bulk_history;
 pub mod bulk_job;
 pub mod bulk_job_page;
+mod bulk_job_records;
+pub mod bulk_outcome;
 pub mod by_name;
 pub mod calendar;
 pub mod config;

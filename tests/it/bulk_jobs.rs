@@ -72,13 +72,24 @@ fn figure(page: &Answer, heading: &str) -> String {
     figure.rsplit('>').next().unwrap_or_default().to_owned()
 }
 
+/// Where the figure below a heading of the job's page leads.
+fn leads_to(page: &Answer, heading: &str) -> String {
+    let begin = format!("{heading}</dt><dd class=\"tile-value\"><a href=\"");
+    let (_, rest) = page.body.split_once(&begin).unwrap_or_else(|| panic!("{heading} leads on: {}", page.body));
+    rest.split('"').next().unwrap_or_default().to_owned()
+}
+
+/// A record of an entry of the history, and one behind a figure of a job's page.
+const ENTRY: &str = "<del>Wuxi</del>";
+const RECORD: &str = "<a href=\"/accounts/0";
+
 /// How many records stand on a page and on those behind it.
-async fn told(app: &TestApp, who: &Person, first: &str) -> Vec<usize> {
+async fn told(app: &TestApp, who: &Person, first: &str, record: &str) -> Vec<usize> {
     let (mut sizes, mut next) = (Vec::new(), Some(first.to_owned()));
     while let Some(path) = next {
         let page = app.get(who, &path).await;
         assert!(page.statements <= 12, "{} statements", page.statements);
-        sizes.push(page.body.matches("<del>Wuxi</del>").count());
+        sizes.push(page.body.matches(record).count());
         let links = page.body.split("href=\"").skip(1).filter_map(|link| link.split_once('"'));
         let found = links.filter(|(_, rest)| rest.starts_with(" rel=\"next\"")).map(|(href, _)| href).next();
         next = found.map(|href| href.replace("&#38;", "&").replace("&amp;", "&"));
@@ -138,7 +149,7 @@ fn everything_that_matches_is_edited_by_a_job_and_undone_by_one() {
         // The figure leads to what it counts.
         let one = format!("/accounts/bulk?at={at}");
         assert!(over.has(&format!("<a href=\"{one}\">318</a>")), "{}", over.body);
-        assert_eq!(told(app, &lin, &one).await, [100, 100, 100, 18]);
+        assert_eq!(told(app, &lin, &one, ENTRY).await, [100, 100, 100, 18]);
         let answer = app.post_form(&lin, &undo, &[]).await;
         assert!(answer.location().starts_with("/bulk-jobs/"), "{}", answer.location());
         work(app).await;
@@ -309,6 +320,68 @@ fn in_a_job_the_rights_of_the_moment_count_and_one_record_against_a_rule_stops_n
 }
 
 #[test]
+fn every_number_of_a_job_leads_to_the_records_that_it_counts() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let far = app.person("Far Away").role(Role::Seller).create().await;
+        let wu = app.person("Wu Di").role(Role::Partner).create().await;
+        let made = many_accounts(app, &lin, "Wuxi").await;
+        app.clock.advance(60);
+        let edit = [("action", "edit"), ("field", "city"), ("value", "Ningbo"), ("all", "1"), ("query", "view=all")];
+        let seen = hidden(&app.post_form(&lin, "/accounts/bulk", &edit).await, "seen");
+        app.clock.advance(60);
+        app.try_update("account", &wu, made[5], None, &[("city", "Hefei")]).await.unwrap();
+        app.clock.advance(60);
+        let page = apply(app, &lin, &edit, &seen).await;
+        work(app).await;
+        let overtaken = leads_to(&app.get(&lin, &page).await, "Changed by somebody meanwhile");
+        let listed = app.get(&lin, &overtaken).await;
+        assert!(listed.has(&format!("<a href=\"/accounts/{}\">", made[5])), "{}", listed.body);
+        assert_eq!(told(app, &lin, &overtaken, RECORD).await, [1]);
+        assert_eq!(app.get(&wu, &overtaken).await.status, 404, "a job is nobody else's");
+        // Of what is undone, others went on with 120; one of these is out of the person's sight by now.
+        app.execute(sql!("UPDATE account SET version = version + 1 WHERE id <= $1", made[120])).await;
+        app.execute(sql!("UPDATE account SET owner_id = $2 WHERE id = $1", made[0], far.id)).await;
+        app.clock.advance(60);
+        let at: i64 = app.value("SELECT at FROM event WHERE kind = 'bulk'").await.expect("it was noted");
+        let undoing = app.post_form(&lin, &format!("/accounts/bulk/undo?at={at}"), &[]).await;
+        work(app).await;
+        let undone = app.get(&lin, undoing.location()).await;
+        assert_eq!(["As they were", "Changed since"].map(|heading| figure(&undone, heading)), ["199", "120"]);
+        assert_eq!(told(app, &lin, &leads_to(&undone, "As they were"), RECORD).await, [100, 99]);
+        let since = leads_to(&undone, "Changed since");
+        assert_eq!(told(app, &lin, &since, RECORD).await, [100, 19], "as far as they are seen");
+        assert!(!app.get(&lin, &since).await.has(&made[0].to_string()));
+        // A program is told the same.
+        let first = app.get(&lin, &format!("/api{since}&limit=200")).await;
+        assert_eq!(first.status, 200, "{}", first.body);
+        let ids = first.json()["data"].as_array().map(|data| data.iter().map(|one| one["id"].clone()).collect());
+        let ids: Vec<Json> = ids.unwrap_or_default();
+        assert!(ids.len() == 119 && ids.contains(&json!(made[120])) && !ids.contains(&json!(made[0])), "{ids:?}");
+        assert_eq!(app.get(&wu, &format!("/api{since}")).await.status, 404);
+        // What breaks a rule stands there with the rule.
+        app.clock.advance(60);
+        let parent = made[200].to_string();
+        let edit =
+            [("action", "edit"), ("field", "parent"), ("value", parent.as_str()), ("all", "1"), ("query", "view=all")];
+        let seen = hidden(&app.post_form(&lin, "/accounts/bulk", &edit).await, "seen");
+        let page = apply(app, &lin, &edit, &seen).await;
+        work(app).await;
+        let refused = leads_to(&app.get(&lin, &page).await, "Against a rule");
+        let listed = app.get(&lin, &refused).await;
+        assert!(
+            listed.has(&format!("<a href=\"/accounts/{parent}\">")) && listed.has("class=\"error\""),
+            "{}",
+            listed.body
+        );
+        // Work of an older program has told nothing of its records.
+        app.execute("UPDATE job SET cursor = REPLACE(cursor, '\"told\"', '\"once\"')").await;
+        let older = app.get(&lin, undoing.location()).await;
+        assert!(older.has("Changed since</dt><dd class=\"tile-value\">120"), "{}", older.body);
+    });
+}
+
+#[test]
 fn everything_that_matches_goes_out_as_a_file_without_being_named() {
     on_both(async |app| {
         let pat = app.person("Pat").role(Role::Partner).create().await;
@@ -355,6 +428,11 @@ fn a_program_is_told_where_the_job_is_that_works_on_many() {
             (320, Some(0))
         );
         // Done; the same call with its key is said again, not done again.
+        let listed = company.get("seller", &format!("{address}/records?limit=200")).await;
+        assert_eq!(listed.body["data"].as_array().map(Vec::len), Some(200), "{}", listed.body);
+        let next = format!("{address}/records?limit=200&after={}", listed.body["next"].as_str().unwrap_or_default());
+        let rest = company.get("seller", &next).await;
+        assert_eq!((rest.body["data"].as_array().map(Vec::len), &rest.body["next"]), (Some(120), &Json::Null));
         let first = act(wish(false), "once").await;
         work(app).await;
         let again = act(wish(false), "once").await;
@@ -382,6 +460,20 @@ fn a_program_is_told_where_the_job_is_that_works_on_many() {
         company.post("seller", "/api/accounts/bulk/undo", json!({ "undo": over["undo"] })).await;
         work(app).await;
         assert_eq!(in_city(app, "Wuxi").await, 320);
+        // All of it is listed, newest first, a page at a time, and to nobody else.
+        let mut actions = Vec::new();
+        let mut path = "/api/bulk-jobs?limit=3".to_owned();
+        loop {
+            let page = company.get("seller", &path).await;
+            assert_eq!(page.status, 200, "{}", page.body);
+            let jobs = page.body["data"].as_array().cloned().unwrap_or_default();
+            actions.extend(jobs.iter().map(|job| (job["action"].clone(), job["state"].clone())));
+            let Some(next) = page.body["next"].as_str() else { break };
+            path = format!("/api/bulk-jobs?limit=3&after={next}");
+        }
+        let expected = [("undo", "done"), ("undo", "cancelled"), ("edit", "done"), ("edit", "done")];
+        assert_eq!(actions, expected.map(|(action, state)| (json!(action), json!(state))));
+        assert_eq!(company.get("partner", "/api/bulk-jobs").await.body["data"], json!([]));
         // A value that no record can have is refused at once, with the records that were tried.
         let mut wrong = wish(false);
         wrong["set"] = json!({ "owner": "01930000-0000-7000-8000-000000000000" });

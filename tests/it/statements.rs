@@ -266,7 +266,9 @@ async fn own_screens(app: &TestApp, person: &Person, account: Uuid, rows: usize)
         Screen::new("/bulk-jobs/{id}", "", format!("/bulk-jobs/{done}")),
         Screen::new("/bulk-jobs/{id}", " that runs", format!("/bulk-jobs/{running}")),
         Screen::new("/bulk-jobs/{id}/progress", "", format!("/bulk-jobs/{running}/progress")),
+        Screen::new("/bulk-jobs/{id}/records", "", format!("/bulk-jobs/{done}/records?outcome=changed")),
         Screen::new("/api/bulk-jobs/{id}", "", format!("/api/bulk-jobs/{done}")),
+        Screen::new("/api/bulk-jobs/{id}/records", "", format!("/api/bulk-jobs/{done}/records")),
     ]
 }
 

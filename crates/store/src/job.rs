@@ -120,6 +120,27 @@ pub async fn of_person(session: &mut Session, person: Uuid, limit: i64) -> Resul
         .await
 }
 
+/// The jobs of a kind that a person has ordered, newest first, behind a job.
+pub async fn of_kind(
+    session: &mut Session,
+    kind: &str,
+    person: Uuid,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Job>> {
+    session
+        .all(sql!(
+            format!(
+                "SELECT {COLUMNS} FROM job WHERE created_by = $1 AND kind = $2 AND ($3 IS NULL OR id < $3) ORDER BY id DESC LIMIT $4"
+            ),
+            person,
+            kind,
+            after,
+            limit
+        ))
+        .await
+}
+
 /// Notes progress in the transaction of the chunk. `false`: the job was asked to stop.
 pub async fn progress(
     tx: &mut Tx,

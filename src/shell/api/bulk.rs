@@ -346,7 +346,7 @@ async fn undo(object: &'static Object, app: &App, viewer: &Viewer, body: &Body) 
     let at: i64 = ask.undo.parse().ok().filter(|_| plain).ok_or(Error::malformed("undo", "invalid-text"))?;
     let undone =
         body.post.once(app, viewer, async |tx, actor| match bulk::undo_in(tx, actor, object, at, "").await? {
-            Undoing::Done(undone) => Ok(Answer::ok(json!({ "back": undone.back, "left": undone.left }))),
+            Undoing::Done(undone) => Ok(Answer::ok(json!({ "back": undone.back.len(), "left": undone.left.len() }))),
             Undoing::Ordered(job) => bulk_jobs::accepted(tx, app, viewer, job).await,
         });
     let answer = undone.await?;

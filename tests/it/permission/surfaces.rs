@@ -30,7 +30,9 @@ const EXCEPTED: &[(&str, &str)] = &[
     ("/api/imports/{id}/errors", "as above"),
     ("/bulk-jobs/{id}", "counts what somebody has done to many, for nobody else: bulk_jobs.rs"),
     ("/bulk-jobs/{id}/progress", "as above"),
+    ("/bulk-jobs/{id}/records", "as above"),
     ("/api/bulk-jobs/{id}", "as above"),
+    ("/api/bulk-jobs/{id}/records", "as above"),
     ("/api/import-mappings/{id}", "names columns of a file, no records: api_imports.rs"),
 ];
 

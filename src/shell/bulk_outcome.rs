@@ -1,0 +1,143 @@
+//! What a job that works on many records did with each of them: written down with the portion that did it, and read a page at a
+//! time, so that every number on the job's page leads to the records that it counts.
+
+use store::{Session, Sql, Tx, Uuid, batches};
+
+use super::access::Right;
+use super::bulk_job::{Place, What};
+use super::error::{FieldError, Result};
+use super::record::Object;
+use super::viewer::Viewer;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Done; of an undoing, as it was.
+    Changed,
+    /// Not to be changed by this person; of an undoing, changed since.
+    Left,
+    /// Changed by somebody else since it was chosen.
+    Stale,
+    /// Against a rule.
+    Refused,
+}
+
+impl Fate {
+    pub const ALL: [Fate; 4] = [Fate::Changed, Fate::Left, Fate::Stale, Fate::Refused];
+
+    /// As the table, the address bar and the API have it.
+    pub fn key(self) -> &'static str {
+        match self {
+            Fate::Changed => "changed",
+            Fate::Left => "left",
+            Fate::Stale => "conflicts",
+            Fate::Refused => "refused",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Fate> {
+        Fate::ALL.into_iter().find(|fate| fate.key() == text)
+    }
+
+    /// The fates that such work knows.
+    pub fn of(what: &What) -> &'static [Fate] {
+        match what {
+            What::Work(..) => &Fate::ALL,
+            What::Undo(_) => &[Fate::Changed, Fate::Left],
+        }
+    }
+
+    pub fn count(self, place: &Place) -> i64 {
+        match self {
+            Fate::Changed => place.changed,
+            Fate::Left => place.left,
+            Fate::Stale => place.stale,
+            Fate::Refused => place.refused,
+        }
+    }
+
+    /// The words above its number.
+    pub fn label(self, what: &What) -> &'static str {
+        match (self, what) {
+            (Fate::Changed, What::Undo(_)) => "bulk-job-back",
+            (Fate::Left, What::Undo(_)) => "bulk-job-changed-since",
+            (Fate::Changed, What::Work(..)) => "bulk-job-changed",
+            (Fate::Left, What::Work(..)) => "bulk-job-left",
+            (Fate::Stale, _) => "bulk-job-stale",
+            (Fate::Refused, _) => "bulk-job-refused",
+        }
+    }
+}
+
+/// What became of a record, and of one that breaks a rule, what is wrong.
+pub struct Fated {
+    pub record: Uuid,
+    pub fate: Fate,
+    pub problems: Option<String>,
+}
+
+impl Fated {
+    pub fn all(records: &[Uuid], fate: Fate) -> impl Iterator<Item = Fated> {
+        records.iter().map(move |record| Fated { record: *record, fate, problems: None })
+    }
+
+    pub fn refused(record: Uuid, errors: &[FieldError]) -> Fated {
+        let problems = serde_json::to_string(errors).expect("errors are plain JSON");
+        Fated { record, fate: Fate::Refused, problems: Some(problems) }
+    }
+}
+
+/// Writes a portion down in its transaction.
+pub async fn write_down(tx: &mut Tx, job: Uuid, fated: &[Fated]) -> Result<()> {
+    for batch in batches(fated) {
+        let mut statement = Sql::new("INSERT INTO bulk_outcome (job_id, outcome, record_id, problems) VALUES ");
+        for (index, one) in batch.iter().enumerate() {
+            statement.push(if index > 0 { ", (" } else { "(" });
+            statement.bind(job).push(", ").bind(one.fate.key()).push(", ").bind(one.record);
+            statement.push(", ").bind(one.problems.clone()).push(")");
+        }
+        statement.push(" ON CONFLICT (job_id, outcome, record_id) DO NOTHING");
+        tx.execute(statement).await?;
+    }
+    Ok(())
+}
+
+/// A record of such work, as it is called now.
+#[derive(sqlx::FromRow)]
+pub struct Behind {
+    pub id: Uuid,
+    pub name: String,
+    is_gone: i64,
+    problems: Option<String>,
+}
+
+impl Behind {
+    /// It lies in the trash.
+    pub fn is_gone(&self) -> bool {
+        self.is_gone == 1
+    }
+
+    pub fn errors(&self) -> Vec<FieldError> {
+        self.problems.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
+}
+
+/// The records with this fate behind an id, in the order of their ids, as far as the person sees them now.
+pub async fn behind(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    (job, fate): (Uuid, Fate),
+    (after, limit): (Uuid, i64),
+) -> Result<Vec<Behind>> {
+    let mut statement = Sql::new(format!(
+        "SELECT t.id, t.{} AS name, CAST(CASE WHEN t.deleted_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_gone, o.problems
+           FROM bulk_outcome o JOIN {} t ON t.id = o.record_id WHERE o.job_id = ",
+        object.title_field().column,
+        object.table
+    ));
+    statement.bind(job).push(" AND o.outcome = ").bind(fate.key()).push(" AND o.record_id > ").bind(after);
+    statement.push(" AND ");
+    (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
+    statement.push(" ORDER BY o.record_id LIMIT ").bind(limit);
+    Ok(session.all(statement).await?)
+}
