@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value as Json;
 use store::event::Change;
-use store::{Instant, Session, Sql, Uuid, first_id_after, first_id_at};
+use store::{Cell, Instant, Session, Sql, Uuid, first_id_after, first_id_at};
 
 use super::access::Right;
 use super::app::App;
@@ -22,7 +22,7 @@ use super::viewer::Viewer;
 
 /// So far back a person looks for what they did at once.
 const DAYS: i64 = 30;
-const ENTRIES: i64 = 20;
+pub const ENTRIES: i64 = 20;
 /// So many records of one entry stand on a page, with what they were.
 const SHOWN: i64 = 100;
 /// What still stands of an entry is counted up to here.
@@ -117,7 +117,7 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
     let open = get(&asks, "at").parse::<i64>().ok();
     let after = get(&asks, "after").parse::<Uuid>().unwrap_or_default();
     let mut session = app.db.read().await?;
-    let told = told(&mut session, &viewer, object, app.clock.now()).await?;
+    let told = told(&mut session, &viewer, object, app.clock.now(), (None, ENTRIES)).await?;
     let standing = standing(&mut session, &viewer, object, &told).await?;
     let mut left = match open {
         Some(at) => {
@@ -182,13 +182,71 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
     respond_with(axum::http::StatusCode::OK, &page, render(&body)?)
 }
 
-async fn told(session: &mut Session, viewer: &Viewer, object: &Object, now: Instant) -> Result<Vec<Told>> {
+/// One of these things, as a program is told of it.
+pub struct Past {
+    pub id: Uuid,
+    pub at: Instant,
+    /// `edit`, `trash` or `restore`.
+    pub action: String,
+    /// What the fields were set to, of fields that the person sees.
+    pub set: BTreeMap<String, Json>,
+    pub records: i64,
+    /// So many are still as they were left.
+    pub standing: i64,
+    pub job: Option<Uuid>,
+}
+
+/// What the person did at once, newest first, behind an entry.
+pub async fn past(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    now: Instant,
+    page: (Option<Uuid>, i64),
+) -> Result<Vec<Past>> {
+    let told = told(session, viewer, object, now, page).await?;
+    let standing = standing(session, viewer, object, &told).await?;
+    let all: Vec<Change> = told.iter().flat_map(Told::changes).collect();
+    let names = names_in(session, viewer, object, &all).await?;
+    let set = |change: &Change| {
+        let field = viewer.projection(object).find(|field| field.key == change.field)?;
+        let cell = value::from_raw_json(field, &change.new);
+        let is_hidden = matches!(field.kind, Kind::Ref(_)) && cell.id().is_some_and(|id| !names.contains_key(&id));
+        let cell = if is_hidden { Cell::Null } else { cell };
+        Some((field.key.to_owned(), value::to_json(field, &cell, &viewer.config.base_currency)))
+    };
+    let past = told.iter().map(|told| {
+        let changes = told.changes();
+        let work = changes.iter().find(|change| change.field == "work").and_then(|change| change.new.as_str());
+        Past {
+            id: told.id,
+            at: Instant(told.at),
+            action: work.unwrap_or("edit").to_owned(),
+            set: changes.iter().filter_map(set).collect(),
+            records: told.rows(),
+            standing: standing.get(&told.at).copied().unwrap_or(0).min(COUNTED),
+            job: bulk_job::job_in(&changes),
+        }
+    });
+    Ok(past.collect())
+}
+
+async fn told(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &Object,
+    now: Instant,
+    (after, limit): (Option<Uuid>, i64),
+) -> Result<Vec<Told>> {
     // The kind stands in the text because an index is of this kind only.
     let mut statement =
         Sql::new(format!("SELECT e.id, e.at, e.changes FROM event e WHERE e.kind = '{EVENT}' AND e.actor_id = "));
     statement.bind(viewer.person).push(" AND e.id >= ").bind(first_id_at(now.plus_seconds(-DAYS * 86_400)));
     statement.push(" AND e.subject_type = ").bind(object.name);
-    statement.push(" ORDER BY e.id DESC LIMIT ").bind(ENTRIES);
+    if let Some(after) = after {
+        statement.push(" AND e.id < ").bind(after);
+    }
+    statement.push(" ORDER BY e.id DESC LIMIT ").bind(limit);
     Ok(session.all(statement).await?)
 }
 
@@ -200,7 +258,7 @@ pub async fn of_job(
     now: Instant,
     job: Uuid,
 ) -> Result<Option<(i64, bool)>> {
-    let told = told(session, viewer, object, now).await?;
+    let told = told(session, viewer, object, now, (None, ENTRIES)).await?;
     let Some(told) = told.into_iter().find(|told| bulk_job::job_in(&told.changes()) == Some(job)) else {
         return Ok(None);
     };

@@ -220,6 +220,14 @@ fn what_was_done_at_once_stands_on_a_page_from_which_it_is_undone_later() {
         );
         assert_eq!(app.get(&wu, &format!("/accounts/bulk?at={at}")).await.status, 404, "nobody else's business");
         assert!(app.get(&wu, "/accounts/bulk").await.has("Nothing yet"));
+        // A program is told the same.
+        let told = app.get(&lin, "/api/accounts/bulk").await;
+        assert_eq!(told.status, 200, "{}", told.body);
+        let told = &told.json()["data"][0];
+        assert_eq!((&told["action"], &told["set"]), (&json!("edit"), &json!({ "city": "Ningbo" })), "{told}");
+        assert_eq!((&told["records"], &told["standing"]), (&json!(3), &json!(3)), "{told}");
+        assert_eq!((&told["undo"], &told["job"]), (&json!(at.to_string()), &Json::Null), "{told}");
+        assert_eq!(app.get(&wu, "/api/accounts/bulk").await.json()["data"], json!([]), "nobody else's business");
         // Somebody goes on with one of them: that one stays.
         let other = [("version", "2"), ("city", "Bergen")];
         app.post_form(&wu, &format!("/accounts/{}/field/city", made[1]), &other).await;
@@ -231,6 +239,15 @@ fn what_was_done_at_once_stands_on_a_page_from_which_it_is_undone_later() {
         assert_eq!(cities(app, &made).await, [before[0].as_str(), "Bergen", before[2].as_str()]);
         let page = app.get(&lin, "/accounts/bulk").await;
         assert!(page.has("nothing left that you can undo") && !page.has(&undo), "{}", page.body);
+        assert_eq!(app.get(&lin, "/api/accounts/bulk").await.json()["data"][0]["undo"], Json::Null);
+        // A page at a time, the newest first.
+        app.clock.advance(60);
+        app.post_form(&lin, "/accounts/bulk/apply", &[("action", "trash"), ("ids", &chosen), ("query", "")]).await;
+        let first = app.get(&lin, "/api/accounts/bulk?limit=1").await.json();
+        assert_eq!((&first["data"][0]["action"], &first["data"][0]["set"]), (&json!("trash"), &json!({})), "{first}");
+        let after = format!("/api/accounts/bulk?limit=1&after={}", first["next"].as_str().unwrap_or_default());
+        let last = app.get(&lin, &after).await.json();
+        assert_eq!((&last["data"][0]["action"], &last["next"]), (&json!("edit"), &Json::Null), "{last}");
     });
 }
 

@@ -4,18 +4,19 @@
 use std::collections::{BTreeMap, HashSet};
 
 use axum::extract::State;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use store::{Instant, Uuid};
 
-use super::answer::Answer;
+use super::answer::{Answer, cut};
 use super::bulk_jobs;
-use super::call::Body;
-use super::operation::{Api, Operation, pascal, schema_of};
+use super::call::{Asking, Body};
+use super::operation::{Api, Operation, page_of, pascal, schema_of};
 use super::records::{FILTERS, filter_pattern, filters_of, inputs_of};
 use super::shape;
 use crate::shell::app::App;
 use crate::shell::bulk::{self, AT_ONCE, Chosen, MOST, Outcome, Undoing, Work};
+use crate::shell::bulk_history;
 use crate::shell::bulk_job::{self, Which, Wish};
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::command::Source;
@@ -30,6 +31,20 @@ pub fn operations(api: Api, object: &'static Object) -> Api {
     let change = Policy::Change(object.name);
     let path = format!("/api/{}/bulk", object.plural);
     api.operation(
+        Operation::get(&path, format!("listChangesOf{name}"), object.name, "api-bulk-past")
+            .policy(change)
+            .query(
+                "limit",
+                json!({ "type": "integer", "minimum": 1, "maximum": bulk_history::ENTRIES, "default": bulk_history::ENTRIES }),
+                "api-parameter-limit",
+            )
+            .query("after", json!({ "type": "string", "format": "uuid" }), "api-parameter-after")
+            .gives(200, page_of(schema_of::<Past>())),
+        move |State(app): State<App>, viewer: Viewer, asking: Asking| async move {
+            past(object, &app, &viewer, &asking).await
+        },
+    )
+    .operation(
         Operation::post(&path, format!("change{name}"), object.name, "api-bulk")
             .policy(change)
             .takes(ask_schema(object))
@@ -167,7 +182,50 @@ struct Undo {
     undo: String,
 }
 
+/// Something that was done to many at once.
+#[derive(Serialize, schemars::JsonSchema)]
+struct Past {
+    id: Uuid,
+    #[schemars(extend("format" = "date-time"))]
+    at: String,
+    #[schemars(extend("enum" = ACTIONS))]
+    action: String,
+    set: BTreeMap<String, Json>,
+    records: i64,
+    standing: i64,
+    undo: Option<String>,
+    job: Option<Uuid>,
+}
+
 // ---- the calls
+
+/// GET /api/{plural}/bulk · who may change this kind of record; what they did themselves
+async fn past(object: &'static Object, app: &App, viewer: &Viewer, asking: &Asking) -> Result<Answer> {
+    asking.only(&["limit", "after"])?;
+    let limit = asking.whole("limit", 1, bulk_history::ENTRIES, bulk_history::ENTRIES)?;
+    let after = asking.text("after", 1000)?;
+    let after = after.map(|text| shape::uuid(text).ok_or(Error::field("after", "invalid-cursor"))).transpose()?;
+    let mut session = app.db.read().await?;
+    let page = (after, limit + 1);
+    let mut past = bulk_history::past(&mut session, viewer, object, app.clock.now(), page).await?;
+    let more = cut(&mut past, limit);
+    let next = past.last().filter(|_| more).map(|last| last.id.to_string());
+    let data: Vec<Past> = past.into_iter().map(told_of).collect();
+    Ok(Answer::page(data, next, &format!("/api/{}/bulk?limit={limit}&", object.plural)))
+}
+
+fn told_of(past: bulk_history::Past) -> Past {
+    Past {
+        id: past.id,
+        at: past.at.timestamp().to_string(),
+        undo: (past.standing > 0).then(|| past.at.0.to_string()),
+        action: past.action,
+        set: past.set,
+        records: past.records,
+        standing: past.standing,
+        job: past.job,
+    }
+}
 
 /// POST /api/{plural}/bulk · who may change this kind of record; each record then by its own right
 async fn work(object: &'static Object, app: &App, viewer: &Viewer, body: &Body) -> Result<Answer> {
