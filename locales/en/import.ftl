@@ -255,3 +255,5 @@ api-import-mapping-keep-name = At most 80 characters.
 api-import-mapping-keep-mapping = As for an import.
 api-import-mapping = Read a mapping you keep
 api-import-mapping-remove = Remove a mapping you keep
+api-import-template = Download an empty table for an import
+api-import-template-text = One table per kind of record: a row of headings that an import recognises by itself, in your language, of the fields that you may fill.

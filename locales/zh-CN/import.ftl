@@ -255,3 +255,5 @@ api-import-mapping-keep-name = 最多 80 个字符。
 api-import-mapping-keep-mapping = 写法与导入的相同。
 api-import-mapping = 读取您保存的一份对应关系
 api-import-mapping-remove = 删除您保存的一份对应关系
+api-import-template = 下载导入用的空表
+api-import-template-text = 每种数据一份：只有一行表头，按您的语言书写，导入时自动识别；只含您可以填写的字段。

@@ -45,13 +45,13 @@ impl FileFormat {
             _ => None,
         }
     }
-    fn extension(self) -> &'static str {
+    pub fn extension(self) -> &'static str {
         match self {
             FileFormat::Csv => "csv",
             FileFormat::Xlsx => "xlsx",
         }
     }
-    fn media_type(self) -> &'static str {
+    pub fn media_type(self) -> &'static str {
         match self {
             FileFormat::Csv => "text/csv; charset=utf-8",
             FileFormat::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",

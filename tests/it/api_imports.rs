@@ -292,3 +292,38 @@ fn a_program_gives_one_reason_for_its_deals_in_later_stages() {
         assert_eq!(counts(&company.get("partner", &at).await), ("checked", [1, 0, 0, 0]));
     });
 }
+
+#[test]
+fn an_empty_table_for_an_import_is_there_for_who_may_bring_one_in() {
+    on_both(async |app: &TestApp| {
+        let company = Company::new(app).await;
+        let csv = company.get("seller", "/api/accounts/import-template").await;
+        assert_eq!((csv.status, csv.header("content-type")), (200, "text/csv; charset=utf-8"));
+        assert!(csv.header("content-disposition").contains("accounts.csv"), "{}", csv.header("content-disposition"));
+        let headings = csv.answer.body.trim_start_matches('\u{feff}').trim_end();
+        assert!(headings.lines().count() == 1 && headings.split(',').any(|one| one == "Name"), "{headings}");
+        // Just these headings are recognised: a row below them comes in.
+        let row: Vec<&str> = headings.split(',').map(|one| if one == "Name" { "Harbour Pumps" } else { "" }).collect();
+        let file = format!("{headings}\n{}\n", row.join(","));
+        let bearer = format!("Bearer {}", company.tokens["seller"]);
+        let headers = [("authorization", bearer.as_str()), ("content-type", UPLOAD)];
+        let body = Body::from(upload(&[("object", "account")], "accounts.csv", file.as_bytes()));
+        let made = app.request(Method::POST, "/api/imports", &headers, body).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let columns = &made.json()["mapping"]["columns"];
+        assert_eq!(
+            (&columns["Name"]["field"], &columns["City"]["field"]),
+            (&json!("name"), &json!("city")),
+            "{columns}"
+        );
+        let xlsx = company.get("seller", "/api/accounts/import-template?format=xlsx").await;
+        assert_eq!(xlsx.status, 200);
+        assert!(xlsx.header("content-type").ends_with("spreadsheetml.sheet"), "{}", xlsx.header("content-type"));
+        let wrong = company.get("seller", "/api/accounts/import-template?format=pdf").await;
+        assert_eq!((wrong.status, &wrong.body["errors"][0]["field"]), (400, &json!("format")));
+        // The auditor reads accounts, and brings none in; people come in by the administrator.
+        assert_eq!(company.get("auditor", "/api/accounts/import-template").await.status, 404);
+        assert_eq!(company.get("seller", "/api/people/import-template").await.status, 404);
+        assert_eq!(company.get("admin", "/api/people/import-template").await.status, 200);
+    });
+}

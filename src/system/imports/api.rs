@@ -12,13 +12,16 @@ use store::{Session, Tx, Uuid, job};
 use super::arrival::{self, Arrived, LARGEST_UPLOAD, peek};
 use super::command;
 use super::model::{LONGEST_REASON, Mapping};
+use super::pages::template_of;
 use super::result_page::{errors_of, is_busy, job_errors};
 use super::sql::{self, DoneRow, Import, Outcome, SavedMapping, Stored, Work};
+use crate::shell::api::operation::pascal;
 use crate::shell::api::{
     Answer, Api, Asking, Body, Ids, IfMatch, Members, Operation, Post, cut, page_of, schema_of, shape,
 };
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::export::FileFormat;
 use crate::shell::i18n::Locale;
 use crate::shell::record::{Object, Registry};
 use crate::shell::routes::Policy;
@@ -151,7 +154,7 @@ pub fn operations(registry: &'static Registry) -> Api {
     let on = |method, path: &str, id: &str, summary| Operation::new(method, path, id, IMPORT, summary).policy(CREATES);
     let gives_import =
         |operation: Operation, status| operation.gives(status, schema_of::<ShownWhole>()).with_header("ETag");
-    Api::new()
+    let api = Api::new()
         .operation(
             get("/api/imports", "listImports", "api-imports").paged().gives(200, page_of(schema_of::<Shown>())),
             list,
@@ -225,7 +228,30 @@ pub fn operations(registry: &'static Registry) -> Api {
             on(Method::DELETE, "/api/import-mappings/{id}", "removeImportMapping", "api-import-mapping-remove")
                 .gives_nothing(204),
             remove_mapping,
-        )
+        );
+    registry.objects.iter().fold(api, |api, object| with_template(api, object))
+}
+
+fn with_template(api: Api, object: &'static Object) -> Api {
+    let id = format!("downloadImportTemplateOf{}", pascal(object.plural));
+    let operation =
+        Operation::get(format!("/api/{}/import-template", object.plural), id, IMPORT, "api-import-template")
+            .policy(Policy::Create(object.name))
+            .query(
+                "format",
+                json!({ "type": "string", "enum": ["csv", "xlsx"], "default": "csv" }),
+                "api-parameter-format",
+            )
+            .gives_file(200);
+    api.operation(operation, move |viewer: Viewer, asking: Asking| async move { template(object, &viewer, &asking) })
+}
+
+/// GET /api/{plural}/import-template · who may make this kind of record; the headings are in their language
+fn template(object: &'static Object, viewer: &Viewer, asking: &Asking) -> Result<Response> {
+    asking.only(&["format"])?;
+    let format = asking.one("format")?.unwrap_or("csv");
+    let unknown = || Error::Malformed(vec![FieldError::new("format", "invalid-choice").with("value", format)]);
+    template_of(viewer, object, FileFormat::parse(format).ok_or_else(unknown)?)
 }
 
 // ---- what is told of an import

@@ -16,6 +16,7 @@ use super::sql::{self, Import, Work};
 use super::{command, guess};
 use crate::shell::app::App;
 use crate::shell::error::{Error, Result};
+use crate::shell::export::FileFormat;
 use crate::shell::format;
 use crate::shell::i18n::Locale;
 use crate::shell::page::{Asked, Page, Toast, done, render, respond, respond_with};
@@ -219,24 +220,28 @@ async fn template(State(app): State<App>, viewer: Viewer, Path(file): Path<Strin
     if !viewer.may_create(object.name) {
         return Err(Error::NotFound);
     }
+    template_of(&viewer, object, FileFormat::parse(extension).ok_or(Error::NotFound)?)
+}
+
+/// An empty table with the headings of the fields that this person may fill.
+pub(super) fn template_of(viewer: &Viewer, object: &'static Object, format: FileFormat) -> Result<Response> {
     let headings: Vec<String> =
-        fields_of(&viewer, object).map(|field| viewer.locale.text(&object.label_key(field))).collect();
-    let (media_type, bytes) = match extension {
-        "csv" => {
+        fields_of(viewer, object).map(|field| viewer.locale.text(&object.label_key(field))).collect();
+    let bytes = match format {
+        FileFormat::Csv => {
             let cells: Vec<Value> = headings.into_iter().map(Value::Text).collect();
             let mut bytes = "\u{feff}".as_bytes().to_vec();
             bytes.extend(csv_rows([cells.as_slice()]));
-            ("text/csv; charset=utf-8", bytes)
+            bytes
         }
-        "xlsx" => {
+        FileFormat::Xlsx => {
             let title = object_name(viewer.locale, object.name);
             let book = Book::new(&title, headings).and_then(Book::bytes);
-            let bytes = book.map_err(|error| Error::Internal(error.to_string()))?;
-            ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", bytes)
+            book.map_err(|error| Error::Internal(error.to_string()))?
         }
-        _ => return Err(Error::NotFound),
     };
-    Ok(attachment(media_type, &file, Body::from(bytes)))
+    let name = format!("{}.{}", object.plural, format.extension());
+    Ok(attachment(format.media_type(), &name, Body::from(bytes)))
 }
 
 pub(super) fn attachment(media_type: &'static str, name: &str, body: Body) -> Response {
