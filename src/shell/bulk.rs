@@ -59,6 +59,8 @@ struct BulkBody<'a> {
     query: String,
     fields: Vec<(&'static str, String, bool)>,
     input: Option<Input>,
+    /// The field that the input is for.
+    key: String,
     error: Option<String>,
 }
 
@@ -241,7 +243,10 @@ async fn respond_preview(
     });
     let page = Page::new(viewer, asked, title.clone());
     let mut filled = Filled::default();
-    filled.texts.insert(key.into(), get(pairs, "value").into());
+    // What was typed for another field is none of this one's values.
+    let shown = get(pairs, "shown");
+    let typed = if shown.is_empty() || shown == key { get(pairs, "value") } else { "" };
+    filled.texts.insert(key.into(), typed.into());
     let input = field.map(|field| {
         let mut input = form::input(viewer, object, field, &filled, &[], "bulk-");
         by_name::offer(std::slice::from_mut(&mut input), &Filled::default());
@@ -271,6 +276,7 @@ async fn respond_preview(
             Vec::new()
         },
         input,
+        key: key.to_owned(),
         error,
         action,
     };
@@ -290,8 +296,9 @@ pub async fn apply(
     let pairs = pairs(&body);
     let selection = chosen(object, &app, &viewer, &pairs).await?;
     let action = get(&pairs, "action");
-    if get(&pairs, "choose") == "1" {
-        // Without scripts the field is chosen by a button of its own.
+    let shown = get(&pairs, "shown");
+    if get(&pairs, "choose") == "1" || (!shown.is_empty() && shown != get(&pairs, "field")) {
+        // A field is chosen by a button of its own. Without it, its own value was not asked yet, and nothing would empty it.
         return respond_preview(object, &app, &viewer, &asked, &pairs, &selection, None).await;
     }
     let key = if action == "assign" { OWNER } else { get(&pairs, "field") };

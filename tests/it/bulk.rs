@@ -157,6 +157,25 @@ fn what_was_edited_at_once_is_as_it_was_unless_somebody_changed_it_since() {
 }
 
 #[test]
+fn a_field_whose_value_was_not_asked_yet_is_asked_for_it_and_not_emptied() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let made = [app.create("account", &lin, &[("name", "Harbour"), ("city", "Wuxi")]).await];
+        let chosen = ids(&made);
+        // The page asks for the industry. The city is chosen instead and the change asked for at once.
+        let other = [("action", "edit"), ("shown", "industry"), ("field", "city"), ("value", ""), ("ids", &chosen)];
+        let answer = app.post_form(&lin, "/accounts/bulk/apply", &other).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert!(answer.has("name=\"shown\" value=\"city\""), "{}", answer.body);
+        assert_eq!(cities(app, &made).await, ["Wuxi"]);
+        let same = [("action", "edit"), ("shown", "city"), ("field", "city"), ("value", "Ningbo"), ("ids", &chosen)];
+        let answer = app.post_form(&lin, "/accounts/bulk/apply", &same).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        assert_eq!(cities(app, &made).await, ["Ningbo"]);
+    });
+}
+
+#[test]
 fn amounts_that_were_changed_at_once_stand_in_the_currency_of_their_deal() {
     on_both(async |app| {
         let lin = app.person("Lin Yan").role(Role::Seller).create().await;
