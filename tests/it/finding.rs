@@ -16,6 +16,18 @@ async fn picked(app: &TestApp, by: &Person, words: &str) -> Vec<String> {
 }
 
 #[test]
+fn the_values_of_a_filter_stand_apart_in_both_languages() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let wu = app.person("Wu Jia").role(Role::Seller).locale("zh-CN").create().await;
+        for (who, said) in [(&lin, "<b>New or Working</b>"), (&wu, "<b>新线索、跟进中</b>")] {
+            let list = app.get(who, "/leads?f=status:is:new%7Cworking").await;
+            assert!(list.has(said), "{}", list.body);
+        }
+    });
+}
+
+#[test]
 fn a_task_is_found_by_subject_sound_and_description_by_who_may_see_it() {
     on_both(async |app| {
         let manager = app.person("Manager").role(Role::Manager).create().await;
