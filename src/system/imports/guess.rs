@@ -223,7 +223,10 @@ const SYNONYMS: &[(&str, &[&str])] = &[
             "结束日期",
         ],
     ),
-    ("created_on", &["createdate", "createddate", "createdat", "engagedate", "datecreated", "创建日期", "创建时间"]),
+    (
+        "created_on",
+        &["cameinon", "createdate", "createddate", "createdat", "engagedate", "datecreated", "创建日期", "创建时间"],
+    ),
     // Other programs let people write why; what is no choice here would be refused.
     (
         "lost_note",

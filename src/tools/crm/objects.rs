@@ -159,7 +159,7 @@ pub static LEAD: Object = Object {
     plural: "leads",
     table: "lead",
     title: "name",
-    icon: "user-plus",
+    icon: "user-search",
     hint: "company",
     account: "converted_account",
     default_sort: "-created_on",
