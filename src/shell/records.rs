@@ -419,6 +419,7 @@ async fn respond_conflict(
 struct FieldBody<'a> {
     page: &'a Page,
     action: String,
+    back: String,
     version: i64,
     input: Input,
 }
@@ -461,8 +462,9 @@ fn respond_field(
     by_name::offer(&mut inputs, filled);
     form::set_currency(&mut inputs, &row.currency);
     let input = inputs.remove(0);
-    let action = format!("/{}/{}/field/{}", object.plural, row.id, field.key);
-    let body = FieldBody { page: &page, action, version: row.version, input };
+    let back = format!("/{}/{}", object.plural, row.id);
+    let action = format!("{back}/field/{}", field.key);
+    let body = FieldBody { page: &page, action, back, version: row.version, input };
     respond_with(status, &page, render(&body)?)
 }
 

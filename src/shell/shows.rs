@@ -253,7 +253,11 @@ impl<'a> Shows<'a> {
                     format!("<span class=\"pill pill-dot pill-{tone}\">{text}</span>")
                 })
             }
-            (Kind::Email, Cell::Text(address)) => Html(format!("<a href=\"mailto:{0}\">{0}</a>", escape(address))),
+            (Kind::Email, Cell::Text(address)) => {
+                // Where it is too long for its place it breaks at the sign, not within a word.
+                let address = escape(address);
+                Html(format!("<a href=\"mailto:{address}\">{}</a>", address.replace('@', "@<wbr>")))
+            }
             (Kind::Phone, Cell::Text(number)) => {
                 Html(format!("<a href=\"tel:{}\" class=\"tnum\">{}</a>", dialled(number), escape(number)))
             }

@@ -79,7 +79,9 @@ fn a_file_is_added_taken_removed_and_brought_back() {
                 Some("attachment; filename=\"__ 2026.pdf\"; filename*=UTF-8''%E6%8A%A5%E4%BB%B7%202026.pdf")
             );
             // In the history of the record; that of a contact or deal also on its account's.
-            assert!(app.get(&lin, &path).await.has("added the file"), "{path}");
+            let history = app.get(&lin, &path).await;
+            let link = format!("<a href=\"{path}?tab=files\">报价 2026.pdf</a>");
+            assert!(history.has("added the file") && history.has(&link), "{path}: {}", history.body);
 
             let gone = app.post_form(&lin, &format!("{href}/removal"), &[]).await;
             assert_eq!(gone.status, 303);

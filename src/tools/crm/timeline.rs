@@ -433,19 +433,19 @@ fn event_entry(
             line.push_str(&format!(" <span class=\"change\"><ins>{}</ins></span>", role_name(locale, Some(role))));
         }
     }
+    let page = format!("/{}/{}", subject.plural, cells[6].id().unwrap_or_default());
     if let Some(file) = changes.iter().find(|change| change.field == files::FILE) {
-        let name = file.new.as_str().or(file.old.as_str()).unwrap_or("—");
-        line.push_str(&format!(" <span class=\"change\"><ins>{}</ins></span>", escape(name)));
+        let name = escape(file.new.as_str().or(file.old.as_str()).unwrap_or("—"));
+        let name = if kind == "attached" { format!("<a href=\"{page}?tab=files\">{name}</a>") } else { name };
+        line.push_str(&format!(" <span class=\"change\"><ins>{name}</ins></span>"));
     }
     if !is_own {
-        let id = cells[6].id().unwrap_or_default();
-        let thing = locale.text_with("timeline-thing", &[("thing", &locale.text(subject.name).to_lowercase())]);
-        line.push_str(&format!(
-            " <a href=\"/{}/{id}\">{}</a>{}<span class=\"dim\">{thing}</span>",
-            subject.plural,
-            escape(text(9)),
-            gap(&thing)
-        ));
+        line.push_str(&format!(" <a href=\"{page}\">{}</a>", escape(text(9))));
+        // "Moved the deal" and "converted the lead" say already what it is.
+        if !matches!(kind, "stage" | "converted") {
+            let thing = locale.text_with("timeline-thing", &[("thing", &locale.text(subject.name).to_lowercase())]);
+            line.push_str(&format!("{}<span class=\"dim\">{thing}</span>", gap(&thing)));
+        }
     }
     if let [only] = &shown[..] {
         // "changed Amount: …", but "moved the deal · Stage: …".
