@@ -196,7 +196,7 @@ fn a_line_that_costs_nothing_does_not_come_or_go_without_a_trace() {
         assert_eq!((added.status.as_u16(), amount(app, typed).await), (303, Some(1_000_000)), "{}", added.body);
         assert_eq!(told_of_lines(app, typed).await, (2, vec![2]));
         let page = app.get(&lin, &format!("/opportunities/{typed}")).await;
-        assert!(page.has("changed the line items · Amount:"), "{}", page.body);
+        assert!(page.has("changed the line items"), "{}", page.body);
     });
 }
 
