@@ -119,20 +119,11 @@ fn how_many(maker: &Maker, deal: &Deal, chance: &mut Chance) -> i64 {
 
 /// What a deal is about on a given day. `progress` is the part of its life that is over, in percent.
 fn phase(deal: &Deal, day: Date, progress: i64) -> &'static str {
-    let in_later_stage = deal.moved.is_some_and(|moved| day >= moved);
-    match deal.stage {
-        Stage::Prospecting => "first",
-        Stage::Proposal if in_later_stage => "proposal",
-        Stage::Negotiation if in_later_stage => "negotiation",
-        Stage::Won | Stage::Lost => match progress {
-            ..=15 => "first",
-            16..=45 => "need",
-            46..=75 => "proposal",
-            _ => "negotiation",
-        },
-        Stage::Negotiation if progress > 60 => "proposal",
-        _ if progress < 25 => "first",
-        _ => "need",
+    let first = if deal.closed.is_some() { 16 } else { 25 };
+    match deal.passed.iter().rev().find(|(_, moved)| *moved <= day) {
+        Some((stage, _)) => stage.key(),
+        None if deal.stage == Stage::Prospecting || progress < first => "first",
+        None => "need",
     }
 }
 

@@ -1,6 +1,6 @@
 //! The 8,800 opportunities of the set, and what it leaves empty: when an open deal should close, what it is worth,
 //! what comes next, where it came from, whom we meet there, why it was lost, and which of the engaging deals have
-//! already got a quotation or are being negotiated.
+//! already got a quotation or are being negotiated. When they moved on: [`super::moves`].
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use super::chance::Chance;
 use super::customers::Customer;
 use super::mapping::shift_days;
 use super::maven;
+use super::moves;
 use super::people::Company;
 use super::products::{Product, local};
 use super::sheet::Sheet;
@@ -52,17 +53,19 @@ pub struct Deal {
     pub contact: Option<usize>,
     pub stage: Stage,
     pub created: Date,
-    /// When it came to its stage, for a deal that the demo has moved on.
+    /// When it came to its stage, for an open deal that the demo has moved on.
     pub moved: Option<Date>,
+    /// When it came to the stages between engaging and the end, in order.
+    pub passed: Vec<(Stage, Date)>,
     pub closed: Option<Date>,
     pub competitors: Vec<String>,
+    pub lost_reason: &'static str,
     pub lost_note: String,
     /// What was paid, or for the rest an estimate near the list price, in the edition's currency.
     pub amount: i64,
     expected: Option<Date>,
     next_step: Option<(String, Date)>,
     source: &'static str,
-    lost_reason: &'static str,
 }
 
 pub const SOURCES: [(&str, u32); 8] = [
@@ -99,6 +102,8 @@ pub struct Maker<'a> {
 impl Maker<'_> {
     pub fn deals(&self, pipeline: &[maven::Opportunity], seed: u64) -> Vec<Deal> {
         let mut chance = Chance::new(seed, "opportunities");
+        // A stream of its own: who changes the moves does not reshuffle the deals.
+        let mut moves = Chance::new(seed, "moves");
         let customers: BTreeMap<&str, usize> =
             self.customers.iter().enumerate().map(|(at, customer)| (customer.maven_name.as_str(), at)).collect();
         let products: BTreeMap<&str, usize> =
@@ -106,12 +111,14 @@ impl Maker<'_> {
         pipeline
             .iter()
             .map(|row| {
-                self.deal(
+                let mut deal = self.deal(
                     row,
                     customers.get(row.account.as_str()).copied(),
                     products[maven::cured(&row.product)],
                     &mut chance,
-                )
+                );
+                deal.passed = moves::of_deal(&deal, &mut moves);
+                deal
             })
             .collect()
     }
@@ -143,6 +150,7 @@ impl Maker<'_> {
             stage,
             created,
             moved,
+            passed: Vec::new(),
             closed,
             competitors,
             lost_reason,
@@ -277,8 +285,6 @@ pub fn supplement(deals: &[Deal], maker: &Maker) -> Sheet {
         "next_step_date",
         "source",
         "competitors",
-        "lost_reason",
-        "lost_note",
     ];
     let mut sheet = Sheet::new(&columns);
     for deal in deals {
@@ -299,19 +305,7 @@ pub fn supplement(deals: &[Deal], maker: &Maker) -> Sheet {
             &next_day,
             deal.source,
             &deal.competitors.join(&words.list_separator),
-            deal.lost_reason,
-            &deal.lost_note,
         ]);
-    }
-    sheet
-}
-
-pub fn stages(deals: &[Deal], words: &Words) -> Sheet {
-    let mut sheet = Sheet::new(&["external_id", "stage", "moved_on"]);
-    for deal in deals {
-        if let Some(day) = deal.moved {
-            sheet.row([deal.id.as_str(), &words.stages[deal.stage.key()], &day.to_string()]);
-        }
     }
     sheet
 }

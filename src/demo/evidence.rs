@@ -66,13 +66,16 @@ fn of_deal(maker: &Maker, deal: &Deal, notes: &mut Vec<Note>, chance: &mut Chanc
     // Yesterday at the latest: today's notes would lie ahead of a visitor who looks in the morning.
     let yesterday = maker.today.saturating_add((-1).days());
     let end = deal.closed.unwrap_or(yesterday).min(yesterday);
-    let entered = deal.moved.unwrap_or(deal.created);
     for asked in &ASKED {
-        let (first, last, odds) = match deal.stage.cmp(&asked.stage) {
+        let odds = match deal.stage.cmp(&asked.stage) {
             Ordering::Less => return,
-            Ordering::Equal => (entered, end, asked.present),
-            Ordering::Greater => (deal.created, deal.moved.unwrap_or(end).min(end), asked.behind),
+            Ordering::Equal => asked.present,
+            Ordering::Greater => asked.behind,
         };
+        // Of a stage that the deal skipped, it was noted in the one before.
+        let entered = deal.passed.iter().rev().find(|(stage, _)| *stage <= asked.stage);
+        let left = deal.passed.iter().find(|(stage, _)| *stage > asked.stage);
+        let (first, last) = (entered.map_or(deal.created, |(_, day)| *day), left.map_or(end, |(_, day)| end.min(*day)));
         // Who has no name of anybody there has met nobody who decides.
         let knows_nobody = asked.key == "met" && deal.contact.is_none();
         if first > last || knows_nobody || !chance.percent(odds) {

@@ -39,7 +39,10 @@ impl<'a> Mappings<'a> {
                 include_str!("../../demo/mappings/opportunities.zh.toml"),
             ),
             "opportunities_supplement" => both(include_str!("../../demo/mappings/opportunities_supplement.toml")),
-            "opportunities_stages" => both(include_str!("../../demo/mappings/opportunities_stages.toml")),
+            "opportunities_proposal" | "opportunities_negotiation" => {
+                both(include_str!("../../demo/mappings/opportunities_stages.toml"))
+            }
+            "opportunities_closed" => both(include_str!("../../demo/mappings/opportunities_closed.toml")),
             "leads" => both(include_str!("../../demo/mappings/leads.toml")),
             "activities" => both(include_str!("../../demo/mappings/activities.toml")),
             "tasks" => both(include_str!("../../demo/mappings/tasks.toml")),
@@ -72,8 +75,9 @@ impl<'a> Mappings<'a> {
         filled
     }
 
+    /// Closed deals come in as engaging; how they ended comes after the stages that they passed.
     fn stages(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        [("Prospecting", "prospecting"), ("Engaging", "engaging"), ("Won", "won"), ("Lost", "lost")]
+        [("Prospecting", "prospecting"), ("Engaging", "engaging"), ("Won", "engaging"), ("Lost", "engaging")]
             .into_iter()
             .map(|(from, key)| (from, self.words.stages[key].as_str()))
     }

@@ -14,6 +14,7 @@ mod leads;
 pub mod load;
 mod mapping;
 mod maven;
+mod moves;
 mod names;
 mod people;
 mod products;
@@ -52,8 +53,8 @@ pub struct Demo {
     pub evidence: Vec<evidence::Note>,
 }
 
-/// The feed that moves deals on. What speaks for a move is given before it.
-const MOVES: &str = "opportunities_stages";
+/// The first feed that moves deals on. What speaks for a move is given before it.
+const MOVES: &str = "opportunities_proposal";
 
 /// The same for the same edition, day and seed, on every machine.
 pub fn edition(edition: Edition, today: Date, seed: u64) -> Demo {
@@ -82,7 +83,9 @@ pub fn edition(edition: Edition, today: Date, seed: u64) -> Demo {
         generated("contacts", customers::contact_sheet(&customers, edition)),
         of_the_set("opportunities", maven::PIPELINE),
         generated("opportunities_supplement", deals::supplement(&deals, &maker)),
-        generated(MOVES, deals::stages(&deals, &words)),
+        generated(MOVES, moves::sheet(&deals, deals::Stage::Proposal, &words)),
+        generated("opportunities_negotiation", moves::sheet(&deals, deals::Stage::Negotiation, &words)),
+        generated("opportunities_closed", moves::closings(&deals, &words)),
         generated("leads", leads::sheet(&leads, &maker)),
         generated("activities", activities::sheet(&maker, &deals, &leads, seed)),
         generated("tasks", tasks::sheet(&maker, &deals, &leads, seed)),

@@ -12,6 +12,9 @@ type Row = BTreeMap<String, String>;
 type World = BTreeMap<&'static str, Vec<Row>>;
 
 const EDITIONS: [Edition; 2] = [Edition::English, Edition::Chinese];
+/// The feeds that move deals on, in order.
+const MOVED: [&str; 2] = ["opportunities_proposal", "opportunities_negotiation"];
+const CLOSED: &str = "opportunities_closed";
 
 fn today() -> Date {
     date(2026, 3, 2)
@@ -76,6 +79,13 @@ fn rows(feed: &Feed) -> Vec<Row> {
 
 fn set<'a>(rows: &'a [Row], field: &str) -> BTreeSet<&'a str> {
     rows.iter().map(|row| row[field].as_str()).collect()
+}
+
+/// Deal → its row. A deal has one row in a feed.
+fn by_deal(rows: &[Row]) -> BTreeMap<&str, &Row> {
+    let found: BTreeMap<&str, &Row> = rows.iter().map(|row| (row["external_id"].as_str(), row)).collect();
+    assert_eq!(found.len(), rows.len(), "no deal stands in a file twice");
+    found
 }
 
 fn day(text: &str) -> Date {
@@ -198,7 +208,7 @@ fn every_reference_leads_to_something_imported_before() {
         for row in &world["opportunities"] {
             assert!(products.contains(row["product"].as_str()), "{row:?}");
         }
-        for name in ["opportunities_supplement", "opportunities_stages"] {
+        for name in ["opportunities_supplement", MOVED[0], MOVED[1], CLOSED] {
             assert!(world[name].iter().all(|row| deals.contains_key(row["external_id"].as_str())), "{name}");
         }
         for row in &world["opportunities_supplement"] {
@@ -256,7 +266,7 @@ fn choices_are_among_those_of_the_field() {
         ),
         ("leads", "consent", &["unknown", "given", "withdrawn"]),
         (
-            "opportunities_supplement",
+            CLOSED,
             "lost_reason",
             &["", "price", "product", "timing", "competitor", "no_budget", "no_decision", "relationship", "other"],
         ),
@@ -272,12 +282,11 @@ fn choices_are_among_those_of_the_field() {
             );
         }
         let stages = words::Words::of(of).stages;
-        let imported = set(&world(of)["opportunities"], "stage");
-        let moved = set(&world(of)["opportunities_stages"], "stage");
-        assert_eq!(
-            imported.union(&moved).copied().collect::<BTreeSet<_>>(),
-            stages.values().map(String::as_str).collect()
-        );
+        let mut entered = set(&world(of)["opportunities"], "stage");
+        for name in [MOVED[0], MOVED[1], CLOSED] {
+            entered.extend(set(&world(of)[name], "stage"));
+        }
+        assert_eq!(entered, stages.values().map(String::as_str).collect());
     }
 }
 
@@ -300,10 +309,13 @@ fn nothing_that_happened_lies_ahead_and_nothing_ends_before_it_begins() {
         let mut lives: BTreeMap<&str, (Date, Date)> = BTreeMap::new();
         let mut open: BTreeSet<&str> = BTreeSet::new();
         let mut newest = date(2000, 1, 1);
+        let closings = by_deal(&world[CLOSED]);
         for (row, more) in world["opportunities"].iter().zip(&world["opportunities_supplement"]) {
             assert_eq!(row["external_id"], more["external_id"]);
             let created = day(if row["created_on"].is_empty() { &more["created_on"] } else { &row["created_on"] });
-            let closed = (!row["closed_on"].is_empty()).then(|| day(&row["closed_on"]));
+            let closed = closings.get(row["external_id"].as_str()).map(|closing| day(&closing["closed_on"]));
+            let of_the_set = (!row["close_date"].is_empty()).then(|| day(&row["close_date"]));
+            assert_eq!(closed, of_the_set, "a deal is closed on the day of the set");
             assert!(created <= closed.unwrap_or(today) && closed.is_none_or(|closed| closed <= today), "{row:?}");
             assert_eq!(closed.is_none(), !more["close_date"].is_empty(), "only open deals are given a close date");
             if closed.is_none() {
@@ -320,9 +332,18 @@ fn nothing_that_happened_lies_ahead_and_nothing_ends_before_it_begins() {
             lives.insert(&row["external_id"], (created, closed.unwrap_or(today)));
         }
         assert_eq!(newest, today, "the newest date of the set is today");
-        for row in &world["opportunities_stages"] {
-            let (created, end) = lives[row["external_id"].as_str()];
-            assert!(open.contains(row["external_id"].as_str()) && created < end, "{row:?}");
+        let mut last_moves: BTreeMap<&str, Date> = BTreeMap::new();
+        for row in MOVED.iter().flat_map(|name| &world[name]) {
+            let deal = row["external_id"].as_str();
+            let (created, end) = lives[deal];
+            let moved = day(&row["moved_on"]);
+            let ends_later = moved < end || moved == today && open.contains(deal);
+            assert!(created < end && created < moved && ends_later, "{row:?}");
+            let before = last_moves.insert(deal, moved);
+            assert!(
+                before.is_none_or(|before| before < moved),
+                "each move has a later day than the one before: {row:?}"
+            );
         }
         let mut asked = BTreeMap::new();
         for row in &world["leads"] {
@@ -355,16 +376,83 @@ fn nothing_that_happened_lies_ahead_and_nothing_ends_before_it_begins() {
 fn a_lost_deal_has_a_reason_and_a_worth_and_no_other_deal_has_a_reason() {
     for of in EDITIONS {
         let lost = &words::Words::of(of).stages["lost"];
+        let closings = by_deal(&world(of)[CLOSED]);
         for (row, more) in world(of)["opportunities"].iter().zip(&world(of)["opportunities_supplement"]) {
-            assert_eq!(row["stage"] == *lost, !more["lost_reason"].is_empty());
-            assert_eq!(more["lost_reason"].is_empty(), more["lost_note"].is_empty());
+            let closing = closings.get(row["external_id"].as_str());
+            let said = |field: &str| closing.map_or("", |closing| closing[field].as_str());
+            assert_eq!(said("stage") == lost, !said("lost_reason").is_empty());
+            assert_eq!(said("lost_reason").is_empty(), said("lost_note").is_empty());
             assert_ne!(
                 row["amount"].is_empty(),
                 more["amount"].is_empty(),
                 "the amount is the set's or generated, never both"
             );
-            assert!(more["lost_reason"] != "competitor" || !more["competitors"].is_empty());
+            assert!(said("lost_reason") != "competitor" || !more["competitors"].is_empty());
         }
+    }
+}
+
+#[test]
+fn deals_end_as_the_set_says() {
+    for of in EDITIONS {
+        let stages = words::Words::of(of).stages;
+        let closings = by_deal(&world(of)[CLOSED]);
+        let pipeline: Vec<maven::Opportunity> = maven::rows(maven::PIPELINE);
+        for (row, set) in world(of)["opportunities"].iter().zip(&pipeline) {
+            assert_eq!(row["external_id"], set.opportunity_id);
+            let end = closings.get(set.opportunity_id.as_str()).map(|closing| closing["stage"].as_str());
+            let (first, of_the_set) = match set.deal_stage.as_str() {
+                "Won" => ("engaging", Some(stages["won"].as_str())),
+                "Lost" => ("engaging", Some(stages["lost"].as_str())),
+                "Engaging" => ("engaging", None),
+                _ => ("prospecting", None),
+            };
+            assert_eq!((&row["stage"], end), (&stages[first], of_the_set), "{row:?}");
+            let is_paid = of_the_set == Some(stages["won"].as_str());
+            assert_eq!(row["amount"], if is_paid { set.close_value.as_str() } else { "" }, "{row:?}");
+        }
+        assert_eq!(closings.len(), 6711);
+    }
+}
+
+#[test]
+fn deals_are_lost_in_every_stage_and_won_after_all_of_them() {
+    for of in EDITIONS {
+        let stages = words::Words::of(of).stages;
+        let world = world(of);
+        let [proposals, negotiations] = MOVED.map(|name| by_deal(&world[name]));
+        assert_eq!(set(&world[MOVED[0]], "stage"), BTreeSet::from([stages["proposal"].as_str()]));
+        assert_eq!(set(&world[MOVED[1]], "stage"), BTreeSet::from([stages["negotiation"].as_str()]));
+        let created = by_deal(&world["opportunities"]);
+        // How many deals came no further than engaging, proposal and negotiation, and how many days they lived.
+        let count = |end: &str| {
+            let mut count = [(0i64, 0i64); 3];
+            for (deal, closing) in by_deal(&world[CLOSED]) {
+                if closing["stage"] == stages[end] {
+                    let began = day(&created[deal]["created_on"]);
+                    let days = began.until(day(&closing["closed_on"])).expect("civil dates").get_days();
+                    let furthest = match (proposals.contains_key(deal), negotiations.contains_key(deal)) {
+                        (_, true) => 2,
+                        (true, false) => 1,
+                        (false, false) => 0,
+                    };
+                    count[furthest].0 += 1;
+                    count[furthest].1 += i64::from(days);
+                }
+            }
+            count
+        };
+        let lost = count("lost");
+        let share = |at: usize| lost[at].0 * 1000 / 2473;
+        assert!((470..550).contains(&share(0)), "lost in engaging: {}", share(0));
+        assert!((260..330).contains(&share(1)), "lost in proposal: {}", share(1));
+        assert!((160..230).contains(&share(2)), "lost in negotiation: {}", share(2));
+        let [engaging, proposal, negotiation] = lost.map(|(deals, days)| days / deals);
+        assert!(engaging < proposal && proposal < negotiation, "{engaging} {proposal} {negotiation} days");
+        let won = count("won");
+        assert!(won[2].0 * 100 > 4238 * 85, "nearly all won deals were negotiated: {won:?}");
+        assert!(won[0].0 > 0 && won[1].0 > 0, "a few skip stages: {won:?}");
+        assert!(negotiations.len() > 4_400 && proposals.len() > negotiations.len());
     }
 }
 
@@ -454,7 +542,7 @@ fn later_deals_have_evidence_and_some_of_it_is_missing() {
         let (words, evidence) = (words::Words::of(of), &demo(of).evidence);
         assert!((2_200..3_200).contains(&evidence.len()), "{} notes", evidence.len());
         let mut stages: BTreeMap<&str, &str> = BTreeMap::new();
-        for row in world(of)["opportunities"].iter().chain(&world(of)["opportunities_stages"]) {
+        for row in ["opportunities", MOVED[0], MOVED[1], CLOSED].iter().flat_map(|name| &world(of)[name]) {
             stages.insert(&row["external_id"], &row["stage"]);
         }
         let mut given: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
