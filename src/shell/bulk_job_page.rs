@@ -139,9 +139,9 @@ pub async fn told_of(
 
 /// `told`: where the work is told record by record, with what each was before.
 fn tiles_of(locale: Locale, standing: &Standing, told: Option<i64>) -> Vec<TileView> {
-    let (place, what) = (&standing.place, &standing.order.what);
+    let (place, order) = (&standing.place, &standing.order);
     let history = told.map(|at| format!("/{}/bulk?at={at}", standing.object.plural));
-    let is_work = matches!(what, What::Work(..));
+    let is_work = matches!(order.what, What::Work(..));
     let tile = |fate: &Fate| {
         let listed = bulk_job_records::address(standing, *fate);
         let (icon, href) = match fate {
@@ -157,9 +157,9 @@ fn tiles_of(locale: Locale, standing: &Standing, told: Option<i64>) -> Vec<TileV
         };
         let count = fate.count(place);
         let href = href.filter(|_| count > 0);
-        TileView { label: locale.text(fate.label(what)), icon, count: format::grouped(count), href }
+        TileView { label: locale.text(fate.label(order)), icon, count: format::grouped(count), href }
     };
-    Fate::of(what).iter().map(tile).collect()
+    Fate::of(&order.what).iter().map(tile).collect()
 }
 
 async fn wrong_of(session: &mut Session, viewer: &Viewer, standing: &Standing) -> Result<Vec<WrongView>> {

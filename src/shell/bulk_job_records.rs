@@ -61,25 +61,24 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked, Path(tex
     let (locale, asks) = (viewer.locale, pairs(&asked.query));
     let mut session = app.db.read().await?;
     let standing = bulk_job::find(&mut session, &viewer, id(&text)?).await?;
-    let (object, place, what) = (standing.object, &standing.place, &standing.order.what);
-    let known = Fate::of(what);
+    let (object, place, order) = (standing.object, &standing.place, &standing.order);
+    let known = Fate::of(&order.what);
     let fate = Fate::parse(get(&asks, "outcome")).filter(|fate| known.contains(fate)).unwrap_or(Fate::Changed);
     let after = get(&asks, "after").parse::<Uuid>().unwrap_or_default();
-    let mut found =
-        bulk_outcome::behind(&mut session, &viewer, object, (standing.job.id, fate), (after, SHOWN + 1)).await?;
+    let mut found = bulk_outcome::behind(&mut session, &viewer, &standing, fate, (after, SHOWN + 1)).await?;
     drop(session);
     let has_more = found.len() > SHOWN as usize;
     found.truncate(SHOWN as usize);
     let here = address(&standing, fate);
     let next = found.last().filter(|_| has_more).zip(here.as_ref());
     let tab = |one: Fate| {
-        let text = format!("{} {}", locale.text(one.label(what)), format::grouped(one.count(place)));
+        let text = format!("{} {}", locale.text(one.label(order)), format::grouped(one.count(place)));
         let href = address(&standing, one).filter(|_| one.count(place) > 0)?;
         Some(Tab { href, text, here: one == fate })
     };
     let errors = |errors: Vec<FieldError>| errors.iter().map(|error| error.text(locale)).collect::<Vec<_>>().join(" ");
     let count = fate.count(place);
-    let heading = locale.text(fate.label(what));
+    let heading = locale.text(fate.label(order));
     let page = Page::new(&viewer, &asked, heading.clone());
     let body = RecordsBody {
         page: &page,

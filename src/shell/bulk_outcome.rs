@@ -4,9 +4,8 @@
 use store::{Session, Sql, Tx, Uuid, batches};
 
 use super::access::Right;
-use super::bulk_job::{Place, What};
+use super::bulk_job::{Order, Place, Standing, What};
 use super::error::{FieldError, Result};
-use super::record::Object;
 use super::viewer::Viewer;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,10 +55,11 @@ impl Fate {
     }
 
     /// The words above its number.
-    pub fn label(self, what: &What) -> &'static str {
-        match (self, what) {
+    pub fn label(self, order: &Order) -> &'static str {
+        match (self, &order.what) {
             (Fate::Changed, What::Undo(_)) => "bulk-job-back",
             (Fate::Left, What::Undo(_)) => "bulk-job-changed-since",
+            (Fate::Changed, What::Work(..)) if order.dry_run => "bulk-job-would-change",
             (Fate::Changed, What::Work(..)) => "bulk-job-changed",
             (Fate::Left, What::Work(..)) => "bulk-job-left",
             (Fate::Stale, _) => "bulk-job-stale",
@@ -121,21 +121,26 @@ impl Behind {
     }
 }
 
-/// The records with this fate behind an id, in the order of their ids, as far as the person sees them now.
+/// The records with this fate behind an id, in the order of their ids, as far as the person sees them now. None where an older
+/// program did some of the work: a part of them would be taken for all.
 pub async fn behind(
     session: &mut Session,
     viewer: &Viewer,
-    object: &'static Object,
-    (job, fate): (Uuid, Fate),
+    standing: &Standing,
+    fate: Fate,
     (after, limit): (Uuid, i64),
 ) -> Result<Vec<Behind>> {
+    if !standing.place.is_told() {
+        return Ok(Vec::new());
+    }
+    let object = standing.object;
     let mut statement = Sql::new(format!(
         "SELECT t.id, t.{} AS name, CAST(CASE WHEN t.deleted_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_gone, o.problems
            FROM bulk_outcome o JOIN {} t ON t.id = o.record_id WHERE o.job_id = ",
         object.title_field().column,
         object.table
     ));
-    statement.bind(job).push(" AND o.outcome = ").bind(fate.key()).push(" AND o.record_id > ").bind(after);
+    statement.bind(standing.job.id).push(" AND o.outcome = ").bind(fate.key()).push(" AND o.record_id > ").bind(after);
     statement.push(" AND ");
     (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
     statement.push(" ORDER BY o.record_id LIMIT ").bind(limit);

@@ -1,5 +1,6 @@
 //! Work on more records than somebody waits for. On both engines.
 
+use axum::http::Method;
 use serde_json::{Value as Json, json};
 use store::job::{Ended, Job};
 use store::{Cell, Uuid, sql};
@@ -378,6 +379,30 @@ fn every_number_of_a_job_leads_to_the_records_that_it_counts() {
         app.execute("UPDATE job SET cursor = REPLACE(cursor, '\"told\"', '\"once\"')").await;
         let older = app.get(&lin, undoing.location()).await;
         assert!(older.has("Changed since</dt><dd class=\"tile-value\">120"), "{}", older.body);
+        // A part of them is not given out as all of them.
+        assert_eq!(app.get(&lin, &format!("/api{since}")).await.json()["data"], json!([]));
+        assert!(!app.get(&lin, &since).await.has(RECORD));
+    });
+}
+
+#[test]
+fn a_trial_says_on_each_of_its_pages_that_it_only_tried() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        many_accounts(app, &lin, "Wuxi").await;
+        app.clock.advance(60);
+        let token = app.api_token(&lin).await;
+        let filter = json!({ "f": ["city:is:Wuxi"] });
+        let wish = json!({ "action": "edit", "filter": filter, "set": { "city": "Ningbo" }, "dry_run": true });
+        let tried = app.api(&token, Method::POST, "/api/accounts/bulk", &[], Some(&wish)).await;
+        assert_eq!(tried.status, 202, "{}", tried.body);
+        work(app).await;
+        let over = app.get(&lin, tried.location().trim_start_matches("/api")).await;
+        let would = leads_to(&over, "Would change");
+        assert_eq!(told(app, &lin, &would, RECORD).await, [100, 100, 100, 20]);
+        let listed = app.get(&lin, &would).await;
+        assert!(listed.has("<h1>Would change</h1>") && listed.has("Would change 320"), "{}", listed.body);
+        assert!(!listed.has("Done 320"), "{}", listed.body);
     });
 }
 

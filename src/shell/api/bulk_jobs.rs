@@ -184,9 +184,9 @@ async fn records(State(app): State<App>, viewer: Viewer, Ids([id]): Ids<1>, aski
     let fate = fate.unwrap_or(Fate::Changed);
     let (limit, after) = asking.page_by_id()?;
     let mut session = app.db.read().await?;
-    let object = bulk_job::find(&mut session, &viewer, id).await?.object;
+    let standing = bulk_job::find(&mut session, &viewer, id).await?;
     let page = (after.unwrap_or_default(), limit + 1);
-    let mut found = bulk_outcome::behind(&mut session, &viewer, object, (id, fate), page).await?;
+    let mut found = bulk_outcome::behind(&mut session, &viewer, &standing, fate, page).await?;
     let more = cut(&mut found, limit);
     let next = found.last().filter(|_| more).map(|last| last.id.to_string());
     let data: Vec<Dealt> = found.into_iter().map(|one| dealt(viewer.locale, one)).collect();
