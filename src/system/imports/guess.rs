@@ -248,6 +248,8 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("kind", &["type", "activitytype", "类型", "跟进方式"]),
     ("duration_minutes", &["duration", "minutes", "时长"]),
     ("product", &["item", "productname", "产品", "产品名称"]),
+    // As the field was called before: files of that time come back.
+    ("office", &["办公室"]),
     ("manager", &["reportsto", "supervisor", "上级", "直属上级", "经理"]),
 ];
 
@@ -501,6 +503,13 @@ mod tests {
         assert_eq!(guess("contact", &["姓名", "联系电话", "手机号"]), ["name", "phone", "mobile"]);
         assert_eq!(guess("lead", &["客户名称", "联系人", "电话"]), ["company", "name", "mobile"]);
         assert_eq!(guess("contact", &["Title", "Name", "Job Title"]), ["", "name", "job_title"]);
+        // As Trivet itself called them before, and calls them now.
+        assert_eq!(guess("lead", &["Name", "Came in on"]), ["name", "created_on"]);
+        assert_eq!(guess("lead", &["Name", "Received on"]), ["name", "created_on"]);
+        assert_eq!(guess("activity", &["Kind", "Minutes"]), ["kind", "duration_minutes"]);
+        assert_eq!(guess("activity", &["Type", "Duration (minutes)"]), ["kind", "duration_minutes"]);
+        assert_eq!(guess("person", &["姓名", "办公室"]), ["name", "office"]);
+        assert_eq!(guess("person", &["姓名", "办公地点"]), ["name", "office"]);
     }
 
     #[test]
