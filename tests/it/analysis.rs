@@ -471,7 +471,12 @@ fn a_week_leads_to_the_weeks_beside_it_and_to_its_month() {
         }
         let own = app.get(&lin, "/calendar?week=2026-12-24").await;
         assert!(own.has("2026-12-21 至 2026-12-27") && own.has("Christmas card"));
-        assert!(app.get(&boss, "/calendar?week=2026-12-24").await.has("Nothing this week."));
+        let empty = app.get(&boss, "/calendar?week=2026-12-24").await;
+        assert!(empty.has("Nothing this week.") && empty.has("Plan a task with New task"), "{}", empty.body);
+        // Who may only look is not told to plan.
+        let auditor = app.person("Qin Wei").role(Role::Auditor).create().await;
+        let empty = app.get(&auditor, "/calendar?week=2026-12-24").await;
+        assert!(empty.has("Nothing this week.") && !empty.has("Plan a task"), "{}", empty.body);
     });
 }
 
