@@ -241,7 +241,7 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("next_step", &["nextaction", "nextactivity", "下一步"]),
     ("code", &["sku", "productcode", "itemcode", "product", "产品编码", "产品编号", "编码"]),
     ("family", &["series", "productfamily", "category", "产品系列", "系列", "分类"]),
-    ("list_price", &["price", "salesprice", "unitprice", "标准价", "单价", "价格"]),
+    ("list_price", &["price", "salesprice", "unitprice", "标准价", "标价", "单价", "价格"]),
     ("unit", &["uom", "单位"]),
     ("due_date", &["due", "deadline", "duedate", "截止日期", "到期日"]),
     ("happened_at", &["date", "time", "datetime", "activitydate", "日期", "时间", "跟进时间"]),
@@ -508,6 +508,8 @@ mod tests {
         assert_eq!(guess("lead", &["Name", "Received on"]), ["name", "created_on"]);
         assert_eq!(guess("activity", &["Kind", "Minutes"]), ["kind", "duration_minutes"]);
         assert_eq!(guess("activity", &["Type", "Duration (minutes)"]), ["kind", "duration_minutes"]);
+        assert_eq!(guess("product", &["产品名称", "标价"]), ["name", "list_price"]);
+        assert_eq!(guess("product", &["产品名称", "标准价"]), ["name", "list_price"]);
         assert_eq!(guess("person", &["姓名", "办公室"]), ["name", "office"]);
         assert_eq!(guess("person", &["姓名", "办公地点"]), ["name", "office"]);
     }
