@@ -54,7 +54,7 @@ fn hidden(page: &Answer, name: &str) -> String {
 async fn ordered(app: &TestApp, who: &Person, query: &str, fields: &[(&str, &str)]) -> String {
     let all = [fields, &[("all", "1"), ("query", query)]].concat();
     let preview = app.post_form(who, "/accounts/bulk", &all).await;
-    assert!(preview.has(&format!("{MANY} records chosen")), "{}", preview.body);
+    assert!(preview.has(&format!("{MANY} records selected")), "{}", preview.body);
     apply(app, who, &all, &hidden(&preview, "seen")).await
 }
 
@@ -108,7 +108,7 @@ fn everything_that_matches_is_edited_by_a_job_and_undone_by_one() {
         let edit = [("action", "edit"), ("field", "city"), ("value", "Ningbo")];
         let all = [&edit[..], &[("all", "1"), ("query", "view=all")]].concat();
         let preview = app.post_form(&lin, "/accounts/bulk", &all).await;
-        assert!(preview.has("320 records chosen") && preview.has("behind the scenes"), "{}", preview.body);
+        assert!(preview.has("320 records selected") && preview.has("behind the scenes"), "{}", preview.body);
         let seen = hidden(&preview, "seen");
         // Meanwhile one is made, of one the same field is changed, of one another field, and one is given away.
         app.clock.advance(60);
@@ -414,7 +414,7 @@ fn everything_that_matches_goes_out_as_a_file_without_being_named() {
         app.create("account", &pat, &[("name", "Elsewhere"), ("city", "Bergen")]).await;
         let all = [("action", "export"), ("all", "1"), ("query", "view=none&f=city:is:Wuxi")];
         let preview = app.post_form(&pat, "/accounts/bulk", &all).await;
-        assert!(preview.has("320 records chosen") && !preview.has("name=\"ids\""), "{}", preview.body);
+        assert!(preview.has("320 records selected") && !preview.has("name=\"ids\""), "{}", preview.body);
         let seen = hidden(&preview, "seen");
         let file = app.post_form(&pat, "/accounts.csv", &[&all[..], &[("seen", seen.as_str())]].concat()).await;
         assert_eq!((file.status.as_u16(), file.body.lines().count()), (200, MANY + 1), "{}", file.body);
