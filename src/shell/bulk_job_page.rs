@@ -2,8 +2,8 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use store::Session;
 use store::job::{self, Job};
+use store::{Session, Uuid};
 
 use super::app::App;
 use super::bulk::Work;
@@ -163,21 +163,34 @@ fn tiles_of(locale: Locale, standing: &Standing, told: Option<i64>) -> Vec<TileV
 }
 
 async fn wrong_of(session: &mut Session, viewer: &Viewer, standing: &Standing) -> Result<Vec<WrongView>> {
+    let refused = refused_of(session, viewer, standing).await?;
+    let view = |(id, name, errors)| {
+        let href = format!("/{}/{id}", standing.object.plural);
+        WrongView { name, href, errors: texts(viewer.locale, errors) }
+    };
+    Ok(refused.into_iter().map(view).collect())
+}
+
+/// The first of the records that break a rule, as far as the person still sees them: what they are called, and what is wrong.
+pub async fn refused_of<'a>(
+    session: &mut Session,
+    viewer: &Viewer,
+    standing: &'a Standing,
+) -> Result<Vec<(Uuid, String, &'a [FieldError])>> {
     let wrong = &standing.place.wrong;
     if wrong.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: Vec<_> = wrong.iter().map(|(id, _)| *id).collect();
+    let ids: Vec<Uuid> = wrong.iter().map(|(id, _)| *id).collect();
     let names = query::names(session, viewer, standing.object, &ids).await?;
-    let named = names.into_iter().filter_map(|(id, name)| {
+    let found = names.into_iter().filter_map(|(id, name)| {
         let (_, errors) = wrong.iter().find(|(other, _)| *other == id)?;
-        let errors = texts(viewer.locale, errors);
-        Some(WrongView { name, href: format!("/{}/{id}", standing.object.plural), errors })
+        Some((id, name, &errors[..]))
     });
-    Ok(named.collect())
+    Ok(found.collect())
 }
 
-fn texts(locale: Locale, errors: &[FieldError]) -> String {
+pub(super) fn texts(locale: Locale, errors: &[FieldError]) -> String {
     errors.iter().map(|error| error.text(locale)).collect::<Vec<_>>().join(" ")
 }
 

@@ -7,9 +7,9 @@ use store::Uuid;
 
 use super::app::App;
 use super::bulk_job::{self, Standing};
-use super::bulk_job_page::title;
+use super::bulk_job_page::{texts, title};
 use super::bulk_outcome::{self, Fate};
-use super::error::{FieldError, Result};
+use super::error::Result;
 use super::format;
 use super::page::{Asked, Page, respond};
 use super::record::Object;
@@ -76,7 +76,6 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked, Path(tex
         let href = address(&standing, one).filter(|_| one.count(place) > 0)?;
         Some(Tab { href, text, here: one == fate })
     };
-    let errors = |errors: Vec<FieldError>| errors.iter().map(|error| error.text(locale)).collect::<Vec<_>>().join(" ");
     let count = fate.count(place);
     let heading = locale.text(fate.label(order));
     let page = Page::new(&viewer, &asked, heading.clone());
@@ -95,7 +94,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked, Path(tex
             .into_iter()
             .map(|one| RecordView {
                 href: if one.is_gone() { String::new() } else { format!("/{}/{}", object.plural, one.id) },
-                errors: errors(one.errors()),
+                errors: texts(locale, &one.errors()),
                 name: one.name,
             })
             .collect(),

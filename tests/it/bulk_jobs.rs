@@ -375,6 +375,11 @@ fn every_number_of_a_job_leads_to_the_records_that_it_counts() {
             "{}",
             listed.body
         );
+        // A program too is told of it only as long as the record is in sight.
+        let problems = async || app.get(&lin, &format!("/api{page}")).await.json()["problems"].clone();
+        assert_eq!(problems().await[0]["record"], json!(parent));
+        app.execute(sql!("UPDATE account SET owner_id = $2 WHERE id = $1", made[200], far.id)).await;
+        assert_eq!(problems().await, json!([]));
         // Work of an older program has told nothing of its records.
         app.execute("UPDATE job SET cursor = REPLACE(cursor, '\"told\"', '\"once\"')").await;
         let older = app.get(&lin, undoing.location()).await;

@@ -13,7 +13,7 @@ use super::operation::{Api, Operation, page_of, schema_of};
 use crate::shell::app::App;
 use crate::shell::bulk::Work;
 use crate::shell::bulk_job::{self, Standing, What};
-use crate::shell::bulk_job_page::{errors_of, told_of};
+use crate::shell::bulk_job_page::{errors_of, refused_of, told_of};
 use crate::shell::bulk_outcome::{self, Behind, Fate};
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::i18n::Locale;
@@ -115,8 +115,9 @@ async fn answer(session: &mut Session, app: &App, viewer: &Viewer, id: Uuid) -> 
     let is_over = standing.job.is_over();
     let told = if is_over { told_of(session, app, viewer, &standing).await? } else { None };
     let undo = told.filter(|(_, can_undo)| *can_undo).map(|(at, _)| at);
-    let (job, place) = (&standing.job, &standing.place);
-    let of_records = place.wrong.iter().flat_map(|(id, errors)| errors.iter().map(|error| (Some(*id), error)));
+    let refused = refused_of(session, viewer, &standing).await?;
+    let of_records = refused.iter().flat_map(|(id, _, errors)| errors.iter().map(|error| (Some(*id), error)));
+    let job = &standing.job;
     let errors = if job.state == "failed" { errors_of(job) } else { Vec::new() };
     let problems = of_records.chain(errors.iter().map(|error| (None, error)));
     Ok(Answer::ok(json!(Shown {
