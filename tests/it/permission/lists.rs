@@ -196,7 +196,7 @@ impl Eyes<'_> {
             self.expect(&what, page.status.as_u16(), status);
             self.leaks(&what, &page.body);
             if page.status == 200 {
-                let chosen = page.has(&told(read.len(), " chosen"));
+                let chosen = page.has(&told(read.len(), " selected"));
                 let some = format!("you may change {open} of them");
                 self.expect(&format!("{what}: all {}", read.len()), chosen, true);
                 self.expect(&format!("{what}: {some}"), page.has(&some), open < read.len());
