@@ -1,4 +1,4 @@
-//! What stands in the tables, before and after a refused write.
+//! Which tables a write touched: triggers note it in the same transaction, so that what was taken back leaves no note.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,24 @@ use testkit::TestApp;
 use super::Trial;
 
 impl Trial<'_> {
-    pub async fn rows(&self) -> BTreeMap<String, Option<String>> {
+    /// From here on only what is touched anew counts.
+    pub async fn forget_touched(&self) {
+        self.app.execute("DELETE FROM touched").await;
+    }
+
+    /// The tables of which a row was added, changed or removed since, even if it is as it was.
+    pub async fn touched(&self) -> Vec<String> {
         let mut session = self.app.db.read().await.expect("the database can be read");
-        // Read again only if anything was written.
-        let tables: Vec<(String, Option<String>)> =
-            session.all_kept(self.contents.as_str()).await.expect("the tables can be read");
-        tables.into_iter().collect()
+        let tables = session.all::<(String,)>("SELECT DISTINCT name FROM touched ORDER BY name").await;
+        tables.expect("the touched tables can be read").into_iter().map(|(name,)| name).collect()
     }
 }
 
-/// A statement that answers with the name of each table whose rows a refused write must leave alone, and all its rows as one
-/// text. Those are all tables but sign-ins and the fiscal calendar, which is long and fixed.
-pub async fn contents(app: &TestApp) -> String {
-    let columns = match app.db.engine() {
+/// Puts triggers on all tables that a refused write must leave alone. Those are all but sign-ins and the fiscal calendar, which
+/// is long and fixed.
+pub async fn note_touched(app: &TestApp) {
+    let engine = app.db.engine();
+    let columns = match engine {
         Engine::Sqlite => {
             "SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%'"
         }
@@ -29,33 +34,44 @@ pub async fn contents(app: &TestApp) -> String {
              WHERE table_schema = current_schema()"
         }
     };
-    let mut session = app.db.read().await.expect("the database can be read");
-    let columns: Vec<(String, String)> = session.all(columns).await.expect("the columns can be listed");
+    let columns: Vec<(String, String)> = {
+        let mut session = app.db.read().await.expect("the database can be read");
+        session.all(columns).await.expect("the columns can be listed")
+    };
     let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (table, column) in columns {
         let is_kept = !matches!(table.as_str(), "session" | "period" | "schema_migration")
             && (!table.starts_with("search_") || table == "search_doc");
-        if is_kept {
+        // The last use of a token is bookkeeping.
+        if is_kept && (table.as_str(), column.as_str()) != ("api_token", "used_at") {
             tables.entry(table).or_default().push(column);
         }
     }
     assert!(tables.len() > 30, "only {:?}", tables.keys());
-    let text = |column: &String| match app.db.engine() {
-        Engine::Sqlite => format!("quote({column})"),
-        Engine::Postgres => format!("COALESCE(quote_literal({column}), 'NULL')"),
-    };
-    let selects = tables.iter().map(|(table, columns)| {
-        let from = match table.as_str() {
-            // History is only ever added to; the index of words follows its record; the last use of a token is bookkeeping.
-            "event" => return "SELECT 'event', CAST(COUNT(*) AS TEXT) FROM event".to_owned(),
-            "search_doc" => return "SELECT 'search_doc', CAST(COUNT(*) AS TEXT) FROM search_doc".to_owned(),
-            _ => columns.iter().filter(|column| table != "api_token" || *column != "used_at"),
-        };
-        let row = from.map(text).collect::<Vec<_>>().join(" || ',' || ");
-        match app.db.engine() {
-            Engine::Sqlite => format!("SELECT '{table}', group_concat({row}, ';') FROM {table}"),
-            Engine::Postgres => format!("SELECT '{table}', string_agg({row}, ';' ORDER BY {row}) FROM {table}"),
+    app.execute("CREATE TABLE touched (name TEXT NOT NULL)").await;
+    if engine == Engine::Postgres {
+        app.execute(
+            "CREATE FUNCTION note_touched() RETURNS TRIGGER LANGUAGE plpgsql AS \
+             'BEGIN INSERT INTO touched VALUES (TG_TABLE_NAME); RETURN NULL; END'",
+        )
+        .await;
+    }
+    for (table, columns) in tables {
+        let update = format!("UPDATE OF {}", columns.join(", "));
+        for (number, event) in ["INSERT", "DELETE", &update].into_iter().enumerate() {
+            // The index of words follows its record.
+            if table == "search_doc" && event == update {
+                continue;
+            }
+            let action = match engine {
+                Engine::Sqlite => format!("BEGIN INSERT INTO touched VALUES ('{table}'); END"),
+                Engine::Postgres => "EXECUTE FUNCTION note_touched()".to_owned(),
+            };
+            app.execute(
+                format!("CREATE TRIGGER touched_{table}_{number} AFTER {event} ON {table} FOR EACH ROW {action}")
+                    .as_str(),
+            )
+            .await;
         }
-    });
-    selects.collect::<Vec<_>>().join(" UNION ALL ")
+    }
 }
