@@ -420,6 +420,8 @@ fn a_week_of_a_team_has_some_of_everything_and_says_whose_it_is() {
         }
         let names = ["<span>Lin Yan</span>", "<span>Tom Becker</span>"];
         assert_eq!(names.map(|name| day.matches(name).count()), [6, 4], "{day}");
+        // What is done is struck out by its subject only, whosever it is.
+        assert!(day.contains("<span class=\"cal-what\">Talked</span><small>"), "{day}");
         let month = app.get(&boss, "/calendar?month=2026-12&who=team").await;
         assert!(days(&month)[2].contains("<span class=\"visually-hidden\">Lin Yan</span>"), "{}", month.body);
         // Of one's own nobody has to say whose it is.
