@@ -109,6 +109,11 @@ impl<'a> Wanted<'a> {
         format!("?pipeline={pipeline}&{}", asks.to_query()).trim_end_matches('&').to_owned()
     }
 
+    /// Whether fewer deals are asked for than a board shows anyway: those that are open.
+    fn narrows(&self) -> bool {
+        !self.asks.words.is_empty() || self.counted.iter().any(|filter| filter.field.key != "state")
+    }
+
     fn without(&self, filter: &Filter) -> String {
         self.href(self.pipeline.id, |asks| asks.filters.retain(|text| *text != filter.to_text()))
     }
@@ -183,6 +188,8 @@ struct BoardBody<'a> {
     summary: String,
     /// Without a single deal, and not because of a filter.
     is_bare: bool,
+    /// When a filter or the words left no deal: the board without them.
+    clear_href: Option<String>,
     may_create: bool,
     may_change: bool,
 }
@@ -317,7 +324,13 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
         } else {
             locale.counted("list-count", count, &[("count", &format::grouped(count))])
         },
-        is_bare: count == 0 && wanted.counted.is_empty() && wanted.asks.words.is_empty(),
+        is_bare: count == 0 && !wanted.narrows(),
+        clear_href: (count == 0 && wanted.narrows()).then(|| {
+            wanted.href(pipeline.id, |asks| {
+                asks.filters.clear();
+                asks.words.clear();
+            })
+        }),
         may_create: viewer.may_create("opportunity"),
         may_change: viewer.scope.access("opportunity").write > crate::shell::access::Level::None,
     };
