@@ -126,7 +126,7 @@ impl<'a> Shows<'a> {
         let mut view = self.row(fields, row, false);
         if let Some(first) = view.cells.first_mut() {
             let name = row.cells[0].text().unwrap_or("—");
-            first.html = Html(format!("<span class=\"who\">{}{}</span>", square(name, ""), escape(name)));
+            first.html = Html(format!("<span class=\"who\">{}{}</span>", self.mark(fields, row, name), escape(name)));
         }
         view
     }
@@ -152,7 +152,7 @@ impl<'a> Shows<'a> {
             let text = row.cells[0].text().unwrap_or("—");
             let mark = match self.is_open(fields, row) && may_change {
                 true => self.tick(text, href),
-                false => square(text, ""),
+                false => self.mark(fields, row, text),
             };
             let name = escape(text);
             Html(format!("<span class=\"who\">{mark}<a class=\"row-name\" href=\"{href}\" data-open>{name}</a></span>"))
@@ -167,6 +167,17 @@ impl<'a> Shows<'a> {
         });
         let exact = self.exact(field, &row.cells[index], &row.currency).or(whole).unwrap_or_default();
         CellView { html, class, edit: editable.then(|| format!("{href}/field/{}", field.key)), exact }
+    }
+
+    /// The mark before a name: of an activity what kind it is, where its column beside it says so in words; of others a letter.
+    fn mark(&self, fields: &[&'static Field], row: &Row, name: &str) -> Html {
+        let kind = fields.iter().position(|field| field.key == "kind").and_then(|at| row.cells[at].text());
+        match kind.filter(|_| self.object.name == "activity") {
+            Some(kind) => {
+                Html(format!("<span class=\"av av-square av-7\" aria-hidden=\"true\">{}</span>", activity_icon(kind)))
+            }
+            None => square(name, ""),
+        }
     }
 
     /// Whether the row is one of those that are ticked off, and still to be done.
