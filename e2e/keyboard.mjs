@@ -170,7 +170,7 @@ const JOURNEYS = {
     await page.waitForSelector('#dialog [aria-invalid=true]')
     await keys.settled()
     must(await page.evaluate(() => document.getElementById('dialog').contains(document.activeElement)), 'the focus left the dialog')
-    must(await page.evaluate(() => document.getElementById(document.querySelector('#dialog [aria-invalid=true]').getAttribute('aria-describedby'))?.textContent.trim()), 'the field does not point to its error')
+    must(await page.evaluate(() => document.getElementById(document.querySelector('#dialog [aria-invalid=true]').getAttribute('aria-describedby').split(' ')[0])?.textContent.trim()), 'the field does not point to its error')
     await keys.press('Escape')
     await keys.noDialog()
   },

@@ -55,10 +55,21 @@ impl Input {
         }
     }
 
+    /// The ids of what is read out with it: what is wrong, then the hint.
+    pub fn described_by(&self) -> String {
+        described_by(&self.id, self.error.is_some(), !self.hint.is_empty())
+    }
+
     /// Whether an input waits for this option.
     pub fn asks(&self, option: &Choice) -> bool {
         self.asking.contains(&option.value)
     }
+}
+
+/// The ids of the error and of the hint below a field, as `aria-describedby` names them.
+pub fn described_by(id: &str, has_error: bool, has_hint: bool) -> String {
+    let parts = [(has_error, "error"), (has_hint, "hint")].into_iter().filter(|(is_there, _)| *is_there);
+    parts.map(|(_, part)| format!("{id}-{part}")).collect::<Vec<_>>().join(" ")
 }
 
 pub struct Choice {

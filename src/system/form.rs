@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use store::Day;
 
 use crate::shell::error::{Error, FieldError, Result};
+use crate::shell::form::described_by;
 use crate::shell::i18n::Locale;
 use crate::shell::page::{Html, icon, render};
 
@@ -283,6 +284,9 @@ impl Input {
         };
         self.error = typed.error(&self.name, locale);
         self
+    }
+    fn described_by(&self) -> String {
+        described_by(&self.id, !self.error.is_empty(), !self.hint.is_empty())
     }
     pub fn html(&self) -> Result<Html> {
         render(self)

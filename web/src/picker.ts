@@ -119,6 +119,8 @@ function upgrade(select: HTMLSelectElement) {
     event.stopImmediatePropagation()
     isWanted = true
   }, true)
+  const described = select.getAttribute('aria-describedby')
+  if (described) control.control_input.setAttribute('aria-describedby', described)
   select.setAttribute('aria-hidden', 'true')               // the control beside it has the label now
   const button = control.wrapper.querySelector('.clear-button')
   if (button) {
