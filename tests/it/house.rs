@@ -235,6 +235,15 @@ fn arguments(message: &str) -> BTreeSet<String> {
 }
 
 #[test]
+fn one_word_and_one_sign_stand_for_the_same_thing() {
+    for (locale, other, instead) in [(Locale::En, "'", "’"), (Locale::Zh, "在途", "进行中")] {
+        let stray = messages(locale).into_iter().filter(|(_, (_, text))| text.contains(other)).map(|(key, _)| key);
+        let stray: Vec<String> = stray.collect();
+        assert!(stray.is_empty(), "{instead} is written everywhere else than in {stray:?}");
+    }
+}
+
+#[test]
 fn both_languages_hold_the_same_messages_with_the_same_arguments() {
     let (english, chinese) = (messages(Locale::En), messages(Locale::Zh));
     let mut wrong = Vec::new();

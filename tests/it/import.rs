@@ -292,6 +292,7 @@ fn an_undo_restores_what_nobody_touched_since() {
         assert_eq!(left, Some(1));
         let page = app.get(&pat, &import).await;
         assert!(page.has("Busy") && page.has("Touched"), "what was left is named: {}", page.body);
+        assert!(page.has("are in the trash; those it changed have their old values again."), "{}", page.body);
     });
 }
 
@@ -337,6 +338,12 @@ fn an_undo_that_was_stopped_or_failed_goes_on_where_it_stood() {
         assert_eq!((kept().await, new().await), (Some(2), Some(2)), "only what somebody changed is kept");
         let page = app.get(&pat, &import).await;
         assert!(touched.iter().all(|name| page.has(name)), "what was left is named: {}", page.body);
+        // It had made nothing: nothing lies in the trash.
+        assert!(
+            page.has("The records it changed have their old values again.") && !page.has("trash=1"),
+            "{}",
+            page.body
+        );
     });
 }
 

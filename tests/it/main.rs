@@ -26,6 +26,7 @@ mod doors;
 mod exports;
 mod files;
 mod finding;
+mod forms;
 mod gate;
 mod hidden;
 mod home;

@@ -23,7 +23,7 @@ export const analysis = ctx => {
   return framed({ ...ctx, title: t('Reports', '报表') }, { here: '/analysis', charts: true }, `
 <div class="page-head"><div><h1>${t('Pipeline analysis', '商机分析')}</h1><p class="page-sub">${t('East China · Q4 2026 · as of today 09:00', '华东区 · 2026 年第四季度 · 截至今天 09:00')}</p></div><div class="page-actions"><nav class="seg" aria-label="${t('Period', '期间')}"><a href="?p=month">${t('Month', '月')}</a><a href="?p=quarter" aria-current="page">${t('Quarter', '季度')}</a><a href="?p=year">${t('Year', '年')}</a></nav><a class="btn" href="?print">${icon('printer')}${t('Print', '打印')}</a></div></div>
 <dl class="tiles mb-3">
-  <div class="tile"><dt>${t('Open pipeline', '在途金额')}</dt><dd class="tile-value">${money(lang, 13635500)}</dd><dd class="tile-note">${t('61 deals', '61 个商机')}</dd></div>
+  <div class="tile"><dt>${t('Open pipeline', '进行中金额')}</dt><dd class="tile-value">${money(lang, 13635500)}</dd><dd class="tile-note">${t('61 deals', '61 个商机')}</dd></div>
   <div class="tile"><dt>${t('Win rate', '赢单率')}</dt><dd class="tile-value">31%</dd><dd class="tile-note"><span class="good">${icon('trending-up', 'icon-s')} 4 pt</span> ${t('on Q3', '较三季度')}</dd></div>
   <div class="tile"><dt>${t('Sales cycle', '销售周期')}</dt><dd class="tile-value">74 ${t('d', '天')}</dd><dd class="tile-note"><span class="late">${icon('trending-up', 'icon-s')} 6 ${t('d', '天')}</span> ${t('on Q3', '较三季度')}</dd></div>
   <div class="tile"><dt>${t('Average deal', '平均单额')}</dt><dd class="tile-value">${money(lang, 223500)}</dd><dd class="tile-note">${t('won, last 12 months', '近 12 个月赢单')}</dd></div>
@@ -35,6 +35,6 @@ ${chart(ctx, 'funnel', t('Stage conversion', '阶段转化'), t('Half of what is
 ${chart(ctx, 'bar', t('Attainment by seller', '个人完成率'), t('Two of six are above their quota; whiskers show the likely range at year end.', '六人中两人超额；线段为年末可能范围。'), { horizontal: true, categories: t('Tom Becker,Lin Yue,Wang Jing,Chen Hao,Maria Ortiz,Zhao Min', '汤姆,林悦,王静,陈浩,玛丽亚,赵敏').split(','), intervals: [[104, 128], [92, 114], [78, 101], [70, 95], [60, 88], [41, 70]], axis: [{ at: 0, text: '%' }].map(() => ({ at: 1, text: '%' })), series: [{ name: '', values: [112, 101, 88, 82, 74, 55], text: ['112%', '101%', '88%', '82%', '74%', '55%'], hrefs: Array(6).fill('/team/1') }] })}
 </div>
 <div class="mt-3">
-${chart(ctx, 'stacked', t('Pipeline by category and month', '各月商机构成'), t('December holds most of the quarter; commit covers half of it.', '12 月占本季大头，其中一半为承诺。'), { categories: months, unit: t('CNY', '元'), axis, series: [{ name: t('Closed', '已成交'), ...m([0.9e6, 0.8e6, 0.7e6, 0.7e6, 0.3e6, 0]), colour: 'good' }, { name: t('Commit', '承诺'), ...m([0, 0, 0, 0, 0.9e6, 1.6e6]) }, { name: t('Best case', '乐观'), ...m([0, 0, 0, 0, 0.5e6, 1.2e6]) }, { name: t('Pipeline', '在途'), colour: 'quiet', ...m([0, 0, 0, 0, 0.4e6, 2.1e6]) }] })}
+${chart(ctx, 'stacked', t('Pipeline by category and month', '各月商机构成'), t('December holds most of the quarter; commit covers half of it.', '12 月占本季大头，其中一半为承诺。'), { categories: months, unit: t('CNY', '元'), axis, series: [{ name: t('Closed', '已成交'), ...m([0.9e6, 0.8e6, 0.7e6, 0.7e6, 0.3e6, 0]), colour: 'good' }, { name: t('Commit', '承诺'), ...m([0, 0, 0, 0, 0.9e6, 1.6e6]) }, { name: t('Best case', '乐观'), ...m([0, 0, 0, 0, 0.5e6, 1.2e6]) }, { name: t('Pipeline', '进行中'), colour: 'quiet', ...m([0, 0, 0, 0, 0.4e6, 2.1e6]) }] })}
 </div>`)
 }

@@ -16,7 +16,7 @@ const row = (ctx, account, n) => {
       <td data-label="${t('Owner', '负责人')}">${who(ctx, owner)}</td>
       <td class="wide-only" data-label="${t('Industry', '行业')}" data-edit="/accounts/${n}/field/industry" tabindex="0">${t(ind, indZh)}</td>
       <td class="wide-only" data-label="${t('City', '城市')}">${t(city, cityZh)}</td>
-      <td class="num" data-label="${t('Open pipeline', '在途金额')}" title="¥${open.toLocaleString('en')}">${open ? money(lang, open) : '<span class="dim">–</span>'}</td>
+      <td class="num" data-label="${t('Open pipeline', '进行中金额')}" title="¥${open.toLocaleString('en')}">${open ? money(lang, open) : '<span class="dim">–</span>'}</td>
       <td class="num wide-only" data-label="${t('Deals', '商机数')}">${count || '<span class="dim">–</span>'}</td>
       <td data-label="${t('Last activity', '最近活动')}"><span class="${days > 30 ? 'late' : days > 14 ? 'warn' : ''} tnum">${days === 0 ? t('Today', '今天') : date(lang, last)}</span></td>
       <td class="row-menu"><details class="menu menu-end"><summary class="icon-btn icon-btn-s" aria-label="${t('Actions for', '操作：')} ${name}">${icon('dots')}</summary><div class="menu-list">
@@ -52,7 +52,7 @@ export const list = ctx => {
 <div class="bar-row">
   <ul class="chips" aria-label="${t('Filters', '筛选')}">
     <li><span class="chip">${t('Tier', '等级')} <b>${t('Strategic, Growing', '战略、成长')}</b><a class="icon-btn" href="?" aria-label="${t('Remove filter: tier', '移除筛选：等级')}">${icon('x', 'icon-s')}</a></span></li>
-    <li><span class="chip">${t('Open pipeline', '在途金额')} <b>&gt; ¥0</b><a class="icon-btn" href="?" aria-label="${t('Remove filter: pipeline', '移除筛选：在途金额')}">${icon('x', 'icon-s')}</a></span></li>
+    <li><span class="chip">${t('Open pipeline', '进行中金额')} <b>&gt; ¥0</b><a class="icon-btn" href="?" aria-label="${t('Remove filter: pipeline', '移除筛选：进行中金额')}">${icon('x', 'icon-s')}</a></span></li>
     <li><a class="chip chip-add" href="/filters?object=account" data-dialog="/dialog/new">${icon('plus', 'icon-s')}${t('Filter', '筛选')}</a></li>
   </ul>
   <a class="btn btn-sm btn-ghost wide-only" href="/views/1/columns" data-dialog="/dialog/columns">${icon('columns-3')}${t('Columns', '列')}</a>
@@ -67,7 +67,7 @@ export const list = ctx => {
   <thead><tr>
     <th class="pick stick" scope="col"><label><input class="form-check-input" type="checkbox" data-select-all aria-label="${t('Select all on this page', '全选本页')}"></label></th>
     <th class="stick" scope="col"><a href="?sort=name">${t('Account', '客户')}</a></th>
-    ${head(ctx, t('Tier', '等级'))}${head(ctx, t('Owner', '负责人'))}${head(ctx, t('Industry', '行业'))}${head(ctx, t('City', '城市'))}${head(ctx, t('Open pipeline', '在途金额'), { num: true, sort: 'descending' })}${head(ctx, t('Deals', '商机数'), { num: true })}${head(ctx, t('Last activity', '最近活动'))}
+    ${head(ctx, t('Tier', '等级'))}${head(ctx, t('Owner', '负责人'))}${head(ctx, t('Industry', '行业'))}${head(ctx, t('City', '城市'))}${head(ctx, t('Open pipeline', '进行中金额'), { num: true, sort: 'descending' })}${head(ctx, t('Deals', '商机数'), { num: true })}${head(ctx, t('Last activity', '最近活动'))}
     <th class="row-menu" scope="col"><span class="visually-hidden">${t('Actions', '操作')}</span></th>
   </tr></thead>
   <tbody>${accounts.map((account, n) => row(ctx, account, n)).join('')}
