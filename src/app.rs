@@ -62,6 +62,7 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0027_outcomes_of_bulk_work",
         text: include_str!("../migrations/0027_outcomes_of_bulk_work.sql"),
     },
+    Migration { name: "0028_jobs_put_off", text: include_str!("../migrations/0028_jobs_put_off.sql") },
 ];
 
 /// The JSON API: what every kind of record has, then what is particular, a line per slice.

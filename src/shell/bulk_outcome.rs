@@ -1,11 +1,12 @@
 //! What a job that works on many records did with each of them: written down with the portion that did it, and read a page at a
 //! time, so that every number on the job's page leads to the records that it counts.
 
-use store::{Session, Sql, Tx, Uuid, batches};
+use store::{Session, Sql, Tx, Uuid, batches, sql};
 
 use super::access::Right;
 use super::bulk_job::{Order, Place, Standing, What};
 use super::error::{FieldError, Result};
+use super::record::Object;
 use super::viewer::Viewer;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +102,28 @@ pub async fn write_down(tx: &mut Tx, job: Uuid, fated: &[Fated]) -> Result<()> {
     Ok(())
 }
 
+/// Takes away a portion of what a job has written down, with the instants at which it worked. Whether this was the last portion.
+pub async fn forget(tx: &mut Tx, job: Uuid) -> Result<bool> {
+    const PORTION: i64 = 2_000;
+    const NEXT_RECORD: &str =
+        "SELECT record_id FROM bulk_outcome WHERE job_id = $1 AND outcome = $2 ORDER BY record_id LIMIT 1 OFFSET $3";
+    const RECORDS: &str = "DELETE FROM bulk_outcome WHERE job_id = $1 AND outcome = $2 AND record_id < $3";
+    const NEXT_INSTANT: &str = "SELECT at FROM bulk_chunk WHERE job_id = $1 ORDER BY at LIMIT 1 OFFSET $2";
+    for fate in Fate::ALL {
+        if let Some(behind) = tx.value::<Uuid>(sql!(NEXT_RECORD, job, fate.key(), PORTION)).await? {
+            tx.execute(sql!(RECORDS, job, fate.key(), behind)).await?;
+            return Ok(false);
+        }
+    }
+    if let Some(behind) = tx.value::<i64>(sql!(NEXT_INSTANT, job, PORTION)).await? {
+        tx.execute(sql!("DELETE FROM bulk_chunk WHERE job_id = $1 AND at < $2", job, behind)).await?;
+        return Ok(false);
+    }
+    tx.execute(sql!("DELETE FROM bulk_outcome WHERE job_id = $1", job)).await?;
+    tx.execute(sql!("DELETE FROM bulk_chunk WHERE job_id = $1", job)).await?;
+    Ok(true)
+}
+
 /// A record of such work, as it is called now.
 #[derive(sqlx::FromRow)]
 pub struct Behind {
@@ -134,15 +157,34 @@ pub async fn behind(
         return Ok(Vec::new());
     }
     let object = standing.object;
+    let (called, table) = (called(object), object.table);
     let mut statement = Sql::new(format!(
-        "SELECT t.id, t.{} AS name, CAST(CASE WHEN t.deleted_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_gone, o.problems
-           FROM bulk_outcome o JOIN {} t ON t.id = o.record_id WHERE o.job_id = ",
-        object.title_field().column,
-        object.table
+        "SELECT {called}, o.problems FROM bulk_outcome o JOIN {table} t ON t.id = o.record_id WHERE o.job_id = "
     ));
     statement.bind(standing.job.id).push(" AND o.outcome = ").bind(fate.key()).push(" AND o.record_id > ").bind(after);
     statement.push(" AND ");
     (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
     statement.push(" ORDER BY o.record_id LIMIT ").bind(limit);
     Ok(session.all(statement).await?)
+}
+
+/// These records in the order of their ids, as far as the person sees them now. What is wrong with them the caller knows.
+pub async fn named(
+    session: &mut Session,
+    viewer: &Viewer,
+    object: &'static Object,
+    ids: &[Uuid],
+) -> Result<Vec<Behind>> {
+    let (called, table) = (called(object), object.table);
+    let mut statement =
+        Sql::new(format!("SELECT {called}, CAST(NULL AS TEXT) AS problems FROM {table} t WHERE t.id IN ("));
+    statement.bind_list(ids.iter().copied()).push(") AND ");
+    (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
+    statement.push(" ORDER BY t.id");
+    Ok(session.all(statement).await?)
+}
+
+fn called(object: &Object) -> String {
+    let title = object.title_field().column;
+    format!("t.id, t.{title} AS name, CAST(CASE WHEN t.deleted_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS is_gone")
 }

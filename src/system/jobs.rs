@@ -8,6 +8,7 @@ use store::job::{self, Ended, Job};
 
 use super::imports;
 use super::people::hand_over;
+use super::upkeep;
 use crate::shell::app::App;
 use crate::shell::bulk_job;
 use crate::shell::error::{Error, FieldError, Result};
@@ -72,6 +73,12 @@ pub async fn finish(app: &App, job: &Job, outcome: Result<Ended>) -> Result<()> 
         Ok(ended) => (ended.key(), String::new()),
         Err(error) if error.will_pass() => {
             tracing::warn!(id = %job.id, kind = job.kind, ?error, "a job was interrupted and goes on later");
+            // Where there is no room even for this, it is taken up after a minute.
+            if matches!(error, Error::StorageFull)
+                && let Err(error) = put_off(app, job).await
+            {
+                tracing::warn!(id = %job.id, ?error, "a job without room could not be put off");
+            }
             return Err(error);
         }
         Err(error) => {
@@ -94,6 +101,12 @@ pub async fn finish(app: &App, job: &Job, outcome: Result<Ended>) -> Result<()> 
     Ok(())
 }
 
+async fn put_off(app: &App, job: &Job) -> Result<()> {
+    let mut tx = app.db.write().await?;
+    job::put_off(&mut tx, job.id, app.clock.now()).await?;
+    Ok(tx.commit().await?)
+}
+
 /// What a job leaves behind that could not go on.
 async fn fail(app: &App, job: &Job) -> Result<()> {
     match job.kind.as_str() {
@@ -103,7 +116,7 @@ async fn fail(app: &App, job: &Job) -> Result<()> {
     }
 }
 
-/// Reporting lines that begin or end today come into force.
+/// Reporting lines that begin or end today come into force, and what is over for long is forgotten.
 async fn turn_day(app: &App) -> Result<()> {
     let Ok(config) = app.config(0).await else { return Ok(()) };
     let today = config.today(app.clock.now());
@@ -112,6 +125,7 @@ async fn turn_day(app: &App) -> Result<()> {
         let mut tx = app.db.write().await?;
         super::setup::turn_day(&mut tx, today).await?;
         tx.commit().await?;
+        upkeep::forget_jobs(app).await?;
     }
     Ok(())
 }

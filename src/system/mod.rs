@@ -1,4 +1,5 @@
-//! The house's own affairs: setting up, signing in, people and their rights, settings, history, imports, jobs, the user guide.
+//! The house's own affairs: setting up, signing in, people and their rights, settings, history, imports, jobs, upkeep, the
+//! user guide.
 
 mod administrator;
 pub mod audit;
@@ -15,6 +16,7 @@ pub mod people;
 pub mod settings;
 pub mod setup;
 pub mod sign_in;
+mod upkeep;
 mod wording;
 
 use crate::shell::routes::Routes;

@@ -53,6 +53,9 @@ const COLUMNS: &str = "id, kind, payload, state, cursor, done, total, result, cr
 /// How long a claimed job may go without a sign of life before another server takes it over, in seconds.
 const LEASE: i64 = 60;
 
+/// A job that is put off waits at most so long, in seconds.
+const LONGEST_WAIT: i64 = 3600;
+
 pub async fn enqueue(tx: &mut Tx, clock: &Clock, kind: &str, payload: &str, created_by: Option<Uuid>) -> Result<Uuid> {
     let id = crate::new_id(clock);
     tx.execute(sql!(
@@ -120,7 +123,8 @@ pub async fn of_person(session: &mut Session, person: Uuid, limit: i64) -> Resul
         .await
 }
 
-/// The jobs of a kind that a person has ordered, newest first, behind a job.
+/// The jobs of a kind that a person has ordered, newest first, behind a job. Payloads may be long: of each only the first `HEAD`
+/// characters are read.
 pub async fn of_kind(
     session: &mut Session,
     kind: &str,
@@ -128,10 +132,11 @@ pub async fn of_kind(
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Job>> {
+    let columns = COLUMNS.replace("payload", &format!("SUBSTR(payload, 1, {HEAD}) AS payload"));
     session
         .all(sql!(
             format!(
-                "SELECT {COLUMNS} FROM job WHERE created_by = $1 AND kind = $2 AND ($3 IS NULL OR id < $3) ORDER BY id DESC LIMIT $4"
+                "SELECT {columns} FROM job WHERE created_by = $1 AND kind = $2 AND ($3 IS NULL OR id < $3) ORDER BY id DESC LIMIT $4"
             ),
             person,
             kind,
@@ -141,7 +146,11 @@ pub async fn of_kind(
         .await
 }
 
-/// Notes progress in the transaction of the chunk. `false`: the job was asked to stop.
+/// So many characters of a payload are read for a list.
+pub const HEAD: usize = 4_000;
+
+/// Notes progress in the transaction of the chunk: what was put off before is not waited for any more. `false`: the job was asked
+/// to stop.
 pub async fn progress(
     tx: &mut Tx,
     id: Uuid,
@@ -151,7 +160,7 @@ pub async fn progress(
     cursor: &str,
 ) -> Result<bool> {
     tx.execute(sql!(
-        "UPDATE job SET done = $2, total = $3, cursor = $4, alive_at = $5 WHERE id = $1",
+        "UPDATE job SET done = $2, total = $3, cursor = $4, alive_at = $5, put_off = 0 WHERE id = $1",
         id,
         done,
         total,
@@ -169,8 +178,22 @@ pub async fn finish(tx: &mut Tx, id: Uuid, now: Instant, state: &str, result: &s
     Ok(())
 }
 
+/// A job whose next chunk finds no room rests before it is taken up again: a minute, then twice as long each time, up to an hour.
+pub async fn put_off(tx: &mut Tx, id: Uuid, now: Instant) -> Result<()> {
+    const TIMES: &str = "SELECT put_off FROM job WHERE id = $1 AND state = 'running' /*for update*/";
+    let Some(times) = tx.value::<i64>(sql!(TIMES, id)).await? else { return Ok(()) };
+    let wait = (LEASE << times.clamp(0, 6)).min(LONGEST_WAIT);
+    // Others take it up when its sign of life is as old as the lease.
+    let alive_at = now.plus_seconds(wait - LEASE);
+    tx.execute(sql!("UPDATE job SET put_off = $2, alive_at = $3 WHERE id = $1", id, times + 1, alive_at)).await?;
+    Ok(())
+}
+
 pub async fn request_cancel(tx: &mut Tx, id: Uuid, now: Instant) -> Result<()> {
     tx.execute(sql!("UPDATE job SET cancel_requested = $2 WHERE id = $1", id, true)).await?;
+    // One that was put off is taken up soon, to be ended.
+    tx.execute(sql!("UPDATE job SET alive_at = $2 WHERE id = $1 AND state = 'running' AND alive_at > $2", id, now))
+        .await?;
     tx.execute(sql!(
         "UPDATE job SET state = 'cancelled', finished_at = $2 WHERE id = $1 AND state = 'queued'",
         id,
