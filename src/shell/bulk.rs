@@ -2,10 +2,10 @@
 //! if it were changed alone; what may not be changed is counted, not hidden. The preview carries the
 //! versions it counted: what somebody else changed in between is left as they left it (Q31).
 //!
-//! What was done at once is undone at once, from its events: they share their author and their instant. More than a few hundred
-//! records are not done while somebody waits, but by a job ([`super::bulk_job`]), which does them in portions.
+//! What was done at once is undone at once (`bulk_undo`). More than a few hundred records are not done while somebody
+//! waits, but by a job ([`super::bulk_job`]), which does them in portions.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,7 +13,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use store::event::{self, Change, Event};
-use store::{Cell, Instant, Session, Sql, Tx, Uuid, first_id_after, first_id_at, new_id};
+use store::{Cell, Instant, Session, Tx, Uuid, new_id};
 
 use super::access::{Level, Right};
 use super::app::App;
@@ -26,7 +26,7 @@ use super::list::{self, Asks};
 use super::page::{Asked, Page, Toast, done, render, respond_with};
 use super::record::command::{self, Source};
 use super::record::query::{self, ListQuery, Portion, Question};
-use super::record::{Actor, Draft, Kind, OWNER, Object, value};
+use super::record::{Actor, Kind, OWNER, Object, value};
 use super::records::{for_many, get, pairs};
 use super::viewer::Viewer;
 use super::views;
@@ -375,28 +375,6 @@ pub async fn apply(
     Ok(done(&asked, &format!("/{}?{}", object.plural, get(&pairs, "query")), Some(toast)))
 }
 
-/// POST /{plural}/bulk/undo?at=: undoes what the person did at once at that instant.
-pub async fn undo_page(
-    object: &'static Object,
-    State(app): State<App>,
-    viewer: Viewer,
-    asked: Asked,
-    body: String,
-) -> Result<Response> {
-    let mut given = pairs(&body);
-    given.extend(pairs(&asked.query));
-    let at = get(&given, "at").parse::<i64>().ok().filter(|at| *at >= 0);
-    let at = at.ok_or(Error::Refused { status: 400, key: "error-bad-request" })?;
-    let undone = match undo_or_order(&app, &viewer, object, at, get(&given, "query")).await? {
-        Undoing::Ordered(job) => return Ok(done(&asked, &format!("/bulk-jobs/{job}"), None)),
-        Undoing::Done(undone) => undone,
-    };
-    let (back, left) = (undone.back.len().to_string(), undone.left.len().to_string());
-    let said = if undone.left.is_empty() { "bulk-undone" } else { "bulk-undone-some" };
-    let text = viewer.locale.text_with(said, &[("back", &back), ("left", &left)]);
-    Ok(done(&asked, &format!("/{}?{}", object.plural, get(&given, "query")), Some(Toast::success(text))))
-}
-
 // ---- the work itself, for pages and API
 
 /// What is to be done with each record.
@@ -573,125 +551,4 @@ pub async fn may_undo(
             !query::versions_allowed(tx, &actor.viewer, object, &outcome.changed, Right::Write).await?.is_empty()
         }
     })
-}
-
-/// The events of what was done in one transaction: they share an instant, and lie before this id.
-#[derive(Debug, Clone, Copy)]
-pub struct Span {
-    pub at: i64,
-    pub last: Option<Uuid>,
-}
-
-/// What became of an undoing: records that are as they were, and those that had to be left.
-#[derive(Debug, Default)]
-pub struct Undone {
-    pub back: Vec<Uuid>,
-    pub left: Vec<Uuid>,
-    /// The database refused this one: the transaction is not to be committed, and may be tried again without it.
-    pub refused: Option<(Uuid, Vec<FieldError>)>,
-}
-
-#[derive(sqlx::FromRow)]
-struct Done {
-    kind: String,
-    subject_id: Uuid,
-    version: i64,
-    changes: String,
-}
-
-/// Undoes what the person did at once in that span. A record that was changed, thrown away or restored since is left alone, and so
-/// is what the caller wants left.
-pub async fn undo(
-    tx: &mut Tx,
-    actor: &Actor,
-    object: &'static Object,
-    span: Span,
-    leave: &HashSet<Uuid>,
-) -> Result<Undone> {
-    // Events are found by who made them and from when: their ids begin with the time.
-    let mut statement = Sql::new("SELECT e.kind, e.subject_id, e.version, e.changes FROM event e WHERE e.actor_id = ");
-    statement.bind(actor.viewer.person).push(" AND e.id >= ").bind(first_id_at(Instant(span.at)));
-    if let Some(last) = span.last {
-        statement.push(" AND e.id < ").bind(first_id_after(last));
-    }
-    statement.push(" AND e.at = ").bind(span.at);
-    statement.push(" AND e.kind IN ('updated', 'deleted') AND e.subject_type = ").bind(object.name);
-    statement.push(" ORDER BY e.id DESC");
-    let mut undone = Undone::default();
-    for event in tx.all::<Done>(statement).await? {
-        if leave.contains(&event.subject_id) {
-            undone.left.push(event.subject_id);
-            continue;
-        }
-        let outcome = if event.kind == "deleted" {
-            take_back(tx, actor, object, event.subject_id, span.at).await
-        } else {
-            set_back(tx, actor, object, &event).await
-        };
-        match outcome {
-            Ok(()) => undone.back.push(event.subject_id),
-            Err(Error::NotFound | Error::Forbidden | Error::Conflict(_)) => undone.left.push(event.subject_id),
-            Err(Error::Invalid(errors)) if errors.iter().any(|error| error.key == "invalid-duplicate") => {
-                undone.refused = Some((event.subject_id, errors));
-                return Ok(undone);
-            }
-            // What it was may no longer be: its owner has left, say.
-            Err(Error::Invalid(_)) => undone.left.push(event.subject_id),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(undone)
-}
-
-/// How an undoing went on.
-pub enum Undoing {
-    Done(Undone),
-    /// A job does it, as a job did what is undone.
-    Ordered(Uuid),
-}
-
-/// Undoes what the person did at once at that instant, or queues that.
-async fn undo_or_order(app: &App, viewer: &Viewer, object: &'static Object, at: i64, from: &str) -> Result<Undoing> {
-    let undoing = app.at_page(viewer, async |tx, actor| undo_in(tx, actor, object, at, from).await).await?;
-    app.jobs.notify_one();
-    Ok(undoing)
-}
-
-/// As [`undo_or_order`], in the caller's transaction; the caller wakes the jobs.
-pub async fn undo_in(tx: &mut Tx, actor: &Actor, object: &'static Object, at: i64, from: &str) -> Result<Undoing> {
-    if let Some(job) = bulk_job::behind(tx, actor.viewer.person, object, at).await? {
-        return Ok(Undoing::Ordered(bulk_job::order_undo(tx, actor, object, job, from).await?));
-    }
-    let undone = undo(tx, actor, object, Span { at, last: None }, &HashSet::new()).await?;
-    match undone.refused {
-        Some((_, errors)) => Err(Error::Invalid(errors)),
-        None => Ok(Undoing::Done(undone)),
-    }
-}
-
-/// Out of the trash, if it lies there since.
-async fn take_back(tx: &mut Tx, actor: &Actor, object: &'static Object, id: Uuid, at: i64) -> Result<()> {
-    let mut statement = Sql::new(format!("SELECT COUNT(*) FROM {} t WHERE t.id = ", object.table));
-    statement.bind(id).push(" AND t.deleted_at = ").bind(at);
-    if tx.value::<i64>(statement).await? != Some(1) {
-        return Err(Error::NotFound);
-    }
-    command::set_deleted(tx, actor, object, id, false).await
-}
-
-/// The fields as they were before the event, if nothing happened to the record since.
-async fn set_back(tx: &mut Tx, actor: &Actor, object: &'static Object, event: &Done) -> Result<()> {
-    let before = command::load_for_write(tx, actor, object, event.subject_id).await?;
-    if before.version != event.version {
-        return Err(Error::NotFound);
-    }
-    let changes: Vec<Change> = serde_json::from_str(&event.changes).unwrap_or_default();
-    let mut draft = Draft::default();
-    for change in &changes {
-        // What the program works out itself follows from the rest.
-        if let Some(field) = object.field(&change.field).filter(|field| for_many(field)) {
-            draft.set(field.key, value::from_raw_json(field, &change.old));
-        }
-    }
-    command::update_loaded(tx, actor, object, &before, Some(before.version), draft).await.map(drop)
 }

@@ -117,14 +117,14 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
     let open = get(&asks, "at").parse::<i64>().ok();
     let after = get(&asks, "after").parse::<Uuid>().unwrap_or_default();
     let mut session = app.db.read().await?;
-    let told = told(&mut session, &viewer, object, app.clock.now(), (None, ENTRIES)).await?;
+    let wanted = open.map_or(Wanted::Newest(None, ENTRIES), Wanted::At);
+    let told = told(&mut session, &viewer, object, app.clock.now(), wanted).await?;
     let standing = standing(&mut session, &viewer, object, &told).await?;
-    let mut left = match open {
-        Some(at) => {
-            let opened = told.iter().find(|told| told.at == at).ok_or(Error::NotFound)?;
-            records_of(&mut session, &viewer, object, opened, after).await?
-        }
-        None => Vec::new(),
+    let mut left = if open.is_some() {
+        let opened = told.first().ok_or(Error::NotFound)?;
+        records_of(&mut session, &viewer, object, opened, after).await?
+    } else {
+        Vec::new()
     };
     let has_more = left.len() > SHOWN as usize;
     left.truncate(SHOWN as usize);
@@ -202,15 +202,19 @@ pub async fn past(
     viewer: &Viewer,
     object: &'static Object,
     now: Instant,
-    page: (Option<Uuid>, i64),
+    (after, limit): (Option<Uuid>, i64),
 ) -> Result<Vec<Past>> {
-    let told = told(session, viewer, object, now, page).await?;
+    let told = told(session, viewer, object, now, Wanted::Newest(after, limit)).await?;
     let standing = standing(session, viewer, object, &told).await?;
     let all: Vec<Change> = told.iter().flat_map(Told::changes).collect();
     let names = names_in(session, viewer, object, &all).await?;
     let set = |change: &Change| {
         let field = viewer.projection(object).find(|field| field.key == change.field)?;
-        let cell = value::from_raw_json(field, &change.new);
+        let cell = match value::from_raw_json(field, &change.new) {
+            // It stands as it was typed, since each record has its own currency.
+            Cell::Text(text) if field.is_amount() => format::plain_number(&text).map_or(Cell::Null, Cell::Text),
+            cell => cell,
+        };
         let is_hidden = matches!(field.kind, Kind::Ref(_)) && cell.id().is_some_and(|id| !names.contains_key(&id));
         let cell = if is_hidden { Cell::Null } else { cell };
         Some((field.key.to_owned(), value::to_json(field, &cell, &viewer.config.base_currency)))
@@ -231,21 +235,44 @@ pub async fn past(
     Ok(past.collect())
 }
 
+/// Which entries are asked for.
+enum Wanted {
+    /// Behind an entry, so many.
+    Newest(Option<Uuid>, i64),
+    /// What was done at an instant.
+    At(i64),
+    /// What was done after this id, by a job that the entry may name.
+    Naming(Uuid),
+}
+
 async fn told(
     session: &mut Session,
     viewer: &Viewer,
     object: &Object,
     now: Instant,
-    (after, limit): (Option<Uuid>, i64),
+    wanted: Wanted,
 ) -> Result<Vec<Told>> {
     // The kind stands in the text because an index is of this kind only.
     let mut statement =
         Sql::new(format!("SELECT e.id, e.at, e.changes FROM event e WHERE e.kind = '{EVENT}' AND e.actor_id = "));
     statement.bind(viewer.person).push(" AND e.id >= ").bind(first_id_at(now.plus_seconds(-DAYS * 86_400)));
     statement.push(" AND e.subject_type = ").bind(object.name);
-    if let Some(after) = after {
-        statement.push(" AND e.id < ").bind(after);
-    }
+    let limit = match wanted {
+        Wanted::Newest(after, limit) => {
+            if let Some(after) = after {
+                statement.push(" AND e.id < ").bind(after);
+            }
+            limit
+        }
+        Wanted::At(at) => {
+            statement.push(" AND e.id >= ").bind(first_id_at(Instant(at))).push(" AND e.at = ").bind(at);
+            1
+        }
+        Wanted::Naming(job) => {
+            statement.push(" AND e.id > ").bind(job).push(" AND e.changes LIKE ").bind(format!("%{job}%"));
+            ENTRIES
+        }
+    };
     statement.push(" ORDER BY e.id DESC LIMIT ").bind(limit);
     Ok(session.all(statement).await?)
 }
@@ -258,7 +285,7 @@ pub async fn of_job(
     now: Instant,
     job: Uuid,
 ) -> Result<Option<(i64, bool)>> {
-    let told = told(session, viewer, object, now, (None, ENTRIES)).await?;
+    let told = told(session, viewer, object, now, Wanted::Naming(job)).await?;
     let Some(told) = told.into_iter().find(|told| bulk_job::job_in(&told.changes()) == Some(job)) else {
         return Ok(None);
     };

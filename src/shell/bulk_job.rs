@@ -15,8 +15,9 @@ use store::{Instant, Session, Sql, Tx, Uuid, first_id_at, new_id, sql};
 
 use super::access::Right;
 use super::app::App;
-use super::bulk::{self, Chosen, EVENT, JOB, Outcome, Span, Undone, Work};
+use super::bulk::{self, Chosen, EVENT, JOB, Outcome, Work};
 use super::bulk_outcome::{self, Fate, Fated};
+use super::bulk_undo::{self, Span, Undone};
 use super::error::{Error, FieldError, Result};
 use super::portions::Portions;
 use super::record::command::Source;
@@ -144,6 +145,17 @@ impl Order {
         serde_json::from_str(&job.payload).map_err(|error| Error::Internal(format!("job {}: {error}", job.id)))
     }
 
+    /// Of a text that may be cut: what is ordered, without the records that are named. `None`: that is not all there, or it is no
+    /// order that this program knows.
+    fn of_head(text: &str) -> Option<Order> {
+        const NAMED: &str = "{\"Named\":[";
+        serde_json::from_str(text).ok().or_else(|| {
+            // In what somebody typed a quotation mark has a backslash before it.
+            let (head, _) = text.split_once(NAMED)?;
+            serde_json::from_str(&[head, NAMED, "]}]}}"].concat()).ok()
+        })
+    }
+
     fn via(&self) -> &'static str {
         if self.via == "api" { "api" } else { "page" }
     }
@@ -181,8 +193,12 @@ pub async fn order(tx: &mut Tx, actor: &Actor, wish: Wish, total: i64) -> Result
 }
 
 /// Queues the undoing of what a job of this person did.
+///
+/// Errors: not found when that was so long ago that the job is forgotten.
 pub async fn order_undo(tx: &mut Tx, actor: &Actor, object: &'static Object, of: Uuid, from: &str) -> Result<Uuid> {
-    let total = job::find(tx, of).await?.map_or(0, |job| Place::of(&job).touched as i64);
+    // Its portions are forgotten with it.
+    let undone = job::find(tx, of).await?.ok_or(Error::NotFound)?;
+    let total = Place::of(&undone).touched as i64;
     let order = Order {
         object: object.name.into(),
         via: actor.via.into(),
@@ -306,8 +322,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    fn of(viewer: &Viewer, job: Job) -> Result<Standing> {
-        let order = Order::of(&job)?;
+    fn of(viewer: &Viewer, job: Job, order: Order) -> Result<Standing> {
         let object = viewer.registry.get(&order.object).ok_or(Error::NotFound)?;
         let place = Place::of(&job);
         Ok(Standing { job, order, object, place })
@@ -318,18 +333,38 @@ impl Standing {
 pub async fn find(session: &mut Session, viewer: &Viewer, id: Uuid) -> Result<Standing> {
     let job = job::find(session, id).await?;
     let job = job.filter(|job| job.kind == KIND && job.created_by == Some(viewer.person)).ok_or(Error::NotFound)?;
-    Standing::of(viewer, job)
+    let order = Order::of(&job)?;
+    Standing::of(viewer, job, order)
 }
 
-/// What this person has ordered, newest first, behind a job.
+/// What this person has ordered, newest first, behind a job, without the records that were named; and behind which job there is
+/// more. What this program can't read is left out.
 pub async fn of_viewer(
     session: &mut Session,
     viewer: &Viewer,
     after: Option<Uuid>,
     limit: i64,
-) -> Result<Vec<Standing>> {
-    let jobs = job::of_kind(session, KIND, viewer.person, after, limit).await?;
-    jobs.into_iter().map(|job| Standing::of(viewer, job)).collect()
+) -> Result<(Vec<Standing>, Option<Uuid>)> {
+    let mut jobs = job::of_kind(session, KIND, viewer.person, after, limit + 1).await?;
+    let more = jobs.len() as i64 > limit;
+    jobs.truncate(limit as usize);
+    let next = jobs.last().filter(|_| more).map(|last| last.id);
+    let mut standing = Vec::new();
+    for job in jobs {
+        let order = match Order::of_head(&job.payload) {
+            // What was typed, or the filter, may be long itself.
+            None if job.payload.chars().count() >= job::HEAD => {
+                job::find(session, job.id).await?.and_then(|whole| Order::of(&whole).ok())
+            }
+            order => order,
+        };
+        let id = job.id;
+        match order.ok_or(Error::NotFound).and_then(|order| Standing::of(viewer, job, order)) {
+            Ok(one) => standing.push(one),
+            Err(_) => tracing::warn!(%id, "a job's order can't be read"),
+        }
+    }
+    Ok((standing, next))
 }
 
 // ---- the work
@@ -443,7 +478,7 @@ impl<'a> AtWork<'a> {
         let (mut tx, undone) = loop {
             let Some(mut tx) = self.portions.begin().await? else { return Ok(Some(Ended::Lost)) };
             let actor = app.actor(&Viewer::writing(app, &mut tx, self.person).await?, via);
-            match bulk::undo(&mut tx, &actor, object, span, &leave).await {
+            match bulk_undo::undo(&mut tx, &actor, object, span, &leave).await {
                 Ok(Undone { refused: Some((id, _)), .. }) => {
                     leave.insert(id);
                 }

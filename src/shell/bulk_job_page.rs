@@ -10,13 +10,13 @@ use super::bulk::Work;
 use super::bulk_history;
 use super::bulk_job::{self, Standing, What};
 use super::bulk_job_records;
-use super::bulk_outcome::Fate;
+use super::bulk_outcome::{self, Behind, Fate};
 use super::error::{FieldError, Result};
 use super::format;
 use super::i18n::Locale;
 use super::page::{Asked, Page, done, respond};
 use super::progress::ProgressView;
-use super::record::{Object, query};
+use super::record::Object;
 use super::records::id;
 use super::routes::{Policy, Routes};
 use super::viewer::Viewer;
@@ -40,6 +40,7 @@ struct TileView {
 
 struct WrongView {
     name: String,
+    /// Empty: it lies in the trash.
     href: String,
     errors: String,
 }
@@ -164,9 +165,9 @@ fn tiles_of(locale: Locale, standing: &Standing, told: Option<i64>) -> Vec<TileV
 
 async fn wrong_of(session: &mut Session, viewer: &Viewer, standing: &Standing) -> Result<Vec<WrongView>> {
     let refused = refused_of(session, viewer, standing).await?;
-    let view = |(id, name, errors)| {
-        let href = format!("/{}/{id}", standing.object.plural);
-        WrongView { name, href, errors: texts(viewer.locale, errors) }
+    let view = |(one, errors): (Behind, &[FieldError])| {
+        let href = if one.is_gone() { String::new() } else { format!("/{}/{}", standing.object.plural, one.id) };
+        WrongView { name: one.name, href, errors: texts(viewer.locale, errors) }
     };
     Ok(refused.into_iter().map(view).collect())
 }
@@ -176,16 +177,16 @@ pub async fn refused_of<'a>(
     session: &mut Session,
     viewer: &Viewer,
     standing: &'a Standing,
-) -> Result<Vec<(Uuid, String, &'a [FieldError])>> {
+) -> Result<Vec<(Behind, &'a [FieldError])>> {
     let wrong = &standing.place.wrong;
     if wrong.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<Uuid> = wrong.iter().map(|(id, _)| *id).collect();
-    let names = query::names(session, viewer, standing.object, &ids).await?;
-    let found = names.into_iter().filter_map(|(id, name)| {
-        let (_, errors) = wrong.iter().find(|(other, _)| *other == id)?;
-        Some((id, name, &errors[..]))
+    let named = bulk_outcome::named(session, viewer, standing.object, &ids).await?;
+    let found = named.into_iter().filter_map(|one| {
+        let (_, errors) = wrong.iter().find(|(other, _)| *other == one.id)?;
+        Some((one, &errors[..]))
     });
     Ok(found.collect())
 }

@@ -312,6 +312,12 @@ pub fn parse_amount(text: &str, currency: &str) -> Result<i64, Unread> {
         .ok_or(Unread::Large)
 }
 
+/// The number of an amount as people type it, without its currency, separators and unit: `12345000` for `¥1,234.5 万`. `None`: it is
+/// no number.
+pub fn plain_number(text: &str) -> Option<String> {
+    Some(Written::of(text).number().ok()?.normalize().to_string())
+}
+
 /// An amount multiplied, with the currency it names. `None`: it is no number.
 pub fn multiplied_amount(text: &str, by: Decimal) -> Option<String> {
     let written = Written::of(text);

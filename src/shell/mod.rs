@@ -9,6 +9,7 @@ pub mod bulk_job;
 pub mod bulk_job_page;
 mod bulk_job_records;
 pub mod bulk_outcome;
+mod bulk_undo;
 pub mod by_name;
 pub mod calendar;
 pub mod config;

@@ -81,7 +81,7 @@ pub fn routes(object: &'static Object) -> Routes {
             super::bulk::apply(object, app, viewer, asked, body)
         })
         .post(&at("/bulk/undo"), change, move |app, viewer, asked, body| {
-            super::bulk::undo_page(object, app, viewer, asked, body)
+            super::bulk_undo::undo_page(object, app, viewer, asked, body)
         })
         .get(&file("csv"), export, move |app, viewer, asked| {
             export::download(object, FileFormat::Csv, app, viewer, asked)

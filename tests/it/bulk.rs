@@ -198,6 +198,15 @@ fn amounts_that_were_changed_at_once_stand_in_the_currency_of_their_deal() {
         let at: i64 = app.value("SELECT at FROM event WHERE kind = 'bulk'").await.expect("it was noted");
         let page = app.get(&lin, &format!("/opportunities/bulk?at={at}")).await;
         assert!(page.has("5,000</del>") && page.has("7,000</ins>") && !page.has("50.00"), "{}", page.body);
+        // A program is told the number, however it was typed.
+        app.clock.advance(60);
+        let fields =
+            [("action", "edit"), ("field", "amount"), ("value", "¥1,234.5 万"), ("ids", &chosen), ("query", "")];
+        let answer = app.post_form(&lin, "/opportunities/bulk/apply", &fields).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        let told = app.get(&lin, "/api/opportunities/bulk").await.json();
+        let amounts = [&told["data"][0]["set"]["amount"], &told["data"][1]["set"]["amount"]];
+        assert_eq!(amounts, [&json!("12345000"), &json!("7000")], "{told}");
     });
 }
 

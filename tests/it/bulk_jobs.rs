@@ -16,7 +16,7 @@ use crate::import::{claimed, work};
 const MANY: usize = 320;
 
 /// Accounts of one person in a city; returns them in the order of their ids.
-async fn many_accounts(app: &TestApp, owner: &Person, city: &str) -> Vec<Uuid> {
+pub async fn many_accounts(app: &TestApp, owner: &Person, city: &str) -> Vec<Uuid> {
     let actor = app.actor(owner).await;
     let object = app.object("account");
     let mut tx = app.db.write().await.expect("the database can be written");
@@ -34,7 +34,7 @@ async fn many_accounts(app: &TestApp, owner: &Person, city: &str) -> Vec<Uuid> {
     made
 }
 
-async fn in_city(app: &TestApp, city: &str) -> i64 {
+pub async fn in_city(app: &TestApp, city: &str) -> i64 {
     let there = "SELECT COUNT(*) FROM account WHERE deleted_at IS NULL AND city = $1";
     app.value(sql!(there, city)).await.unwrap_or(0)
 }
@@ -51,7 +51,7 @@ fn hidden(page: &Answer, name: &str) -> String {
 }
 
 /// Looks at what would be done to all that matches, goes on, and returns the address of the job.
-async fn ordered(app: &TestApp, who: &Person, query: &str, fields: &[(&str, &str)]) -> String {
+pub async fn ordered(app: &TestApp, who: &Person, query: &str, fields: &[(&str, &str)]) -> String {
     let all = [fields, &[("all", "1"), ("query", query)]].concat();
     let preview = app.post_form(who, "/accounts/bulk", &all).await;
     assert!(preview.has(&format!("{MANY} records selected")), "{}", preview.body);
@@ -508,5 +508,49 @@ fn a_program_is_told_where_the_job_is_that_works_on_many() {
         let mut wrong = wish(false);
         wrong["set"] = json!({ "owner": "01930000-0000-7000-8000-000000000000" });
         assert_eq!(act(wrong, "wrong").await.status, 422);
+    });
+}
+
+#[test]
+fn a_job_is_undone_from_its_page_whatever_was_done_at_once_since() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let made = many_accounts(app, &lin, "Wuxi").await;
+        app.clock.advance(60);
+        let edit = [("action", "edit"), ("field", "city"), ("value", "Ningbo")];
+        let page = ordered(app, &lin, "view=all", &edit).await;
+        work(app).await;
+        let at: i64 = app.value("SELECT at FROM event WHERE kind = 'bulk'").await.expect("it was noted");
+        let one = made[0].to_string();
+        for number in 0..21 {
+            app.clock.advance(60);
+            let town = format!("Town {number}");
+            let edit = [("action", "edit"), ("field", "city"), ("value", town.as_str()), ("ids", one.as_str())];
+            assert_eq!(app.post_form(&lin, "/accounts/bulk/apply", &edit).await.status, 303);
+        }
+        assert_eq!(app.value::<i64>("SELECT COUNT(*) FROM event WHERE kind = 'bulk'").await, Some(22));
+        let over = app.get(&lin, &page).await;
+        assert!(over.has(&format!("/accounts/bulk/undo?at={at}")), "{}", over.body);
+        assert_eq!(app.get(&lin, &format!("/api{page}")).await.json()["undo"], json!(at.to_string()));
+        // And its records are told, with what they were.
+        assert_eq!(told(app, &lin, &leads_to(&over, "Done"), ENTRY).await, [100, 100, 100, 20]);
+    });
+}
+
+#[test]
+fn a_record_against_a_rule_that_lies_in_the_trash_is_named_without_a_way_there() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let made = many_accounts(app, &lin, "Wuxi").await;
+        app.clock.advance(60);
+        let parent = made[200].to_string();
+        let edit = [("action", "edit"), ("field", "parent"), ("value", parent.as_str())];
+        let page = ordered(app, &lin, "view=all", &edit).await;
+        work(app).await;
+        let link = format!("<a href=\"/accounts/{parent}\">");
+        assert!(app.get(&lin, &page).await.has(&link));
+        app.execute(sql!("UPDATE account SET deleted_at = 1 WHERE id = $1", made[200])).await;
+        let over = app.get(&lin, &page).await;
+        assert!(over.has("Harbour") && over.has("<p class=\"error\">") && !over.has(&link), "{}", over.body);
     });
 }

@@ -45,6 +45,7 @@ mod lost_update;
 mod money;
 mod moves;
 mod newest;
+mod old_jobs;
 mod palette;
 mod permission;
 mod pipelines;

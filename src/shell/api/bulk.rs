@@ -15,9 +15,10 @@ use super::operation::{Api, Operation, page_of, pascal, schema_of};
 use super::records::{FILTERS, filter_pattern, filters_of, inputs_of};
 use super::shape;
 use crate::shell::app::App;
-use crate::shell::bulk::{self, AT_ONCE, Chosen, MOST, Outcome, Undoing, Work};
+use crate::shell::bulk::{self, AT_ONCE, Chosen, MOST, Outcome, Work};
 use crate::shell::bulk_history;
 use crate::shell::bulk_job::{self, Which, Wish};
+use crate::shell::bulk_undo::{self, Undoing};
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::command::Source;
 use crate::shell::record::query::{ListQuery, Portion, Question};
@@ -403,7 +404,7 @@ async fn undo(object: &'static Object, app: &App, viewer: &Viewer, body: &Body) 
     let plain = (1..=18).contains(&ask.undo.len()) && ask.undo.chars().all(|c| c.is_ascii_digit());
     let at: i64 = ask.undo.parse().ok().filter(|_| plain).ok_or(Error::malformed("undo", "invalid-text"))?;
     let undone =
-        body.post.once(app, viewer, async |tx, actor| match bulk::undo_in(tx, actor, object, at, "").await? {
+        body.post.once(app, viewer, async |tx, actor| match bulk_undo::undo_in(tx, actor, object, at, "").await? {
             Undoing::Done(undone) => Ok(Answer::ok(json!({ "back": undone.back.len(), "left": undone.left.len() }))),
             Undoing::Ordered(job) => bulk_jobs::accepted(tx, app, viewer, job).await,
         });

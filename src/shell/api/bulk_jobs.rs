@@ -116,7 +116,7 @@ async fn answer(session: &mut Session, app: &App, viewer: &Viewer, id: Uuid) -> 
     let told = if is_over { told_of(session, app, viewer, &standing).await? } else { None };
     let undo = told.filter(|(_, can_undo)| *can_undo).map(|(at, _)| at);
     let refused = refused_of(session, viewer, &standing).await?;
-    let of_records = refused.iter().flat_map(|(id, _, errors)| errors.iter().map(|error| (Some(*id), error)));
+    let of_records = refused.iter().flat_map(|(one, errors)| errors.iter().map(move |error| (Some(one.id), error)));
     let job = &standing.job;
     let errors = if job.state == "failed" { errors_of(job) } else { Vec::new() };
     let problems = of_records.chain(errors.iter().map(|error| (None, error)));
@@ -165,11 +165,9 @@ fn problem(locale: Locale, record: Option<Uuid>, error: &FieldError) -> Problem 
 async fn list(State(app): State<App>, viewer: Viewer, asking: Asking) -> Result<Answer> {
     asking.only(&["limit", "after"])?;
     let (limit, after) = asking.page_by_id()?;
-    let mut jobs = bulk_job::of_viewer(&mut app.db.read().await?, &viewer, after, limit + 1).await?;
-    let more = cut(&mut jobs, limit);
-    let next = jobs.last().filter(|_| more).map(|last| last.job.id.to_string());
+    let (jobs, next) = bulk_job::of_viewer(&mut app.db.read().await?, &viewer, after, limit).await?;
     let data: Vec<Listed> = jobs.iter().map(listed).collect();
-    Ok(Answer::page(data, next, &format!("/api/bulk-jobs?limit={limit}&")))
+    Ok(Answer::page(data, next.map(|last| last.to_string()), &format!("/api/bulk-jobs?limit={limit}&")))
 }
 
 /// GET /api/bulk-jobs/{id} · who ordered it
