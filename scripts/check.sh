@@ -15,4 +15,4 @@ fi
 say "Types of the scripts"
 (cd web && npm run --silent check)
 say "Languages, slice arrows, routes: the house rules"
-cargo nextest run --cargo-profile bench --workspace --locked -E 'test(house)' --no-tests=fail
+cargo it -E 'test(house)' --no-tests=fail

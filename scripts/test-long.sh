@@ -26,7 +26,7 @@ part() {
 }
 rust() {
     TRIVET_WORLDS=${WORLDS:-10000} TRIVET_PAIRS=${PAIRS:-2000} TRIVET_RUNS=${RUNS:-1000} \
-        cargo nextest run --release --workspace --locked --no-fail-fast --no-tests=fail \
+        cargo it --no-fail-fast --no-tests=fail \
         -E 'test(/^permission::every|^interference::|^lost_update::whatever/)'
 }
 for wanted in ${PARTS:-rust crash backup api browser}; do

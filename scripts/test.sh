@@ -41,9 +41,9 @@ of_the_binary() {
 all_parts() {
     # Beside the compiler and the Rust tests, which alone leave one of two processors waiting. Shown when it has ended.
     of_the_binary >"$work/of-the-binary" 2>&1 &
-    part "Rust: unit, property and integration tests, on SQLite and PostgreSQL" \
-        env TMPDIR="$(folder_for_databases)" \
-        cargo nextest run --cargo-profile bench --workspace --locked --no-fail-fast --no-tests=fail
+    part "Rust: integration and property tests, on SQLite and PostgreSQL" \
+        env TMPDIR="$(folder_for_databases)" cargo it --no-fail-fast --no-tests=fail
+    part "Rust: unit tests" env TMPDIR="$(folder_for_databases)" cargo unit --no-fail-fast --no-tests=fail
     wait
     cat "$work/of-the-binary"
     part "Trivet in a browser" bash scripts/e2e.sh "$binary"

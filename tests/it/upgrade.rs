@@ -1,7 +1,7 @@
 //! Q6: a database of every earlier schema, with a row in every table, is upgraded to the schema of a fresh install and keeps
 //! its rows, with what stands in every column that is still there. The schema of every release, and one from before the first, are kept in
 //! `tests/dumps/{number}.json` as the program of that day made them, written once by
-//! `cargo nextest run --cargo-profile bench --workspace --run-ignored only -E 'test(write_a_dump)'` and never changed again.
+//! `cargo it --run-ignored only -E 'test(write_a_dump)'` and never changed again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
