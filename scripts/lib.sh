@@ -70,6 +70,12 @@ find_chromium() {
     done
 }
 
+# Some distributions know the one without a window as a part of the whole browser only.
+chromium_package() {
+    apt_get update -qq >/dev/null 2>&1 || true
+    if apt-cache show chromium-headless-shell >/dev/null 2>&1; then echo chromium-headless-shell; else echo chromium; fi
+}
+
 has_chinese_font() {
     compgen -G '/usr/share/fonts/*/*/NotoSansCJK*' >/dev/null || { has fc-list && [ -n "$(fc-list :lang=zh-cn)" ]; }
 }
@@ -77,12 +83,11 @@ has_chinese_font() {
 # A browser, and a font without which Chinese is empty boxes. Sets CHROMIUM.
 need_browser() {
     local wanted=()
-    [ -n "$(find_chromium)" ] || wanted+=(chromium-headless-shell)
+    [ -n "$(find_chromium)" ] || wanted+=("$(chromium_package)")
     has_chinese_font || wanted+=(fonts-noto-cjk)
     if [ "${#wanted[@]}" != 0 ]; then
         say "The browser tests need ${wanted[*]}: installing"
-        # Distributions that are older or younger know it as a part of the whole browser only.
-        install_packages "${wanted[@]}" || install_packages "${wanted[@]/chromium-headless-shell/chromium}" || true
+        install_packages "${wanted[@]}" || true
     fi
     CHROMIUM="$(find_chromium)"
     export CHROMIUM

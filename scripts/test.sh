@@ -30,10 +30,10 @@ of_the_binary() {
     part "Killed under load, on PostgreSQL" "${postgres[@]}" "$torture" crash --kills 20
     part "Backed up under load: every archive is whole" "$torture" backup --n 5
     part "Backed up under load, on PostgreSQL" "${postgres[@]}" "$torture" backup --n 5
-    part "The API against its own document" env ROLES="partner seller" "${api[@]}"
-    # An auditor writes nothing: what the document gives as examples is enough here.
-    part "The API against its own document, by an auditor" \
-        env ROLES=auditor PHASES=examples REPORTS=target/schemathesis-report/auditor TRIVET="$binary" bash scripts/schemathesis.sh
+    part "The API against its own document" env ROLES=partner "${api[@]}"
+    # What the document gives as examples is enough for who writes nothing, and for a seller, whose way is the manager's.
+    part "The API against its own document, by a seller and an auditor" \
+        env ROLES="seller auditor" PHASES=examples REPORTS=target/schemathesis-report/few TRIVET="$binary" bash scripts/schemathesis.sh
     part "The API against its own document, by two more roles and on PostgreSQL" "${postgres[@]}" \
         env ROLES="manager admin" REPORTS=target/schemathesis-report/postgres "${api[@]}"
     part "Scripts and styles in a browser" bash scripts/web-test.sh

@@ -156,6 +156,7 @@ import-undo-sure = Undo this import? New records go to the trash, changed ones g
 import-undone-created = The import was undone. The records it created are in the trash.
 import-undone-updated = The import was undone. The records it changed have their old values again.
 import-undone-both = The import was undone. The records it created are in the trash; those it changed have their old values again.
+import-undone-kept = Those listed below were left as they are.
 import-undone-trash = Show the trash
 import-cancelled-text = The import was stopped. The rows imported so far stay; you can undo them.
 import-all-good = Every row was imported.

@@ -50,7 +50,7 @@ analysis-earlier = 更早
 analysis-overdue = 已过预计日
 analysis-later = 更晚
 analysis-interval = 95% 区间
-analysis-open-pipeline = 进行中金额
+analysis-open-pipeline = 进行中商机金额
 analysis-weighted = 加权金额
 analysis-weighted-note = 按每个商机的赢率加权
 analysis-win-rate = 赢单率
@@ -103,7 +103,7 @@ analysis-expected = 预期
 analysis-closed-deals = 赢单/结束
 analysis-compare = 对比
 analysis-compare-by = 对比维度
-analysis-compare-method = 进行中为今天的商机；赢单、输单、周期和速度按所选期间统计。周期为从创建到赢单天数的中位数，下方为中间一半的范围。销售速度 = 进行中商机数 × 赢单率 × 平均赢单金额 ÷ 周期。
+analysis-compare-method = “进行中”为今天的数据；赢单、输单、周期和速度按所选期间统计。周期为从创建到赢单天数的中位数，下方为中间一半的范围。销售速度 = 进行中商机数 × 赢单率 × 平均赢单金额 ÷ 周期。
 analysis-open-deals = 进行中
 analysis-open-amount = 进行中金额
 analysis-won = 赢单

@@ -156,6 +156,7 @@ import-undo-sure = 撤销这次导入？新建的数据移入回收站，更新�
 import-undone-created = 导入已撤销。新建的数据已移入回收站。
 import-undone-updated = 导入已撤销。更新过的数据已恢复原值。
 import-undone-both = 导入已撤销。新建的数据已移入回收站，更新过的数据已恢复原值。
+import-undone-kept = 下方列出的记录保持不变。
 import-undone-trash = 查看回收站
 import-cancelled-text = 导入已停止。已经写入的数据仍然保留，可以撤销。
 import-all-good = 所有行都已导入。

@@ -196,7 +196,10 @@ pub async fn order(tx: &mut Tx, actor: &Actor, wish: Wish, total: i64) -> Result
 ///
 /// Errors: not found when that was so long ago that the job is forgotten.
 pub async fn order_undo(tx: &mut Tx, actor: &Actor, object: &'static Object, of: Uuid, from: &str) -> Result<Uuid> {
-    // Its portions are forgotten with it.
+    // Held: it is forgotten, its portions with it, before this or not while it is undone.
+    if !job::hold(tx, of).await? {
+        return Err(Error::NotFound);
+    }
     let undone = job::find(tx, of).await?.ok_or(Error::NotFound)?;
     let total = Place::of(&undone).touched as i64;
     let order = Order {
@@ -374,6 +377,10 @@ type Refused = Vec<(Uuid, Vec<FieldError>)>;
 /// Runs such a job to its end; goes on behind the last finished portion after a crash.
 pub async fn run(app: &App, job: &Job) -> Result<Ended> {
     let mut at_work = AtWork::of(app, job)?;
+    // It was asked to stop while it waited for room or for a server.
+    if job.cancel_requested {
+        return at_work.end("cancelled").await;
+    }
     match at_work.order.what.clone() {
         What::Work(work, which) => at_work.work(&work, &which).await,
         What::Undo(of) => at_work.take_back(of).await,

@@ -108,17 +108,13 @@ pub async fn forget(tx: &mut Tx, job: Uuid) -> Result<bool> {
     const NEXT_RECORD: &str =
         "SELECT record_id FROM bulk_outcome WHERE job_id = $1 AND outcome = $2 ORDER BY record_id LIMIT 1 OFFSET $3";
     const RECORDS: &str = "DELETE FROM bulk_outcome WHERE job_id = $1 AND outcome = $2 AND record_id < $3";
-    const NEXT_INSTANT: &str = "SELECT at FROM bulk_chunk WHERE job_id = $1 ORDER BY at LIMIT 1 OFFSET $2";
     for fate in Fate::ALL {
         if let Some(behind) = tx.value::<Uuid>(sql!(NEXT_RECORD, job, fate.key(), PORTION)).await? {
             tx.execute(sql!(RECORDS, job, fate.key(), behind)).await?;
             return Ok(false);
         }
     }
-    if let Some(behind) = tx.value::<i64>(sql!(NEXT_INSTANT, job, PORTION)).await? {
-        tx.execute(sql!("DELETE FROM bulk_chunk WHERE job_id = $1 AND at < $2", job, behind)).await?;
-        return Ok(false);
-    }
+    // All instants at once, with the job: an undo finds all of them or none.
     tx.execute(sql!("DELETE FROM bulk_outcome WHERE job_id = $1", job)).await?;
     tx.execute(sql!("DELETE FROM bulk_chunk WHERE job_id = $1", job)).await?;
     Ok(true)

@@ -125,7 +125,10 @@ async fn turn_day(app: &App) -> Result<()> {
         let mut tx = app.db.write().await?;
         super::setup::turn_day(&mut tx, today).await?;
         tx.commit().await?;
-        upkeep::forget_jobs(app).await?;
+        // What is left over is forgotten tomorrow.
+        if let Err(error) = upkeep::forget_jobs(app).await {
+            tracing::warn!(?error, "old jobs could not be forgotten");
+        }
     }
     Ok(())
 }

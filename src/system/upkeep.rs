@@ -29,7 +29,7 @@ pub async fn forget_jobs(app: &App) -> Result<()> {
 /// A transaction of its own for each portion: nobody else's writing waits for a million rows. Whether this was the last one.
 async fn forget_portion(app: &App, job: Uuid) -> Result<bool> {
     let mut tx = app.db.write().await?;
-    if is_being_undone(&mut tx, job).await? {
+    if !store::job::hold(&mut tx, job).await? || is_being_undone(&mut tx, job).await? {
         return Ok(true);
     }
     let is_last = bulk_outcome::forget(&mut tx, job).await?;

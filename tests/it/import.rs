@@ -293,6 +293,7 @@ fn an_undo_restores_what_nobody_touched_since() {
         let page = app.get(&pat, &import).await;
         assert!(page.has("Busy") && page.has("Touched"), "what was left is named: {}", page.body);
         assert!(page.has("are in the trash; those it changed have their old values again."), "{}", page.body);
+        assert!(page.has("Those listed below were left as they are."), "{}", page.body);
     });
 }
 

@@ -132,7 +132,9 @@ fn a_job_that_finds_no_room_waits_longer_each_time() {
         job::request_cancel(&mut tx, id, app.clock.now()).await.expect("it is asked to stop");
         tx.commit().await.expect("the database can be written");
         app.clock.advance(65);
-        assert!(taken(app).await.is_some_and(|job| job.cancel_requested));
+        let job = taken(app).await.expect("it is taken up to be ended");
+        let ended = trivet::shell::bulk_job::run(app, &job).await.expect("it ends");
+        assert_eq!(ended, store::job::Ended::Cancelled, "it tries no further portion, for which there may be no room");
     });
 }
 

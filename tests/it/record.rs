@@ -128,7 +128,7 @@ fn every_list_that_can_be_asked_for_runs_on_sqlite() {
 }
 
 #[test]
-fn every_list_that_can_be_asked_for_runs_on_postgres() {
+fn every_filter_and_order_that_can_be_asked_for_runs_on_postgres() {
     on(Engine::Postgres, every_list_runs);
 }
 
@@ -149,7 +149,7 @@ async fn every_list_runs(app: &TestApp) {
                 .collect();
             for (index, text) in texts.iter().enumerate() {
                 for (place, sort) in sorts.iter().enumerate() {
-                    // Everything with everything for the seller, who has the widest predicates; the other roles take turns.
+                    // Everything with everything for the seller on SQLite, who has the widest predicates; the other roles take turns.
                     // PostgreSQL plans each list anew, which takes minutes: there the seller takes every third, in one direction.
                     let every = match (role, app.db.engine()) {
                         (Some(_), _) => sorts.len(),

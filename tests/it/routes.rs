@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::Method;
 use serde_json::Value as Json;
-use store::sql;
+use store::{new_id, sql};
 use testkit::{Engine, Person, Role, TestApp, on};
 use trivet::app::routes;
 use trivet::shell::routes::{Policy, RouteInfo};
@@ -110,7 +110,14 @@ async fn call_everything<'a>(app: &'a TestApp, callers: &[Caller]) -> Trial<'a> 
     let mut trial = Trial::new(app).await;
     trial.forget_touched().await;
     app.person("Noticed").create().await;
-    assert!(trial.touched().await.contains(&"person".to_owned()), "what is touched is noted");
+    assert!(trial.touched().await.contains(&"person".to_owned()), "what is added is noted");
+    let view = new_id(&app.clock);
+    app.execute(sql!("INSERT INTO saved_view (id, version, object, name, owner_id, audience, query, columns, is_default, created_at) VALUES ($1, 1, 'account', 'Noticed', $2, 'private', '', '', $3, 0)", view, trial.owner.id, false)).await;
+    for change in ["UPDATE saved_view SET name = name WHERE id = $1", "DELETE FROM saved_view WHERE id = $1"] {
+        trial.forget_touched().await;
+        app.execute(sql!(change, view)).await;
+        assert_eq!(trial.touched().await, ["saved_view"], "what is changed or removed is noted: {change}");
+    }
     for caller in callers {
         trial.call_everything(*caller).await;
     }

@@ -119,8 +119,10 @@ function upgrade(select: HTMLSelectElement) {
     event.stopImmediatePropagation()
     isWanted = true
   }, true)
-  const described = select.getAttribute('aria-describedby')
-  if (described) control.control_input.setAttribute('aria-describedby', described)
+  for (const name of ['aria-describedby', 'aria-invalid']) {
+    const said = select.getAttribute(name)
+    if (said) control.control_input.setAttribute(name, said)
+  }
   select.setAttribute('aria-hidden', 'true')               // the control beside it has the label now
   const button = control.wrapper.querySelector('.clear-button')
   if (button) {

@@ -178,6 +178,11 @@ pub async fn finish(tx: &mut Tx, id: Uuid, now: Instant, state: &str, result: &s
     Ok(())
 }
 
+/// Keeps a job as it is until the end of the transaction. Whether there is one.
+pub async fn hold(tx: &mut Tx, id: Uuid) -> Result<bool> {
+    Ok(tx.value::<Uuid>(sql!("SELECT id FROM job WHERE id = $1 /*for update*/", id)).await?.is_some())
+}
+
 /// A job whose next chunk finds no room rests before it is taken up again: a minute, then twice as long each time, up to an hour.
 pub async fn put_off(tx: &mut Tx, id: Uuid, now: Instant) -> Result<()> {
     const TIMES: &str = "SELECT put_off FROM job WHERE id = $1 AND state = 'running' /*for update*/";

@@ -67,6 +67,10 @@ pub async fn run(app: &App, job: &Job) -> Result<Ended> {
         Ok(run) => run,
         Err(ended) => return Ok(ended),
     };
+    // It was asked to stop while it waited for room or for a server.
+    if job.cancel_requested {
+        return run.stop().await;
+    }
     loop {
         if let Step::Ended(ended) = run.chunk().await? {
             return Ok(ended);
@@ -254,9 +258,7 @@ impl Run {
         self.place.row = last;
         let goes_on = self.note_progress(&mut tx).await?;
         if !goes_on {
-            let state = if self.dry { "mapping" } else { "cancelled" };
-            rows_sql::give_up_waiting(&mut tx, &mut self.import).await?;
-            self.end(&mut tx, state, Ended::Cancelled).await?;
+            self.give_up(&mut tx).await?;
         }
         tx.commit().await?;
         if !self.dry && self.rows_done() >= self.next_look {
@@ -267,6 +269,23 @@ impl Run {
         let time = if waited < QUIET_MICROS { QUIET_CHUNK_MICROS } else { CHUNK_MICROS };
         self.size = ((rows.len() as u128 * time / took) as usize).clamp(SMALLEST_CHUNK, LARGEST_CHUNK);
         Ok(if goes_on { Step::More } else { Step::Ended(Ended::Cancelled) })
+    }
+
+    async fn stop(&mut self) -> Result<Ended> {
+        let mut tx = self.app.db.write().await?;
+        if !job::is_ours(&mut tx, self.job, Some(&self.cursor)).await? {
+            return Ok(Ended::Lost);
+        }
+        self.give_up(&mut tx).await?;
+        tx.commit().await?;
+        Ok(Ended::Cancelled)
+    }
+
+    /// It was asked to stop.
+    async fn give_up(&mut self, tx: &mut Tx) -> Result<()> {
+        let state = if self.dry { "mapping" } else { "cancelled" };
+        rows_sql::give_up_waiting(tx, &mut self.import).await?;
+        self.end(tx, state, Ended::Cancelled).await
     }
 
     /// The passwords of people in these rows, by the number of the row. It takes long, and is done before others have to wait for us;

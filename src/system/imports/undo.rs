@@ -37,6 +37,10 @@ pub async fn run(app: &App, job: &Job) -> Result<Ended> {
     let mut portions = Portions::of(app, job);
     let standing = job.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
     let mut place: Place = standing.unwrap_or_default();
+    // It was asked to stop while it waited for room or for a server.
+    if job.cancel_requested {
+        return stop(app, &mut portions, import.id).await;
+    }
     loop {
         let mut refused: HashSet<Uuid> = HashSet::new();
         let (mut tx, next) = loop {
@@ -65,12 +69,17 @@ pub async fn run(app: &App, job: &Job) -> Result<Ended> {
         let total = Some((import.created + import.updated).max(place.done));
         let text = serde_json::to_string(&place).expect("a place is plain JSON");
         if !portions.keep(tx, place.done, total, text).await? {
-            let Some(mut tx) = portions.begin().await? else { return Ok(Ended::Lost) };
-            rows_sql::set_state(&mut tx, import.id, "done", app.clock.now()).await?;
-            portions.end(tx, "cancelled").await?;
-            return Ok(Ended::Cancelled);
+            return stop(app, &mut portions, import.id).await;
         }
     }
+}
+
+/// The import stands as before; what was undone stays undone.
+async fn stop(app: &App, portions: &mut Portions<'_>, import: Uuid) -> Result<Ended> {
+    let Some(mut tx) = portions.begin().await? else { return Ok(Ended::Lost) };
+    rows_sql::set_state(&mut tx, import, "done", app.clock.now()).await?;
+    portions.end(tx, "cancelled").await?;
+    Ok(Ended::Cancelled)
 }
 
 enum Chunk {
