@@ -377,8 +377,7 @@ type Refused = Vec<(Uuid, Vec<FieldError>)>;
 /// Runs such a job to its end; goes on behind the last finished portion after a crash.
 pub async fn run(app: &App, job: &Job) -> Result<Ended> {
     let mut at_work = AtWork::of(app, job)?;
-    // It was asked to stop while it waited for room or for a server.
-    if job.cancel_requested {
+    if job.is_given_up() {
         return at_work.end("cancelled").await;
     }
     match at_work.order.what.clone() {

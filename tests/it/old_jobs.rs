@@ -132,9 +132,27 @@ fn a_job_that_finds_no_room_waits_longer_each_time() {
         job::request_cancel(&mut tx, id, app.clock.now()).await.expect("it is asked to stop");
         tx.commit().await.expect("the database can be written");
         app.clock.advance(65);
-        let job = taken(app).await.expect("it is taken up to be ended");
-        let ended = trivet::shell::bulk_job::run(app, &job).await.expect("it ends");
-        assert_eq!(ended, store::job::Ended::Cancelled, "it tries no further portion, for which there may be no room");
+        assert!(taken(app).await.is_some_and(|job| job.cancel_requested));
+    });
+}
+
+#[test]
+fn a_job_that_waits_for_room_ends_without_another_portion_when_it_is_asked_to_stop() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        many_accounts(app, &lin, "Wuxi").await;
+        app.clock.advance(60);
+        let page = ordered(app, &lin, "view=all", &[("action", "trash")]).await;
+        let job = taken(app).await.expect("the job waits");
+        finds_no_room(app, &job).await;
+        let asked = app.post_form(&lin, &format!("{page}/cancellation"), &[]).await;
+        assert_eq!(asked.status, 303, "{}", asked.body);
+        app.clock.advance(65);
+        work(app).await;
+        let state: Option<String> = app.value(sql!("SELECT state FROM job WHERE id = $1", job.id)).await;
+        assert_eq!(state.as_deref(), Some("cancelled"));
+        let gone: Option<i64> = app.value("SELECT COUNT(*) FROM account WHERE deleted_at IS NOT NULL").await;
+        assert_eq!(gone, Some(0));
     });
 }
 

@@ -21,11 +21,18 @@ pub struct Job {
     pub started_at: Option<Instant>,
     pub finished_at: Option<Instant>,
     pub cancel_requested: bool,
+    /// How often in a row it found no room for its next portion.
+    pub put_off: i64,
 }
 
 impl Job {
     pub fn is_over(&self) -> bool {
         matches!(self.state.as_str(), "done" | "failed" | "cancelled")
+    }
+
+    /// It was asked to stop while it waited for room: another portion would wait again.
+    pub fn is_given_up(&self) -> bool {
+        self.cancel_requested && self.put_off > 0
     }
 }
 
@@ -48,7 +55,7 @@ impl Ended {
     }
 }
 
-const COLUMNS: &str = "id, kind, payload, state, cursor, done, total, result, created_by, created_at, started_at, finished_at, cancel_requested";
+const COLUMNS: &str = "id, kind, payload, state, cursor, done, total, result, created_by, created_at, started_at, finished_at, cancel_requested, put_off";
 
 /// How long a claimed job may go without a sign of life before another server takes it over, in seconds.
 const LEASE: i64 = 60;

@@ -67,8 +67,7 @@ pub async fn run(app: &App, job: &Job) -> Result<Ended> {
         Ok(run) => run,
         Err(ended) => return Ok(ended),
     };
-    // It was asked to stop while it waited for room or for a server.
-    if job.cancel_requested {
+    if job.is_given_up() {
         return run.stop().await;
     }
     loop {

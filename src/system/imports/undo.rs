@@ -37,8 +37,7 @@ pub async fn run(app: &App, job: &Job) -> Result<Ended> {
     let mut portions = Portions::of(app, job);
     let standing = job.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
     let mut place: Place = standing.unwrap_or_default();
-    // It was asked to stop while it waited for room or for a server.
-    if job.cancel_requested {
+    if job.is_given_up() {
         return stop(app, &mut portions, import.id).await;
     }
     loop {
