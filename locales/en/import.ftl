@@ -150,6 +150,7 @@ import-same-as = Same { $field } as row { $row }
 import-rows-of = Rows of { $name }
 import-rows-none = No such rows
 import-record-gone = Not visible to you, or no longer there
+import-row-gone = The record of this row is gone: it was deleted, or you may no longer see it.
 import-show-records = Show the new records
 import-undo = Undo the import
 import-undo-sure = Undo this import? New records go to the trash, changed ones get their old values. What somebody has changed since stays as it is.

@@ -150,6 +150,7 @@ import-same-as = “{ $field }”与第 { $row } 行相同
 import-rows-of = { $name } 的各行
 import-rows-none = 没有符合的行
 import-record-gone = 您无权查看，或已不存在
+import-row-gone = 该行对应的数据已不存在：可能已被删除，或者您已无权查看。
 import-show-records = 查看新建的数据
 import-undo = 撤销导入
 import-undo-sure = 撤销这次导入？新建的数据移入回收站，更新过的恢复原值；之后又被人改过的保持不变。

@@ -194,11 +194,11 @@ pub async fn order(tx: &mut Tx, actor: &Actor, wish: Wish, total: i64) -> Result
 
 /// Queues the undoing of what a job of this person did.
 ///
-/// Errors: not found when that was so long ago that the job is forgotten.
+/// Errors: when that was so long ago that the job is forgotten.
 pub async fn order_undo(tx: &mut Tx, actor: &Actor, object: &'static Object, of: Uuid, from: &str) -> Result<Uuid> {
     // Held: it is forgotten, its portions with it, before this or not while it is undone.
     if !job::hold(tx, of).await? {
-        return Err(Error::NotFound);
+        return Err(Error::Refused { status: 404, key: "error-undo-too-old" });
     }
     let undone = job::find(tx, of).await?.ok_or(Error::NotFound)?;
     let total = Place::of(&undone).touched as i64;

@@ -5,6 +5,7 @@ use store::{Uuid, job, new_id, sql};
 use testkit::{Person, Role, TestApp, on_both};
 use trivet::shell::bulk_outcome::{self, Fate, Fated};
 use trivet::shell::error::Error;
+use trivet::shell::i18n::Locale;
 use trivet::system::jobs;
 
 use crate::bulk_jobs::{in_city, many_accounts, ordered};
@@ -44,7 +45,10 @@ fn what_was_over_long_ago_is_forgotten_but_not_while_it_is_undone() {
         for gone in [page.clone(), format!("{page}/records?outcome=changed"), format!("/api{page}")] {
             assert_eq!(app.get(&lin, &gone).await.status, 404, "{gone}");
         }
-        assert_eq!(app.post_form(&lin, &undo, &[]).await.status, 404, "nothing is left to undo it with");
+        let late = app.post_form(&lin, &undo, &[]).await;
+        assert_eq!(late.status, 404, "nothing is left to undo it with");
+        assert!(late.has("This is too long ago to be undone") && !late.has("Check the address"), "{}", late.body);
+        assert_eq!(Locale::Zh.text("error-undo-too-old"), "时间太久，已无法撤销");
         // The undoing is a job of its own, and not that old.
         assert_eq!(app.get(&lin, undoing.location()).await.status, 200);
         assert_eq!((rows(app, "job").await, rows(app, "bulk_chunk").await), (1, 0));

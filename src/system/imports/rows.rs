@@ -196,7 +196,7 @@ pub fn row_errors(error: Error) -> Result<Vec<FieldError>> {
         error if error.is_overtaken() => Err(error),
         Error::Invalid(errors) => Ok(errors),
         Error::Forbidden => Ok(vec![FieldError::new("", "error-forbidden")]),
-        Error::NotFound => Ok(vec![FieldError::new("", "error-not-found")]),
+        Error::NotFound => Ok(vec![FieldError::new("", "import-row-gone")]),
         Error::Refused { key, .. } => Ok(vec![FieldError::new("", key)]),
         other => Err(other),
     }
@@ -247,4 +247,21 @@ pub async fn find_by_key(
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::i18n::Locale;
+
+    #[test]
+    fn a_row_whose_record_is_gone_says_so_and_nothing_of_an_address() {
+        let errors = row_errors(Error::NotFound).expect("it is the row's fault");
+        let texts = Locale::ALL.map(|locale| errors.iter().map(|error| error.text(locale)).collect::<Vec<_>>());
+        let expected = [
+            "The record of this row is gone: it was deleted, or you may no longer see it.",
+            "该行对应的数据已不存在：可能已被删除，或者您已无权查看。",
+        ];
+        assert_eq!(texts.concat(), expected);
+    }
 }
