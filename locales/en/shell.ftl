@@ -158,6 +158,7 @@ refused-lost-reason = Say why the deal was lost.
 # How far long work is.
 progress-line = { $done } of { $total }
 progress-speed = { $speed } a second, about { $left } s left
+progress-waiting = Waiting for room on the server’s disk; it goes on by itself.
 progress-cancel = Stop
 progress-stopping = Stopping after what is at hand…
 progress-look-again = Look again

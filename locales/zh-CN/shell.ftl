@@ -158,6 +158,7 @@ refused-lost-reason = 请说明输单原因。
 # 耗时任务的进度。
 progress-line = { $done } / { $total }
 progress-speed = 每秒 { $speed } 条，约剩 { $left } 秒
+progress-waiting = 服务器磁盘空间不足，正在等待；有空间后会自动继续。
 progress-cancel = 停止
 progress-stopping = 处理完手头的内容后停止…
 progress-look-again = 刷新进度

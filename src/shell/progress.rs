@@ -25,7 +25,12 @@ impl ProgressView {
         let counts = [("done", format::grouped(job.done)), ("total", format::grouped(total))];
         let mut line = locale.text_with("progress-line", &counts.each_ref().map(|(name, text)| (*name, text.as_str())));
         let seconds = job.started_at.map(|began| (app.clock.now().0 - began.0) / 1_000_000);
-        if let Some(speed) = seconds.filter(|seconds| *seconds >= 2).map(|seconds| job.done / seconds)
+        if job.put_off > 0 {
+            // While it waits it has no speed. One that was asked to stop does not go on.
+            if !job.is_given_up() {
+                line = format!("{line} · {}", locale.text("progress-waiting"));
+            }
+        } else if let Some(speed) = seconds.filter(|seconds| *seconds >= 2).map(|seconds| job.done / seconds)
             && speed > 0
         {
             let left = ((total - job.done) / speed).max(0);

@@ -160,6 +160,46 @@ fn a_job_that_waits_for_room_ends_without_another_portion_when_it_is_asked_to_st
     });
 }
 
+#[test]
+fn the_page_of_a_job_that_waits_for_room_says_so_until_it_goes_on() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        many_accounts(app, &lin, "Wuxi").await;
+        app.clock.advance(60);
+        let page = ordered(app, &lin, "view=all", &[("action", "trash")]).await;
+        let job = taken(app).await.expect("the job waits");
+        let cursor = job.cursor.clone().unwrap_or_default();
+        let portion = async |done: i64| {
+            let mut tx = app.db.write().await.expect("the database can be written");
+            let goes_on = job::progress(&mut tx, job.id, app.clock.now(), done, Some(320), &cursor).await;
+            assert!(goes_on.expect("progress is noted"));
+            tx.commit().await.expect("the database can be written");
+        };
+        let shown = async || app.get_fragment(&lin, &format!("{page}/progress")).await;
+        let speed = " a second, about ";
+        portion(160).await;
+        app.clock.advance(10);
+        assert!(shown().await.has(speed));
+        finds_no_room(app, &job).await;
+        let waiting = shown().await;
+        let line = "50% · 160 of 320 · Waiting for room on the server’s disk; it goes on by itself.<";
+        assert!(waiting.has(line) && !waiting.has(speed), "{}", waiting.body);
+        app.execute(sql!("UPDATE person SET locale = 'zh-CN' WHERE id = $1", lin.id)).await;
+        let waiting = shown().await;
+        let line = "50% · 160 / 320 · 服务器磁盘空间不足，正在等待；有空间后会自动继续。<";
+        assert!(waiting.has(line), "{}", waiting.body);
+        app.execute(sql!("UPDATE person SET locale = 'en' WHERE id = $1", lin.id)).await;
+        portion(200).await;
+        let running = shown().await;
+        assert!(running.has(speed) && !running.has("Waiting for room"), "{}", running.body);
+        // One that was asked to stop does not go on by itself.
+        finds_no_room(app, &job).await;
+        app.post_form(&lin, &format!("{page}/cancellation"), &[]).await;
+        let stopping = shown().await;
+        assert!(stopping.has("62% · 200 of 320<"), "{}", stopping.body);
+    });
+}
+
 /// Orders work on everything and gives the order another text.
 async fn ordered_as(app: &TestApp, who: &Person, payload: &str) {
     app.clock.advance(60);
