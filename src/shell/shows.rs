@@ -143,9 +143,12 @@ impl<'a> Shows<'a> {
         // The row may not say whether the field has a sense for its record; if it holds something, it has.
         let has_sense = field.only_while.is_none() || !matches!(row.cells[index], Cell::Null);
         let editable = may_change && index > 0 && has_sense && can_edit_in_place(field);
+        let named = if index == 0 { row.cells[0].text() } else { row.labels[index].as_deref() };
         let class = match field.kind {
             Kind::Money | Kind::BaseMoney | Kind::Integer { .. } | Kind::Percent => "num",
             Kind::Text { .. } if index > 0 => "text",
+            Kind::Ref("person" | "stage") => "",
+            Kind::Text { .. } | Kind::Ref(_) if named.is_some_and(is_long) => "long",
             _ => "",
         };
         let html = if index == 0 {
@@ -293,6 +296,11 @@ impl<'a> Shows<'a> {
         };
         Html(format!("<span class=\"pill pill-dot pill-{tone}\">{}</span>", escape(&stage.name)))
     }
+}
+
+/// Whether a name may take two lines in a list where room is short. A Chinese character is as wide as two letters.
+fn is_long(name: &str) -> bool {
+    name.chars().map(|c| if c < '\u{2e80}' { 1 } else { 2 }).sum::<usize>() > 20
 }
 
 /// Colour that a fixed choice carries; most carry none.

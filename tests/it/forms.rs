@@ -103,3 +103,25 @@ fn the_list_of_activities_shows_by_an_icon_of_what_kind_each_is() {
         assert!(name.contains("#i-phone\"") && !name.contains(">F<"), "{name}");
     });
 }
+
+#[test]
+fn a_long_name_in_a_list_may_take_two_lines_so_that_the_owner_is_in_sight() {
+    on_both(async |app| {
+        let lin = app.person("Bartholomew Winterbottom").role(Role::Seller).create().await;
+        let long = app.account(&lin, "Genco Pura Olive Oil Company").await;
+        let short = app.account(&lin, "Harbour Optics").await;
+        app.activity(&lin, "Site visit: the network operation desk", long).await;
+        app.activity(&lin, "First talk", short).await;
+        let list = app.get(&lin, "/activities?view=none").await;
+        let class = |end: &str| {
+            let before = list.body.split(end).next().expect("there is a row");
+            before.rsplit("<td class=\"").next().and_then(|tag| tag.split('"').next()).map(str::trim)
+        };
+        assert_eq!(class("Site visit: the network operation desk</a>"), Some("stick long"), "{}", list.body);
+        assert_eq!(class("Genco Pura Olive Oil Company</a>"), Some("long"));
+        // A short one stays on its line, and so does a person.
+        assert_eq!(class("First talk</a>"), Some("stick"));
+        assert_eq!(class("Harbour Optics</a>"), Some(""));
+        assert_eq!(class("Bartholomew Winterbottom</span></span></td>"), Some(""));
+    });
+}
