@@ -244,6 +244,23 @@ fn one_word_and_one_sign_stand_for_the_same_thing() {
 }
 
 #[test]
+fn open_deals_have_one_name_in_chinese() {
+    let mut texts: Vec<(String, String)> =
+        messages(Locale::Zh).into_iter().map(|(key, (_, message))| (key, message)).collect();
+    texts.extend(files("docs", ".md").into_iter().filter(|(path, _)| path.contains("zh-CN")));
+    let mut wrong = Vec::new();
+    for (place, text) in &texts {
+        for (at, short) in text.match_indices("进行中商机") {
+            // The short form is a part of two figures: their number and their amount.
+            if !text[at + short.len()..].starts_with(['数', '金']) {
+                wrong.push(place);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "进行中的商机 is written everywhere else than in {wrong:?}");
+}
+
+#[test]
 fn both_languages_hold_the_same_messages_with_the_same_arguments() {
     let (english, chinese) = (messages(Locale::En), messages(Locale::Zh));
     let mut wrong = Vec::new();
