@@ -505,3 +505,81 @@ fn own_text_of_a_template_is_what_a_reader_would_see() {
     let words: Vec<String> = own_text(template).split_whitespace().map(str::to_owned).collect();
     assert_eq!(words, ["Hello", "you"]);
 }
+
+// -- forms ------------------------------------------------------------------------------------------------------------------
+
+/// The `div`s of a template whose tag begins so: each with what stands inside it.
+fn boxes<'t>(template: &'t str, begins: &str) -> Vec<&'t str> {
+    let mut found = Vec::new();
+    for (at, _) in template.match_indices(begins) {
+        let (rest, mut depth, mut end) = (&template[at..], 0, template.len() - at);
+        for (at, _) in rest.match_indices("div") {
+            if rest[..at].ends_with("</") {
+                depth -= 1;
+            } else if rest[..at].ends_with('<') {
+                depth += 1;
+            }
+            if depth == 0 {
+                end = at;
+                break;
+            }
+        }
+        found.push(&rest[..end]);
+    }
+    found
+}
+
+#[test]
+fn a_box_of_a_template_ends_with_its_own_tag() {
+    let template = "<div class=\"field wide\"><div>a</div>b</div>c<div class=\"field\">d</div>e";
+    let expected = ["<div class=\"field wide\"><div>a</div>b</", "<div class=\"field\">d</"];
+    assert_eq!(boxes(template, "<div class=\"field"), expected);
+}
+
+#[test]
+fn the_way_out_of_every_form_stands_before_the_deed() {
+    const OUT: &str = "page.t(\"cancel\")";
+    // In a cell of a list two signs stand behind the input, with no box around them.
+    const IN_CELL: &str = "data-cancel aria-label=\"{{ page.t(\"cancel\") }}\"";
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for (path, text) in files("src", ".html") {
+        let mut boxed = 0;
+        for foot in [boxes(&text, "<div class=\"form-actions"), boxes(&text, "<div class=\"dialog-foot")].concat() {
+            let Some(out) = foot.rfind(OUT) else { continue };
+            boxed += foot.matches(OUT).count();
+            let deed = ["btn-primary", "btn-danger"].iter().filter_map(|class| foot.find(class)).min();
+            if deed.is_none_or(|deed| deed < out) {
+                wrong.push(format!("{path}: the deed stands before Cancel: {foot}"));
+            }
+        }
+        if boxed + text.matches(IN_CELL).count() != text.matches(OUT).count() {
+            wrong.push(format!("{path}: Cancel stands apart from the buttons of its form"));
+        }
+        seen += boxed;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen >= 20, "only {seen} were found");
+}
+
+#[test]
+fn every_hint_below_a_field_is_named_by_its_field() {
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for (path, text) in files("src", ".html") {
+        let named: Vec<&str> =
+            text.split("aria-describedby=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        for field in boxes(&text, "<div class=\"field") {
+            for hint in field.split("<p class=\"hint").skip(1) {
+                seen += 1;
+                let tag = hint.split('>').next().unwrap_or_default();
+                let id = tag.split_once(" id=\"").and_then(|(_, rest)| rest.split('"').next());
+                // Where the names are put together in Rust, tests/it/forms.rs reads the page.
+                let is_named = |id: &str| named.iter().any(|names| names.contains(id) || *names == "{{ described }}");
+                if !id.is_some_and(is_named) {
+                    wrong.push(format!("{path}: no field names the hint{tag}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen >= 15, "only {seen} were found");
+}
