@@ -196,5 +196,7 @@ fn a_link_that_no_longer_works_says_so_and_what_to_do() {
         let page = app.get_public("/invitations/nothing-like-that").await;
         assert_eq!(page.status, StatusCode::NOT_FOUND);
         assert!(page.has("This link no longer works") && page.has("Ask your administrator"), "{}", page.body);
+        // Who comes from a mail sees whose page this is.
+        assert!(page.has("class=\"plain-mark\""), "{}", page.body);
     });
 }
