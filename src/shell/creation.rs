@@ -105,6 +105,7 @@ fn respond_new(
         general,
         note: String::new(),
         alike,
+        list: Some(object),
         title,
     };
     form::respond_form(status, &page, &body)

@@ -357,6 +357,8 @@ pub struct FormBody<'a> {
     pub note: String,
     /// Records like the one that is about to be made.
     pub alike: Vec<Alike>,
+    /// The list that the page belongs to, to go back to.
+    pub list: Option<&'static Object>,
 }
 
 /// A record that may be the one somebody is about to make again.

@@ -100,9 +100,14 @@ fn filter_parts<'a>(
     Ok((field, parts))
 }
 
+/// What the page is called where it stands alone: of which list, and what.
+pub(super) fn title_of(viewer: &Viewer, object: &Object, key: &str) -> String {
+    format!("{} · {}", viewer.locale.text(&format!("{}-plural", object.name)), viewer.locale.text(key))
+}
+
 /// GET /{plural}/filter: choose a field, an operator, a value.
 pub(super) async fn filter_form(object: &'static Object, viewer: Viewer, asked: Asked) -> Result<Response> {
-    let page = Page::new(&viewer, &asked, viewer.locale.text("list-filter"));
+    let page = Page::new(&viewer, &asked, title_of(&viewer, object, "list-filter"));
     let chosen = get(&pairs(&asked.query), "field").to_owned();
     let usable: Vec<&'static Field> = viewer.projection(object).filter(|field| field.filtered).collect();
     let first = usable.iter().find(|field| field.key == chosen).or(usable.get(1)).ok_or(Error::NotFound)?;
@@ -196,7 +201,7 @@ pub(super) async fn columns_form(
     let mut session = app.db.read().await?;
     let saved = views::saved_views(&mut session, &viewer, object).await?;
     let settled = list::settle(&viewer, object, Asks::parse(&asked.query), &saved)?;
-    let page = Page::new(&viewer, &asked, viewer.locale.text("list-columns"));
+    let page = Page::new(&viewer, &asked, title_of(&viewer, object, "list-columns"));
     let shown = &settled.query.fields;
     let rest = viewer.shown(object).filter(|field| !shown.iter().any(|other| other.key == field.key));
     let columns = shown

@@ -231,6 +231,7 @@ fn respond_edit(
         general,
         note: String::new(),
         alike: Vec::new(),
+        list: Some(object),
         title,
     };
     form::respond_form(status, &page, &body)

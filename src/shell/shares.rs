@@ -138,6 +138,7 @@ async fn respond(
         hidden,
         note: locale.text(&format!("share-{}-note", object.name)),
         alike: Vec::new(),
+        list: Some(object),
     };
     form::respond_form(status, &page, &body)
 }

@@ -8,6 +8,7 @@ use store::{Session, Uuid};
 use super::app::App;
 use super::error::{Error, FieldError, Result};
 use super::list::{self, Asks, Settled};
+use super::list_forms;
 use super::page::{Asked, Page, Toast, done, render, respond, respond_with};
 use super::record::Object;
 use super::records::{get, id, pairs, version_in};
@@ -59,7 +60,7 @@ pub(super) async fn show(
     let saved = views::saved_views(&mut session, &viewer, object).await?;
     let settled = list::settle(&viewer, object, Asks::parse(&asked.query), &saved)?;
     let locale = viewer.locale;
-    let title = format!("{} · {}", locale.text(&format!("{}-plural", object.name)), locale.text("list-views"));
+    let title = list_forms::title_of(&viewer, object, "list-views");
     let page = Page::new(&viewer, &asked, title.clone());
     let (own, others): (Vec<_>, Vec<_>) = saved.iter().partition(|view| view.owner_id == viewer.person);
     let row = |view: &SavedView| {

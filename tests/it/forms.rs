@@ -76,6 +76,26 @@ fn the_way_out_stands_before_the_deed_on_every_page() {
 }
 
 #[test]
+fn a_form_that_stands_alone_says_of_which_list_it_is() {
+    on_both(async |app| {
+        let ada = app.person("Ada").role(Role::Admin).role(Role::Partner).create().await;
+        let account = app.account(&ada, "Harbour Optics").await;
+        let back = "<ol class=\"crumbs\"><li><a href=\"/accounts\">Accounts</a></li></ol>";
+        for (path, said) in [
+            ("/accounts/new".to_owned(), back),
+            (format!("/accounts/{account}/edit"), back),
+            (format!("/accounts/{account}/shares/new"), back),
+            ("/accounts/filter".to_owned(), "<h1>Accounts · Filter</h1>"),
+            ("/accounts/columns".to_owned(), "<h1>Accounts · Columns</h1>"),
+            ("/accounts/views".to_owned(), "<h1>Accounts · Views</h1>"),
+        ] {
+            let page = app.get(&ada, &path).await;
+            assert!(page.has(said), "{path}: {}", page.body);
+        }
+    });
+}
+
+#[test]
 fn a_page_that_is_not_there_says_in_words_what_to_do() {
     on_both(async |app| {
         let lin = app.person("Lin Yan").role(Role::Seller).create().await;

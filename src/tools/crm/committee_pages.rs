@@ -112,6 +112,7 @@ async fn respond(
         general: Vec::new(),
         note: locale.text("committee-note"),
         alike: Vec::new(),
+        list: None,
     };
     form::respond_form(status, &page, &body)
 }

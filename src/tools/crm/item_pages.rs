@@ -118,6 +118,7 @@ fn respond_item(
         general,
         note: note.unwrap_or_default(),
         alike: Vec::new(),
+        list: None,
     };
     form::respond_form(status, &page, &body)
 }
@@ -232,6 +233,7 @@ fn respond_edit_item(
         general,
         note: String::new(),
         alike: Vec::new(),
+        list: None,
     };
     form::respond_form(status, &page, &body)
 }

@@ -235,6 +235,7 @@ async fn ask_for_pipeline(
         general: Vec::new(),
         note: locale.text(if others.is_empty() { "pipeline-move-none" } else { "pipeline-move-note" }),
         alike: Vec::new(),
+        list: None,
     };
     form::respond_form(status, &page, &body)
 }

@@ -98,6 +98,7 @@ async fn respond(
         hidden,
         note: locale.text("team-note"),
         alike: Vec::new(),
+        list: None,
     };
     form::respond_form(status, &page, &body)
 }
