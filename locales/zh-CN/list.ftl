@@ -3,6 +3,7 @@ list-count = 共 { $count } 条
 list-count-one = 共 { $count } 条
 list-sum = 共 { $count } 条 · { $sum }
 list-sum-one = 共 { $count } 条 · { $sum }
+list-comma = 、
 list-or = 、
 list-chosen-record = 所选记录
 list-trash-sub = 回收站

@@ -82,7 +82,7 @@ impl<'a> Shows<'a> {
         };
         ChipView {
             label: locale.text(&self.object.label_key(filter.field)),
-            text: format!("{operator} {}", values.join(&locale.text("list-or"))).trim().to_owned(),
+            text: format!("{operator} {}", alternatives(locale, &values)).trim().to_owned(),
             remove,
         }
     }
@@ -295,6 +295,16 @@ impl<'a> Shows<'a> {
             StageKind::Open => "info",
         };
         Html(format!("<span class=\"pill pill-dot pill-{tone}\">{}</span>", escape(&stage.name)))
+    }
+}
+
+/// One of several: "New, Working or Qualified".
+fn alternatives(locale: Locale, values: &[String]) -> String {
+    match values.split_last() {
+        Some((last, others)) if !others.is_empty() => {
+            format!("{}{}{last}", others.join(&locale.text("list-comma")), locale.text("list-or"))
+        }
+        _ => values.concat(),
     }
 }
 

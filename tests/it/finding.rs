@@ -24,6 +24,11 @@ fn the_values_of_a_filter_stand_apart_in_both_languages() {
             let list = app.get(who, "/leads?f=status:is:new%7Cworking").await;
             assert!(list.has(said), "{}", list.body);
         }
+        for (who, said) in [(&lin, "<b>New, Working or Qualified</b>"), (&wu, "<b>新线索、跟进中、合格</b>")]
+        {
+            let list = app.get(who, "/leads?f=status:is:new%7Cworking%7Cqualified").await;
+            assert!(list.has(said), "{}", list.body);
+        }
     });
 }
 
