@@ -580,6 +580,7 @@ api-convert-opportunity-amount = 以线索的币种计；默认为线索的预�
 api-convert-opportunity-close-date = 默认按销售流程的通常时长推算。
 api-convert-opportunity-pipeline = 默认为第一个销售流程。
 search-title = 搜索
+search-input = 搜索记录和页面，支持拼音
 search-nothing = 没有找到。可改用更短的词、拼音、邮箱或电话号码中的四位数字再试。
 search-count = { $count } 条结果
 search-count-one = { $count } 条结果

@@ -184,6 +184,7 @@ rates-title = 汇率
 rates-none = 目前只有一个币种
 rates-none-text = 为每个用于销售的币种添加汇率。
 rate-currency = 币种
+rate-currency-hint = 币种代码，例如 USD，可输入搜索。
 rate-from = 生效日期
 rate-from-hint = 从该日起生效，直到下一条汇率。
 rate-value = 1 单位折合 { $base }

@@ -80,7 +80,10 @@ async fn list(app: &App, viewer: &Viewer, asked: &Asked, status: StatusCode, typ
         })
         .collect();
     let fields = vec![
-        Input::text("currency", locale.text("rate-currency"), "").required().suggesting("currencies"),
+        Input::text("currency", locale.text("rate-currency"), "")
+            .required()
+            .suggesting("currencies")
+            .hint(locale.text("rate-currency-hint")),
         Input::text("rate", locale.text_with("rate-value", &[("base", &config.base_currency)]), "")
             .required()
             .hint(locale.text("rate-hint")),
