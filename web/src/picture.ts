@@ -104,7 +104,8 @@ function axes(kind: string, picture: Picture, ink: Ink, room: Room, hasLegend: b
 /** Axis values are round; the server can say how each power is written (万, 亿, K, M). */
 function axisText(picture: Picture, value: number): string {
   const step = [...picture.axis ?? []].sort((a, b) => b.at - a.at).find(one => Math.abs(value) >= one.at)
-  return step ? `${Number((value / step.at).toFixed(2))}${step.text}` : String(value)
+  const written = (number: number, places: number) => number.toLocaleString('en-US', { maximumFractionDigits: places })
+  return step ? written(value / step.at, 2) + step.text : written(value, 6)
 }
 
 const tint = (series: Series, ink: Ink) => series.colour === 'good' ? ink.good : series.colour === 'bad' ? ink.bad : series.colour === 'quiet' ? ink.series[5] : undefined
