@@ -49,10 +49,20 @@ pub fn plain_amount(minor: i64, currency: &str) -> String {
 
 /// `$1,234.50`; whole amounts go without decimals.
 pub fn money(minor: i64, currency: &str) -> String {
-    let scale = 10i64.pow(decimals(currency));
-    let (whole, part) = (minor.unsigned_abs() / scale as u64, minor.unsigned_abs() % scale as u64);
     let sign = if minor < 0 { "-" } else { "" };
-    let mut text = format!("{sign}{}{}", symbol(currency), grouped(whole as i64));
+    format!("{sign}{}{}", symbol(currency), digits(minor.unsigned_abs(), currency))
+}
+
+/// `1,234.50 USD`: with the code of the currency, where amounts in others stand beside it.
+pub fn money_coded(minor: i64, currency: &str) -> String {
+    let sign = if minor < 0 { "-" } else { "" };
+    format!("{sign}{} {currency}", digits(minor.unsigned_abs(), currency))
+}
+
+fn digits(minor: u64, currency: &str) -> String {
+    let scale = 10u64.pow(decimals(currency));
+    let (whole, part) = (minor / scale, minor % scale);
+    let mut text = grouped(whole as i64);
     if part != 0 {
         text.push_str(&format!(".{part:0width$}", width = decimals(currency) as usize));
     }
@@ -505,6 +515,8 @@ mod tests {
     fn money_is_shown_in_the_readers_way() {
         assert_eq!(money(123_450, "USD"), "$1,234.50");
         assert_eq!(money(-120_000_000, "CNY"), "-¥1,200,000");
+        assert_eq!(money_coded(702_001, "CNY"), "7,020.01 CNY");
+        assert_eq!(money_coded(-100_000, "JPY"), "-100,000 JPY");
         assert_eq!(money_compact(Locale::Zh, 128_500_000, "CNY"), "¥128.5万");
         assert_eq!(money_compact(Locale::En, 128_000_000, "USD"), "$1.28M");
         assert_eq!(compact(Locale::Zh, 123_456_789_000.0), "1,235亿");

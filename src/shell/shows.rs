@@ -103,7 +103,10 @@ impl<'a> Shows<'a> {
                 file.cloned().unwrap_or_else(|| locale.text("list-chosen-record"))
             }
             // Amounts in several currencies are compared in one.
-            _ if filter.field.is_amount() => format!("{text} {}", config.base_currency),
+            _ if filter.field.is_amount() => match format::parse_amount(text, &config.base_currency) {
+                Ok(minor) => format::money_coded(minor, &config.base_currency),
+                Err(_) => format!("{text} {}", config.base_currency),
+            },
             _ => text.to_owned(),
         }
     }
@@ -176,9 +179,7 @@ impl<'a> Shows<'a> {
     fn mark(&self, fields: &[&'static Field], row: &Row, name: &str) -> Html {
         let kind = fields.iter().position(|field| field.key == "kind").and_then(|at| row.cells[at].text());
         match kind.filter(|_| self.object.name == "activity") {
-            Some(kind) => {
-                Html(format!("<span class=\"av av-square av-7\" aria-hidden=\"true\">{}</span>", activity_icon(kind)))
-            }
+            Some(kind) => kind_square(kind, ""),
             None => square(name, ""),
         }
     }
@@ -278,7 +279,8 @@ impl<'a> Shows<'a> {
             (Kind::Url, Cell::Text(url)) => Html(format!(
                 "<a href=\"{0}\" rel=\"noopener noreferrer\" target=\"_blank\">{1}</a>",
                 escape(url),
-                escape(url.trim_start_matches("https://").trim_start_matches("http://"))
+                // Like an address of mail it breaks at its signs.
+                escape(url.trim_start_matches("https://").trim_start_matches("http://")).replace('.', "<wbr>.")
             )),
             (Kind::LongText, Cell::Text(text)) => Html(escape(text).replace('\n', "<br>")),
             _ => {
@@ -342,6 +344,11 @@ pub fn square(name: &str, size: &str) -> Html {
         avatar_colour(name),
         escape(&initials(name).chars().take(1).collect::<String>())
     ))
+}
+
+/// The square of an activity: what kind it is.
+pub fn kind_square(kind: &str, size: &str) -> Html {
+    Html(format!("<span class=\"av {size} av-square av-7\" aria-hidden=\"true\">{}</span>", activity_icon(kind)))
 }
 
 /// An icon for a kind of activity.

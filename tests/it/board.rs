@@ -53,7 +53,7 @@ fn filters_and_pipeline_come_along_from_the_list_to_the_board_and_back() {
             .await;
         let board = app.get(&lin, &link(&list, "/board?")).await;
         assert!(board.has("Sixty seats") && !board.has("Fifty seats") && board.has("Talks"), "{}", board.body);
-        assert!(board.has("at least 1000") && board.has("<b>seats</b>"), "{}", board.body);
+        assert!(board.has("at least 1,000 ") && board.has("<b>seats</b>"), "{}", board.body);
         // The other pipeline's tab keeps the filter; whose deals, too.
         let other = app.get(&lin, &format!("/board{}", link(&board, &format!("?pipeline={first}")))).await;
         assert!(other.has("Fifty seats") && !other.has("Forty seats") && !other.has("Sixty seats"), "{}", other.body);

@@ -535,7 +535,7 @@ fn amounts_in_several_currencies_are_filtered_and_sorted_by_what_they_are_worth(
             assert_eq!(found(&format!("&f={field}:filled:")).await.len(), if is_deal { 15 } else { 19 }, "{object}");
             // The list says in which currency it compares; so does the form of the filter.
             let page = app.get(&pia, &format!("/{list}?view=none&f={field}:min:7020")).await;
-            assert!(page.has("at least 7020 CNY") && page.has(">EUR<") && !page.has(">JPY<"), "{}", page.body);
+            assert!(page.has("at least 7,020 CNY") && page.has(">EUR<") && !page.has(">JPY<"), "{}", page.body);
             let form = app.get(&pia, &format!("/{list}/filter?field={field}")).await;
             assert!(form.has("Value in CNY"), "{}", form.body);
         }

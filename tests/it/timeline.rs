@@ -336,3 +336,27 @@ fn what_is_planned_stands_above_what_happened_and_is_not_told_as_done() {
         assert!(entries(&page.body)[0].contains("</b> visited "), "{}", page.body);
     });
 }
+
+#[test]
+fn the_page_of_an_activity_or_a_task_says_what_it_is_about() {
+    on_both(async |app| {
+        let lin = seller(app).await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        let deal = app.opportunity(&lin, "Sixty seats", account).await.to_string();
+        let on = [("subject", "About seats"), ("opportunity", deal.as_str())];
+        let fields = [&on[..], &[("kind", "call"), ("body", "They want\nsixty.")]].concat();
+        let call = app.create("activity", &lin, &fields).await;
+        let page = app.get(&lin, &format!("/activities/{call}")).await;
+        let fact = format!("<dt>Opportunity</dt><dd><a href=\"/opportunities/{deal}\">Sixty seats</a></dd>");
+        assert!(page.has("They want<br>sixty.") && page.has(&fact), "{}", page.body);
+        assert!(page.has("<span class=\"av av-xl av-square av-7\" aria-hidden=\"true\"><svg"), "{}", page.body);
+        let fields = [&on[..], &[("description", "Sixty, with lamps.")]].concat();
+        let task = app.create("task", &lin, &fields).await;
+        let page = app.get(&lin, &format!("/tasks/{task}")).await;
+        assert!(page.has("Sixty, with lamps."), "{}", page.body);
+        // Who may not read it does not find it here.
+        hide(app, "activity", &["body"], "seller").await;
+        let page = app.get(&lin, &format!("/activities/{call}")).await;
+        assert!(!page.has("They want") && page.has(&fact), "{}", page.body);
+    });
+}

@@ -19,7 +19,7 @@ use crate::shell::prices::{self, Listed};
 use crate::shell::record::{Object, query, share};
 use crate::shell::records::{get, id, pairs};
 use crate::shell::shares::level_key;
-use crate::shell::shows::{Shows, square};
+use crate::shell::shows::{Shows, kind_square, square};
 use crate::shell::viewer::Viewer;
 
 struct ShareView {
@@ -79,6 +79,8 @@ struct RecordBody<'a> {
     /// Kind, address and name of what a converted lead became.
     became: Vec<(String, String, String)>,
     facts: Vec<Fact>,
+    /// What an activity or a task says at length.
+    said: Option<Prop>,
     notice: Option<String>,
     timeline: Timeline,
     props: Vec<Prop>,
@@ -223,7 +225,10 @@ async fn respond_record(
         plural: locale.text(&format!("{}-plural", object.name)),
         id: record,
         version: row.version,
-        avatar: square(&name, "av-xl"),
+        avatar: match sight.cell("kind").and_then(Cell::text).filter(|_| object.name == "activity") {
+            Some(kind) => kind_square(kind, "av-xl"),
+            None => square(&name, "av-xl"),
+        },
         name,
         account: sight.reference("account").filter(|_| object.name != "account"),
         // A contact or an account may be nobody's.
@@ -243,6 +248,7 @@ async fn respond_record(
         is_done: object.name == "task" && sight.text("status") == "done",
         became: if object.name == "lead" { sight.became() } else { Vec::new() },
         facts: sight.facts(),
+        said: sight.said(),
         notice: sight.notice(closed, nothing_next),
         timeline,
         props: sight.props(rights, tab == "details"),

@@ -221,7 +221,7 @@ impl Sight<'_> {
                 "lost" => &["amount", "created_on", "closed_on", "lost_reason", "competitors"],
                 _ => &["amount", "probability", "close_date", "next_step", "stage_since"],
             },
-            "activity" => &["happened_at", "account", "contact", "outcome"],
+            "activity" => &["happened_at", "account", "opportunity", "contact", "outcome"],
             "task" => &["due_date", "priority", "account", "opportunity"],
             "product" => &["code", "family", "list_price", "unit"],
             _ => &[],
@@ -247,6 +247,19 @@ impl Sight<'_> {
                 Some(Fact { label, html: self.html(key), exact })
             })
             .collect()
+    }
+
+    /// What an activity or a task says at length: most of what there is to read on its page.
+    pub fn said(&self) -> Option<Prop> {
+        let key = match self.shows.object.name {
+            "activity" => "body",
+            "task" => "description",
+            _ => return None,
+        };
+        let at = self.at(key)?;
+        self.row.cells[at].text().filter(|text| !text.is_empty())?;
+        let label = self.viewer.locale.text(&self.shows.object.label_key(self.fields[at]));
+        Some(Prop { label, html: self.html(key), edit: None })
     }
 
     pub fn days_in_stage(&self) -> i64 {
