@@ -312,6 +312,10 @@ fn a_deal_says_why_it_was_lost_as_long_as_it_is_lost() {
         };
         let price = [Some("price".to_owned()), Some("Too dear".to_owned())];
         assert_eq!(go("Lost", &[]).await, 422);
+        // The form says that it wants a reason, and chooses none beforehand.
+        let stage = app.stage("Lost").await.to_string();
+        let form = app.post_form(&lin, &format!("/opportunities/{lost}/stage"), &[("stage", stage.as_str())]).await;
+        assert!(form.has("name=\"lost_reason\" required><option value=\"\"></option>"), "{}", form.body);
         assert_eq!(go("Lost", &[("lost_reason", "price"), ("lost_note", "Too dear")]).await, 303);
         assert_eq!(said(lost).await, price);
 

@@ -13,7 +13,7 @@ use super::stage::{Move, came_from, move_to};
 use crate::shell::app::App;
 use crate::shell::config::{Stage, StageKind};
 use crate::shell::error::{Error, FieldError, Result};
-use crate::shell::form::{self, Filled, FormBody, Input};
+use crate::shell::form::{self, Choice, Filled, FormBody, Input};
 use crate::shell::page::{Asked, Page, Toast, done, render, respond_with, toast_event, trigger};
 use crate::shell::record::{Field, command, query};
 use crate::shell::records::{get, id, pairs};
@@ -303,6 +303,13 @@ async fn ask_for_missing(
     let shown_errors: &[FieldError] = if has_submitted { errors } else { &[] };
     let mut inputs = form::inputs(viewer, &OPPORTUNITY, &asked_fields, &filled, shown_errors, "move-");
     form::set_currency(&mut inputs, &row.currency);
+    // Why a deal was lost has to be said; no reason is chosen beforehand.
+    if target.kind == StageKind::Lost
+        && let Some(reason) = inputs.iter_mut().find(|input| input.key == "lost_reason" && !input.required)
+    {
+        reason.required = true;
+        reason.options.insert(0, Choice { value: String::new(), text: String::new(), chosen: false });
+    }
     let mut general = form::general_errors(viewer, &OPPORTUNITY, &inputs, errors);
     general.retain(|_| has_submitted && missing.is_empty());
     let elsewhere = pipeline.and_then(|pipeline| viewer.config.pipeline(pipeline));
