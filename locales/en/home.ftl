@@ -124,6 +124,7 @@ calendar-rest-opportunity = + { $more } of { $count } expected closes
 calendar-rest-activity = + { $more } of { $count } activities
 calendar-none = Nothing this month.
 calendar-none-text = Plan a task with New task, or by picking a day.
+calendar-none-team = Show my team
 calendar-earlier = Earlier this month
 calendar-nothing = Nothing planned
 calendar-closes = Closes: { $name }

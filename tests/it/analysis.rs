@@ -332,8 +332,14 @@ fn the_calendar_shows_what_falls_into_the_month() {
         assert!(december.has("/tasks/new?due_date=2026-12-24"));
         assert!(december.statements <= 8, "{} statements", december.statements);
         assert!(app.get(&lin, "/calendar").await.has("First call"));
-        assert!(!app.get(&boss, "/calendar?month=2026-12").await.has("Christmas card"));
-        assert!(app.get(&boss, "/calendar?month=2026-12&who=team").await.has("Christmas card"));
+        let own = app.get(&boss, "/calendar?month=2026-12").await;
+        assert!(
+            !own.has("Christmas card") && own.has("Show my team"),
+            "it says where there is something: {}",
+            own.body
+        );
+        let team = app.get(&boss, "/calendar?month=2026-12&who=team").await;
+        assert!(team.has("Christmas card") && !team.has("Show my team"), "{}", team.body);
     });
 }
 
