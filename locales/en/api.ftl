@@ -1,6 +1,6 @@
 # The JSON API: its reference page and its OpenAPI document.
 api-title = API reference
-api-sub = Everything a program can do here. The same as an OpenAPI 3.1 document:
+api-sub = Everything a program can do here, also as an OpenAPI 3.1 document:
 api-document = openapi.json
 api-search = Search operations and fields
 api-search-go = Search

@@ -31,7 +31,7 @@ fn a_won_deal_makes_a_customer_and_a_mistaken_one_takes_it_back() {
         move_to(app, &lin, first, "Won").await;
         assert_eq!(lifecycle(app, account).await, "customer");
         let timeline = app.get(&lin, &format!("/accounts/{account}")).await;
-        assert!(timeline.has("changed it with a deal"), "the timeline says so: {}", timeline.body);
+        assert!(timeline.has("updated this along with a deal"), "the timeline says so: {}", timeline.body);
         move_to(app, &lin, second, "Won").await;
         move_to(app, &lin, first, "Prospecting").await;
         assert_eq!(lifecycle(app, account).await, "customer", "the other one is still won");
@@ -81,7 +81,7 @@ fn who_may_not_see_the_life_cycle_is_not_told_that_it_changed() {
         move_to(app, &lin, deal, "Won").await;
         hide(app, "account", &["lifecycle"], "seller").await;
         let page = app.get(&lin, &format!("/accounts/{account}")).await;
-        assert!(!page.has("changed it with a deal"), "{}", page.body);
+        assert!(!page.has("along with a deal"), "{}", page.body);
     });
 }
 
