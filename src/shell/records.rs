@@ -458,7 +458,9 @@ fn respond_field(
     status: StatusCode,
     errors: &[FieldError],
 ) -> Result<Response> {
-    let page = Page::new(viewer, asked, viewer.locale.text(&object.label_key(field)));
+    // As a page of its own it says of which record it is; what it asks stands beside the input.
+    let name = row.cells.first().and_then(store::Cell::text).unwrap_or("—");
+    let page = Page::new(viewer, asked, viewer.locale.text_with("edit-title", &[("name", name)]));
     let mut inputs = vec![form::input(viewer, object, field, filled, errors, &format!("in-{}-", row.id.simple()))];
     by_name::offer(&mut inputs, filled);
     form::set_currency(&mut inputs, &row.currency);

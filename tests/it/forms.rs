@@ -145,3 +145,13 @@ fn a_long_name_in_a_list_may_take_two_lines_so_that_the_owner_is_in_sight() {
         assert_eq!(class("Bartholomew Winterbottom</span></span></td>"), Some(""));
     });
 }
+
+#[test]
+fn a_field_on_a_page_of_its_own_says_of_which_record_it_is() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        let page = app.get(&lin, &format!("/accounts/{account}/field/city")).await;
+        assert!(page.has("<h1>Edit: Harbour Optics</h1>") && page.has(">City</label>"), "{}", page.body);
+    });
+}
