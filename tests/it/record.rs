@@ -370,7 +370,7 @@ fn what_a_product_costs_is_told_to_the_last_digit() {
         let list = app.get(&pat, "/products").await;
         assert!(list.has("$26,768.50") && !list.has("$26.8K"), "{}", list.body);
         let page = app.get(&pat, &format!("/products/{product}?tab=related")).await;
-        assert!(page.has("<dd>$26,768.50</dd>") && page.has("On no price list"), "{}", page.body);
+        assert!(page.has("<dd>$26,768.50</dd>") && page.has("Not on any price list"), "{}", page.body);
     });
 }
 
