@@ -269,9 +269,15 @@ impl<'a> Shows<'a> {
                 })
             }
             (Kind::Email, Cell::Text(address)) => {
-                // Where it is too long for its place it breaks at the sign, not within a word.
+                // Where it is too long for its place it breaks at the sign or before a dot of its house, not within a word.
                 let address = escape(address);
-                Html(format!("<a href=\"mailto:{address}\">{}</a>", address.replace('@', "@<wbr>")))
+                let (person, house) = address.split_once('@').unwrap_or((&address, ""));
+                let text = if house.is_empty() {
+                    person.to_owned()
+                } else {
+                    format!("{person}@<wbr>{}", house.replace('.', "<wbr>."))
+                };
+                Html(format!("<a href=\"mailto:{address}\">{text}</a>"))
             }
             (Kind::Phone, Cell::Text(number)) => {
                 Html(format!("<a href=\"tel:{}\" class=\"tnum\">{}</a>", dialled(number), escape(number)))
@@ -279,7 +285,7 @@ impl<'a> Shows<'a> {
             (Kind::Url, Cell::Text(url)) => Html(format!(
                 "<a href=\"{0}\" rel=\"noopener noreferrer\" target=\"_blank\">{1}</a>",
                 escape(url),
-                // Like an address of mail it breaks at its signs.
+                // Like an address of mail it breaks before its dots.
                 escape(url.trim_start_matches("https://").trim_start_matches("http://")).replace('.', "<wbr>.")
             )),
             (Kind::LongText, Cell::Text(text)) => Html(escape(text).replace('\n', "<br>")),

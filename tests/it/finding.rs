@@ -88,6 +88,33 @@ fn many_tasks_lead_on_to_all_of_them() {
 }
 
 #[test]
+fn a_day_tells_records_of_one_name_apart() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.create("account", &lin, &[("name", "Harbour works")]).await.to_string();
+        for (due, close) in [("2030-03-05", "2030-05-07"), ("2030-04-06", "2030-06-08")] {
+            app.create("task", &lin, &[("subject", "Send the quotation"), ("due_date", due), ("account", &account)])
+                .await;
+            app.create("opportunity", &lin, &[("name", "Quotation for cranes"), ("close_date", close)]).await;
+        }
+        for path in ["/search?q=quotation", "/palette?q=quotation"] {
+            let page = app.get(&lin, path).await;
+            for hint in ["Harbour works · 5 Mar 2030", "Harbour works · 6 Apr 2030", " · 7 May 2030", " · 8 Jun 2030"]
+            {
+                assert!(page.has(hint), "{path}: {hint}\n{}", page.body);
+            }
+        }
+        let found = app.get(&lin, "/api/search?q=quotation").await;
+        assert!(found.has("\"day\":\"2030-03-05\"") && found.has("\"day\":\"2030-06-08\""), "{}", found.body);
+        hide(app, "opportunity", &["close_date"], "seller").await;
+        for path in ["/search?q=quotation", "/palette?q=quotation", "/api/search?q=quotation"] {
+            let page = app.get(&lin, path).await;
+            assert!(page.has("Quotation for cranes") && !page.has("7 May 2030") && !page.has("2030-05-07"), "{path}");
+        }
+    });
+}
+
+#[test]
 fn people_are_picked_by_any_part_of_their_name_by_sound_and_initials() {
     on_both(async |app| {
         let lin = app.person("Lin Yan").role(Role::Seller).create().await;

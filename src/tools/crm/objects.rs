@@ -290,7 +290,7 @@ pub static ACTIVITY: Object = Object {
     table: "activity",
     title: "subject",
     icon: "activity",
-    hint: "",
+    hint: "account",
     account: "account",
     default_sort: "-happened_at",
     fields: &[
@@ -330,7 +330,7 @@ pub static TASK: Object = Object {
     table: "task",
     title: "subject",
     icon: "checkbox",
-    hint: "",
+    hint: "account",
     account: "account",
     default_sort: "due_date",
     fields: &[

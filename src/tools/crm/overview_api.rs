@@ -55,6 +55,8 @@ struct Hit {
     id: Uuid,
     title: String,
     hint: String,
+    #[schemars(extend("format" = "date"))]
+    day: Option<String>,
     path: String,
 }
 
@@ -70,6 +72,7 @@ async fn search(State(app): State<App>, viewer: Viewer, asking: Asking) -> Resul
             id: found.id,
             title: found.title,
             hint: found.hint,
+            day: found.day.map(|day| day.to_string()),
             path: format!("/api/{}/{}", object.plural, found.id),
         })
     });

@@ -4,14 +4,15 @@
 use axum::extract::State;
 use axum::response::Response;
 use store::search::sort_key;
-use store::{Cells, Uuid};
+use store::{Cells, Day, Instant, Sql, Uuid};
 
 use super::objects::REGISTRY;
 use crate::shell::access::{Level, Right, Role};
 use crate::shell::app::App;
 use crate::shell::error::Result;
+use crate::shell::format;
 use crate::shell::page::{Asked, Html, Page, SETTINGS, fragment, icon, navigation, respond};
-use crate::shell::record::{Object, query};
+use crate::shell::record::{Field, Kind, Object, query};
 use crate::shell::records::{get, pairs};
 use crate::shell::viewer::Viewer;
 
@@ -94,13 +95,42 @@ pub struct Found {
     pub id: Uuid,
     pub title: String,
     pub hint: String,
+    /// When a deal closes, a task is due, an activity was.
+    pub day: Option<Day>,
 }
 
 impl Found {
-    fn of(Cells(cells): &Cells) -> Found {
+    fn of(viewer: &Viewer, object: &'static Object, Cells(cells): &Cells) -> Found {
         let text = |at: usize| cells.get(at).and_then(|cell| cell.text()).unwrap_or("").to_owned();
-        Found { id: cells[0].id().unwrap_or_default(), title: text(1), hint: text(2) }
+        let day =
+            day_field(viewer, object).zip(cells.get(3).and_then(|cell| cell.int())).map(|(field, at)| {
+                match field.kind {
+                    Kind::Instant => viewer.config.today(Instant(at)),
+                    _ => Day(at),
+                }
+            });
+        Found { id: cells[0].id().unwrap_or_default(), title: text(1), hint: text(2), day }
     }
+}
+
+/// What [`Found`] reads of a record `t`.
+fn select(viewer: &Viewer, object: &'static Object) -> Sql {
+    let mut select = query::select_named(viewer, object);
+    if let Some(field) = day_field(viewer, object) {
+        select.push(&format!(", t.{}", field.column));
+    }
+    select
+}
+
+/// Deals, tasks and activities are often called the same; their day tells them apart.
+fn day_field(viewer: &Viewer, object: &'static Object) -> Option<&'static Field> {
+    let key = match object.name {
+        "opportunity" => "close_date",
+        "task" => "due_date",
+        "activity" => "happened_at",
+        _ => return None,
+    };
+    viewer.projection(object).find(|field| field.key == key)
 }
 
 /// What the viewer may read and the words find, at most `limit` of each kind of record.
@@ -112,10 +142,9 @@ pub async fn found(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Resul
     let sizes = store::search::sizes(&mut session, &tables).await?;
     let mut groups = Vec::new();
     for (object, size) in objects.into_iter().zip(sizes) {
-        let select = query::select_named(viewer, object);
-        let rows = query::newest(&mut session, viewer, object, &select, words, limit, size).await?;
+        let rows = query::newest(&mut session, viewer, object, &select(viewer, object), words, limit, size).await?;
         if !rows.is_empty() {
-            groups.push((object, rows.iter().map(Found::of).collect()));
+            groups.push((object, rows.iter().map(|row| Found::of(viewer, object, row)).collect()));
         }
     }
     Ok(groups)
@@ -135,14 +164,16 @@ async fn records(app: &App, viewer: &Viewer, words: &str, limit: i64) -> Result<
             title: viewer.locale.text(&format!("{}-plural", object.name)),
             all: (found.len() as i64 == limit)
                 .then(|| format!("/{}?view=none&q={}", object.plural, crate::shell::layers::url_encode(words))),
-            hits: found.into_iter().map(|found| hit(object, found)).collect(),
+            hits: found.into_iter().map(|found| hit(viewer, object, found)).collect(),
         })
         .collect())
 }
 
-fn hit(object: &'static Object, found: Found) -> Hit {
+fn hit(viewer: &Viewer, object: &'static Object, found: Found) -> Hit {
     // A product whose code is its name is not named twice.
-    let hint = if found.hint == found.title { String::new() } else { found.hint };
+    let hint = Some(found.hint).filter(|hint| !hint.is_empty() && *hint != found.title);
+    let day = found.day.map(|day| format::date(viewer.locale, day));
+    let hint = hint.into_iter().chain(day).collect::<Vec<_>>().join(" · ");
     Hit {
         href: format!("/{}/{}", object.plural, found.id),
         icon: icon(object.icon, ""),
@@ -159,12 +190,18 @@ async fn recent(app: &App, viewer: &Viewer) -> Result<Vec<Group>> {
     for object in REGISTRY.objects.iter().copied().filter(|object| {
         matches!(object.name, "opportunity" | "account" | "lead") && viewer.scope.access(object.name).read > Level::None
     }) {
-        let mut statement = query::select_named(viewer, object);
+        let mut statement = select(viewer, object);
         statement.push(&format!(" FROM {} t WHERE t.deleted_at IS NULL AND t.owner_id = ", object.table));
         statement.bind(viewer.person).push(" AND ");
         (object.visible)(&mut statement, &viewer.scope, Right::Read, "t");
         statement.push(" ORDER BY t.updated_at DESC LIMIT 3");
-        hits.extend(session.all::<Cells>(statement).await?.iter().map(|row| hit(object, Found::of(row))));
+        hits.extend(
+            session
+                .all::<Cells>(statement)
+                .await?
+                .iter()
+                .map(|row| hit(viewer, object, Found::of(viewer, object, row))),
+        );
     }
     if hits.is_empty() {
         return Ok(Vec::new());
