@@ -72,7 +72,9 @@ fn digits(minor: u64, currency: &str) -> String {
 /// A short form with at most four digits: `$1.28M`, `¥128.5万`. The full figure belongs into the tooltip.
 pub fn money_compact(locale: Locale, minor: i64, currency: &str) -> String {
     let value = minor as f64 / 10f64.powi(decimals(currency) as i32);
-    format!("{}{}{}", if minor < 0 { "-" } else { "" }, symbol(currency), compact(locale, value.abs()))
+    // Below a thousand too there are no cents, and never a single decimal of a unit.
+    let text = compact(locale, if value.abs() < 1000.0 { value.abs().round() } else { value.abs() });
+    format!("{}{}{text}", if minor < 0 && text != "0" { "-" } else { "" }, symbol(currency))
 }
 
 /// A number as 12.3K / 1.2M / 3.4B, in Chinese as 万 / 亿. Four digits stand as they are: nothing would be shorter.
@@ -519,6 +521,11 @@ mod tests {
         assert_eq!(money_coded(-100_000, "JPY"), "-100,000 JPY");
         assert_eq!(money_compact(Locale::Zh, 128_500_000, "CNY"), "¥128.5万");
         assert_eq!(money_compact(Locale::En, 128_000_000, "USD"), "$1.28M");
+        assert_eq!(money_compact(Locale::En, 62_560, "USD"), "$626");
+        assert_eq!(money_compact(Locale::En, -62_560, "USD"), "-$626");
+        assert_eq!(money_compact(Locale::En, 99_960, "USD"), "$1,000");
+        assert_eq!(money_compact(Locale::En, -40, "USD"), "$0");
+        assert_eq!(money_compact(Locale::Zh, 4_830_050, "CNY"), "¥4.83万");
         assert_eq!(compact(Locale::Zh, 123_456_789_000.0), "1,235亿");
         assert_eq!(compact(Locale::Zh, 1_054.0), "1,054");
         assert_eq!(compact(Locale::En, 1_054.0), "1,054");

@@ -19,8 +19,8 @@ pub struct CellView {
     pub html: Html,
     pub class: &'static str,
     pub edit: Option<String>,
-    /// The exact figure, when a short form is shown.
-    pub exact: String,
+    /// All of a text that its column may cut off.
+    pub whole: String,
 }
 
 pub struct RowView {
@@ -151,9 +151,11 @@ impl<'a> Shows<'a> {
             Kind::Money | Kind::BaseMoney | Kind::Integer { .. } | Kind::Percent => "num",
             Kind::Text { .. } if index > 0 => "text",
             Kind::Ref("person" | "stage") => "",
-            Kind::Text { .. } | Kind::Ref(_) if named.is_some_and(is_long) => "long",
+            Kind::Text { .. } | Kind::Ref(_) if named.is_some_and(|name| width_of(name) > IN_ONE_LINE) => "long",
             _ => "",
         };
+        // Short forms of different sizes would not compare down a column.
+        let amount = self.exact(field, &row.cells[index], &row.currency);
         let html = if index == 0 {
             let text = row.cells[0].text().unwrap_or("—");
             let mark = match self.is_open(fields, row) && may_change {
@@ -162,17 +164,26 @@ impl<'a> Shows<'a> {
             };
             let name = escape(text);
             Html(format!("<span class=\"who\">{mark}<a class=\"row-name\" href=\"{href}\" data-open>{name}</a></span>"))
+        } else if let Some(amount) = amount {
+            Html(escape(&amount))
         } else {
             let state = self.state(fields, row);
             self.show(field, &row.cells[index], row.labels[index].as_deref(), &row.currency, state)
         };
-        // A long text is cut to the width of its column.
-        let whole = row.cells[index].text().filter(|_| class == "text").map(|text| match field.several {
-            Some(several) => value::names_of(several, text, self.viewer.locale),
-            None => text.to_owned(),
-        });
-        let exact = self.exact(field, &row.cells[index], &row.currency).or(whole).unwrap_or_default();
-        CellView { html, class, edit: editable.then(|| format!("{href}/field/{}", field.key)), exact }
+        // A text is cut to the width of its column, a very long name after two lines.
+        let whole = match class {
+            "text" => row.cells[index].text().map(|text| match field.several {
+                Some(several) => value::names_of(several, text, self.viewer.locale),
+                None => text.to_owned(),
+            }),
+            _ => named.filter(|name| class == "long" && width_of(name) > IN_TWO_LINES).map(str::to_owned),
+        };
+        CellView {
+            html,
+            class,
+            edit: editable.then(|| format!("{href}/field/{}", field.key)),
+            whole: whole.unwrap_or_default(),
+        }
     }
 
     /// The mark before a name: of an activity what kind it is, where its column beside it says so in words; of others a letter.
@@ -316,10 +327,16 @@ fn alternatives(locale: Locale, values: &[String]) -> String {
     }
 }
 
-/// Whether a name may take two lines in a list where room is short. A Chinese character is as wide as two letters.
-fn is_long(name: &str) -> bool {
-    name.chars().map(|c| if c < '\u{2e80}' { 1 } else { 2 }).sum::<usize>() > 20
+/// How many letters wide a name is. A Chinese character is as wide as two letters.
+fn width_of(name: &str) -> usize {
+    name.chars().map(|c| if c < '\u{2e80}' { 1 } else { 2 }).sum()
 }
+
+/// A name wider than this may take two lines in a list where room is short.
+const IN_ONE_LINE: usize = 20;
+
+/// Of a name wider than this, two lines of a narrow column do not show all.
+const IN_TWO_LINES: usize = 40;
 
 /// Colour that a fixed choice carries; most carry none.
 fn tone(choice: &str) -> &'static str {

@@ -101,3 +101,30 @@ fn open_deals_come_first_by_their_close_date_and_closed_ones_after_them() {
         assert_eq!(decides_on().await, by_nothing);
     });
 }
+
+#[test]
+fn amounts_below_each_other_stand_in_full() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Harbour").await;
+        let of = account.to_string();
+        for amount in ["1137.50", "12500", "1000000"] {
+            let fields =
+                [("name", amount), ("account", of.as_str()), ("amount", amount), ("close_date", "2026-12-24")];
+            app.create("opportunity", &lin, &fields).await;
+        }
+        for path in [
+            "/opportunities?view=none&cols=name,amount".to_owned(),
+            "/opportunities?view=none&cols=name,amount_base".to_owned(),
+            format!("/accounts/{account}?tab=related"),
+        ] {
+            let page = app.get(&lin, &path).await;
+            for shown in ["¥1,137.50", "¥12,500", "¥1,000,000"] {
+                assert!(page.has(&format!(">{shown}</td>")), "{path}: {shown}: {}", page.body);
+            }
+        }
+        // On a card, where nothing stands below it, an amount is short.
+        let board = app.get(&lin, "/board").await;
+        assert!(board.has(">¥12.5K</span>") && board.has(">¥1M</span>"), "{}", board.body);
+    });
+}
