@@ -83,6 +83,7 @@ analysis-open-method = All deals that are open today, whatever the period, in th
 analysis-open-weighted = {" "}The outline beside a bar is the same deals, each by its probability.
 analysis-won-by-month = Won by month
 analysis-won-sentence = { $count } deals won, { $value }; the best month was { $month } with { $best }.
+analysis-won-sentence-count = { $count } deals won; the best month was { $month } with { $best }.
 analysis-won-method = By the day of winning, in the base currency at the rate of that day.
 analysis-lost = Why deals were lost
 analysis-lost-sentence = { $count } deals lost; the commonest reason is “{ $reason }” ({ $k }, { $share }).

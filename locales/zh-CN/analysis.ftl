@@ -83,6 +83,7 @@ analysis-open-method = 今天所有进行中的商机（与所选期间无关）
 analysis-open-weighted = 旁边的虚线框是同一批商机按赢率加权的金额。
 analysis-won-by-month = 各月赢单
 analysis-won-sentence = 共赢单 { $count } 个，{ $value }；最好的月份是{ $month }，{ $best }。
+analysis-won-sentence-count = 共赢单 { $count } 个；最好的月份是{ $month }，{ $best } 个。
 analysis-won-method = 按赢单日期统计，本位币按当日汇率折算。
 analysis-lost = 输单原因
 analysis-lost-sentence = 共输单 { $count } 个，最常见的原因是“{ $reason }”（{ $k } 个，{ $share }）。

@@ -222,3 +222,33 @@ fn the_board_says_nothing_of_tasks_that_are_not_ones_own() {
         assert!(!app.get(&lin, "/board").await.has("3 Dec 2026"));
     });
 }
+
+#[test]
+fn without_amounts_a_number_of_deals_is_not_said_twice() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Acme").await.to_string();
+        let won = app.stage("Won").await.to_string();
+        for name in ["First", "Second"] {
+            let fields = [
+                ("name", name),
+                ("account", account.as_str()),
+                ("amount", "10000"),
+                ("close_date", "2026-11-20"),
+                ("stage", won.as_str()),
+                ("reason", "Signed."),
+                ("created_on", "2026-11-01"),
+                ("closed_on", "2026-11-20"),
+            ];
+            app.create("opportunity", &lin, &fields).await;
+        }
+        let note = "<dd class=\"tile-note\">2 deals</dd>";
+        let home = app.get(&lin, "/").await;
+        assert!(home.has("¥20K") && home.has(note), "{}", home.body);
+        hide(app, "opportunity", &["amount", "amount_base"], "seller").await;
+        let home = app.get(&lin, "/").await;
+        assert!(home.has("Won this quarter") && !home.has(note), "{}", home.body);
+        let analysis = app.get(&lin, "/analysis?period=all").await;
+        assert!(analysis.has("2 deals won; the best month was Nov 2026 with 2."), "{}", analysis.body);
+    });
+}

@@ -136,8 +136,10 @@ impl Painter<'_> {
             self.measured(sum(*left)).partial_cmp(&self.measured(sum(*right))).unwrap_or(std::cmp::Ordering::Equal)
         });
         let sentence = best.map_or_else(String::new, |best| {
+            // Without amounts the number of deals is all there is to say.
+            let key = if self.money { "analysis-won-sentence" } else { "analysis-won-sentence-count" };
             self.with(
-                "analysis-won-sentence",
+                key,
                 &[
                     ("count", &format::grouped(total.count)),
                     ("value", &self.measure(total, &[]).text),

@@ -346,7 +346,9 @@ async fn deals(
         body.tiles.push(Tile { label: look.t(key), figure, note, late });
     };
     let (won_count, open_count) = (sum(|one| one.won_count), sum(|one| one.open_count));
-    tile("home-won", look.amount(sum(|one| one.won_amount), won_count, &with(&won(&[]))), look.deals(won_count), false);
+    // Without amounts the figure itself says how many.
+    let note = if look.money { look.deals(won_count) } else { String::new() };
+    tile("home-won", look.amount(sum(|one| one.won_amount), won_count, &with(&won(&[]))), note, false);
     let note = if look.weighted {
         let weighted: Weighted = standings.iter().map(|one| one.weighted).sum();
         let weighted = look.amount(weighted.minor(), open_count, &[]).text;
