@@ -109,8 +109,7 @@ fn amounts_below_each_other_stand_in_full() {
         let account = app.account(&lin, "Harbour").await;
         let of = account.to_string();
         for amount in ["1137.50", "12500", "1000000"] {
-            let fields =
-                [("name", amount), ("account", of.as_str()), ("amount", amount), ("close_date", "2026-12-24")];
+            let fields = [("name", amount), ("account", of.as_str()), ("amount", amount), ("close_date", "2026-12-24")];
             app.create("opportunity", &lin, &fields).await;
         }
         for path in [
