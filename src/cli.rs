@@ -187,11 +187,13 @@ pub fn say(error: Error) -> String {
     let headline = Locale::En.text(error.key());
     match &error {
         Error::Invalid(errors) | Error::Malformed(errors) => {
-            let details: Vec<String> =
-                errors.iter().map(|error| format!("{}: {}", error.field, error.text(Locale::En))).collect();
-            format!("{headline} {}", details.join("; "))
+            let lines = errors.iter().map(|error| match (error.field.as_str(), error.text(Locale::En)) {
+                ("", text) => format!("\n  {text}"),
+                (field, text) => format!("\n  {field}: {text}"),
+            });
+            format!("{headline}:{}", lines.collect::<String>())
         }
-        Error::Internal(cause) => format!("{headline} {cause}"),
+        Error::Internal(cause) => format!("{headline}: {cause}"),
         _ => headline,
     }
 }
@@ -443,4 +445,20 @@ async fn demo(mut place: Place, locale: &str, listen: SocketAddr, no_serve: bool
         return Ok(());
     }
     serve_app(app, listen).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, say};
+    use crate::shell::error::FieldError;
+
+    #[test]
+    fn each_thing_that_is_wrong_stands_on_a_line_of_its_own() {
+        let errors = vec![FieldError::new("name", "invalid-required"), FieldError::new("", "invalid-required")];
+        let said = say(Error::Invalid(errors));
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines.len(), 3, "{said}");
+        assert!(lines[0].ends_with(':') && lines[1].starts_with("  name: "), "{said}");
+        assert!(lines[2].starts_with("  ") && !lines[2].contains(':'), "{said}");
+    }
 }
