@@ -168,6 +168,7 @@ invalid-view-default = Only its owner decides whether the list opens with a view
 invalid-view-changed = Somebody changed this view while you were editing; it is now called “{ $name }”. Save again to replace it by what stands here.
 error-view-changed = Somebody changed this view meanwhile
 error-view-changed-hint = Go back, open the views again and look at it before you try again.
+error-view-changed-api = Read the view again and repeat the change with its new version.
 bulk-undone = Undone: { $back } records are as they were
 bulk-undone-some = Undone: { $back } records are as they were; { $left } were left alone, because they were changed since or are no longer yours to change
 invalid-bulk-field = Can’t be set for many records at once.

@@ -78,6 +78,7 @@ error-sign-in = Sign in first
 error-invalid = Some of that can’t be accepted
 error-conflict = Somebody else changed the same thing meanwhile
 error-conflict-hint = Go back, reload the page and look at what changed before you try again.
+error-conflict-api = It was changed meanwhile. Read it again and repeat the change with its new version.
 error-too-many = Too many tries in a short time
 error-too-many-hint = Wait a moment, then try again.
 error-too-large = That is too large

@@ -168,6 +168,7 @@ invalid-view-default = 打开列表时使用哪个视图，只由视图的所有
 invalid-view-changed = 您编辑期间该视图已被他人修改，现名为“{ $name }”。再次保存将以您填写的内容替换。
 error-view-changed = 该视图已被他人修改
 error-view-changed-hint = 请返回并重新打开视图列表，确认后再操作。
+error-view-changed-api = 请重新读取该视图，并以新版本再次提交修改。
 bulk-undone = 已撤销：{ $back } 条恢复原样
 bulk-undone-some = 已撤销：{ $back } 条恢复原样；{ $left } 条此后已被修改或您已无权修改，保持不变
 invalid-bulk-field = 该字段不能批量设置。

@@ -78,6 +78,7 @@ error-sign-in = 请先登录
 error-invalid = 有些内容无法接受
 error-conflict = 其他人刚刚修改了同一内容
 error-conflict-hint = 请返回并刷新页面，看清改动后再试。
+error-conflict-api = 期间已被他人修改。请重新读取，并以新版本再次提交修改。
 error-too-many = 短时间内尝试次数过多
 error-too-many-hint = 请稍候再试。
 error-too-large = 内容过大

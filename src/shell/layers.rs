@@ -205,9 +205,10 @@ fn problem(locale: Locale, error: &Error) -> Response {
         "title": locale.text(error.key()),
         "status": status.as_u16(),
     });
-    let hint = format!("{}-hint", error.key());
-    if locale.has(&hint) {
-        body["detail"] = json!(locale.text(&hint));
+    // What a person does next on a page is not always what a program does.
+    let hints = [format!("{}-api", error.key()), format!("{}-hint", error.key())];
+    if let Some(hint) = hints.iter().find(|hint| locale.has(hint)) {
+        body["detail"] = json!(locale.text(hint));
     }
     match error {
         Error::Invalid(errors) | Error::Malformed(errors) => {

@@ -66,6 +66,8 @@ async fn a_change_names_the_version_it_was_made_on_on(app: &TestApp) {
     let conflict =
         company.call("partner", "PATCH", &path, json!({ "city": "Hangzhou" }), &[("if-match", "\"1\"")]).await;
     assert_eq!(conflict.status, 409);
+    let detail = "It was changed meanwhile. Read it again and repeat the change with its new version.";
+    assert_eq!(conflict.body["detail"], json!(detail), "not what one does on a page");
     let said = &conflict.body["errors"][0];
     assert_eq!(
         (&said["field"], &said["original"], &said["yours"], &said["theirs"]),
