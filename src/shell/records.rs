@@ -347,8 +347,9 @@ async fn told(
     value: &str,
 ) -> Result<String> {
     Ok(match (field.kind, value.parse::<Uuid>()) {
+        _ if value.is_empty() => "–".into(),
         (Kind::Ref(target), Ok(id)) => name_of(session, app, viewer, target, id).await?.unwrap_or_else(|| "—".into()),
-        (Kind::Choice(_), _) if !value.is_empty() => viewer.locale.text(&object.choice_key(field, value)),
+        (Kind::Choice(_), _) => viewer.locale.text(&object.choice_key(field, value)),
         _ => value.to_owned(),
     })
 }

@@ -167,6 +167,22 @@ fn who_settles_a_conflict_writes_over_nothing_that_they_left_as_it_was() {
     });
 }
 
+#[test]
+fn what_was_empty_before_a_conflict_is_told_as_such() {
+    on_both(async |app| {
+        let company = Company::new(app).await;
+        let [ana, ben, ..] = &company.editors[..] else { panic!("several people edit") };
+        let id = company.make(app, "account", &[("name", "Harbour"), ("city", ""), ("industry", "")]).await;
+        let save = async |who: &Person, city: &str, industry: &str| {
+            let fields = [("version", "1"), ("name", "Harbour"), ("city", city), ("industry", industry)];
+            app.post_form(who, &format!("/accounts/{id}"), &fields).await
+        };
+        assert_eq!(save(ana, "Ningbo", "technology").await.status, 303);
+        let page = save(ben, "Wuxi", "retail").await;
+        assert_eq!((page.status.as_u16(), page.body.matches("Before: –").count()), (409, 2), "{}", page.body);
+    });
+}
+
 /// The versions of which the history tells, each as often as it does.
 async fn told(app: &TestApp, id: Uuid) -> Vec<i64> {
     let mut session = app.db.read().await.expect("the database can be read");
