@@ -288,6 +288,7 @@ person-password = Password
 person-created-at = Created
 person-updated-at = Last changed
 person-state-invited = Invited
+person-state-uninvited = Not invited yet
 person-state-active = Active
 person-state-disabled = Disabled
 person-locale-en = English

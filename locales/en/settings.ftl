@@ -49,6 +49,7 @@ staff-enable = Enable
 staff-disable = Disable
 staff-link-title = Link for choosing a password
 staff-link-text = Send this link to { $name }. It is shown only now, works once, and ends after 7 days. Earlier links no longer work.
+staff-link-made = A link was made already and no second one now. If you have not copied it, make a new one.
 staff-copy = Copy
 staff-copied = Copied
 staff-is-disabled = This person is disabled: no sign-in, and every session and token has ended.

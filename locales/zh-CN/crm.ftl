@@ -288,6 +288,7 @@ person-password = 密码
 person-created-at = 创建时间
 person-updated-at = 最近修改
 person-state-invited = 已邀请
+person-state-uninvited = 尚未邀请
 person-state-active = 已启用
 person-state-disabled = 已停用
 person-locale-en = 英文

@@ -49,6 +49,7 @@ staff-enable = 启用
 staff-disable = 停用
 staff-link-title = 设置密码的链接
 staff-link-text = 请将此链接发给“{ $name }”。链接仅此时显示，只能使用一次，7 天内有效；之前的链接已失效。
+staff-link-made = 链接此前已生成，本次没有再生成。若尚未复制，请重新生成。
 staff-copy = 复制
 staff-copied = 已复制
 staff-is-disabled = 此人已停用：不能登录，所有会话和令牌均已失效。

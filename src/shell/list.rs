@@ -12,7 +12,7 @@ use super::page::{Asked, Page, render, respond};
 use super::record::filter::Filter;
 use super::record::query::{self, Cursor, ListQuery, Question};
 use super::record::{Field, Kind, Object};
-use super::shows::{ChipView, RowView, Shows, own_files};
+use super::shows::{ChipView, RowView, Shows, own_files, uninvited};
 use super::viewer::Viewer;
 use super::views::{self, SavedView, is_usable, saved_views};
 
@@ -231,13 +231,14 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         None => question.count(&mut session, COUNT_CAP).await?,
     };
     let files = own_files(&mut session, &viewer, &query.filters).await?;
+    let uninvited = uninvited(&mut session, object, &query.fields, &found.rows).await?;
     drop(session);
     let locale = viewer.locale;
     let title = locale.text(&format!("{}-plural", object.name));
     let page = Page::new(&viewer, &asked, title.clone());
     let access = viewer.scope.access(object.name);
     let may_change = may_change(&viewer, object);
-    let shows = Shows { viewer: &viewer, registry: app.registry, object, today, files };
+    let shows = Shows { files, uninvited, ..Shows::of(&viewer, app.registry, object, today) };
     let total = if count > COUNT_CAP { format!("{}+", format::grouped(COUNT_CAP)) } else { format::grouped(count) };
     let body = ListBody {
         page: &page,

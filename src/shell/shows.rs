@@ -1,6 +1,6 @@
 //! How stored values read: the cells of lists, boards and record pages, filters as words, and the small marks beside names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use store::{Cell, Day, Session, Sql, Uuid};
 
@@ -45,6 +45,8 @@ pub struct Shows<'a> {
     pub today: Day,
     /// Of imports that are filtered by: what the file was called.
     pub files: HashMap<Uuid, String>,
+    /// Of the people in a list: for whom no link was made yet.
+    pub uninvited: HashSet<Uuid>,
 }
 
 /// What the files were called whose imports are filtered by, as far as they are the viewer's own.
@@ -61,6 +63,27 @@ pub async fn own_files(session: &mut Session, viewer: &Viewer, filters: &[Filter
     Ok(names.into_iter().collect())
 }
 
+/// Of the people in a list, those who wait for a link that nobody has made yet.
+pub async fn uninvited(
+    session: &mut Session,
+    object: &Object,
+    fields: &[&'static Field],
+    rows: &[Row],
+) -> Result<HashSet<Uuid>> {
+    let state = fields.iter().position(|field| field.key == "state").filter(|_| object.name == "person");
+    let Some(state) = state else { return Ok(HashSet::new()) };
+    let waiting: Vec<Uuid> =
+        rows.iter().filter(|row| row.cells[state].text() == Some("invited")).map(|row| row.id).collect();
+    if waiting.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let mut statement = Sql::new("SELECT p.id FROM person p WHERE p.id IN (");
+    statement
+        .bind_list(waiting)
+        .push(") AND NOT EXISTS (SELECT 1 FROM event e WHERE e.subject_id = p.id AND e.kind = 'invited')");
+    Ok(session.all::<(Uuid,)>(statement).await?.into_iter().map(|(id,)| id).collect())
+}
+
 /// How a comparison is called: of days it is "on or after".
 pub fn op_name(locale: Locale, kind: Kind, op: Op) -> String {
     let is_date = matches!(kind, Kind::Date | Kind::Instant) && matches!(op, Op::AtLeast | Op::AtMost);
@@ -69,7 +92,7 @@ pub fn op_name(locale: Locale, kind: Kind, op: Op) -> String {
 
 impl<'a> Shows<'a> {
     pub fn of(viewer: &'a Viewer, registry: &'a Registry, object: &'static Object, today: Day) -> Shows<'a> {
-        Shows { viewer, registry, object, today, files: HashMap::new() }
+        Shows { viewer, registry, object, today, files: HashMap::new(), uninvited: HashSet::new() }
     }
 
     /// A filter in words, with the address that takes it away.
@@ -166,6 +189,9 @@ impl<'a> Shows<'a> {
             Html(format!("<span class=\"who\">{mark}<a class=\"row-name\" href=\"{href}\" data-open>{name}</a></span>"))
         } else if let Some(amount) = amount {
             Html(escape(&amount))
+        } else if field.key == "state" && self.uninvited.contains(&row.id) {
+            let text = escape(&self.viewer.locale.text("person-state-uninvited"));
+            Html(format!("<span class=\"pill pill-dot pill-plain\">{text}</span>"))
         } else {
             let state = self.state(fields, row);
             self.show(field, &row.cells[index], row.labels[index].as_deref(), &row.currency, state)

@@ -120,3 +120,35 @@ fn a_token_from_the_command_line_is_known_by_its_prefix_and_written_down() {
         assert_eq!(app.value::<i64>(told).await, Some(1));
     });
 }
+
+#[test]
+fn a_person_is_invited_by_the_first_link_and_a_form_that_arrives_again_makes_no_second() {
+    on_both(async |app: &TestApp| {
+        let admin = app.person("Ada").role(Role::Admin).create().await;
+        let lin = app.person("Lin Yan").create().await;
+        app.execute(sql!("UPDATE person SET state = 'invited', password_hash = NULL WHERE id = $1", lin.id)).await;
+        let (page, invitation) = (format!("/people/{}", lin.id), format!("/people/{}/invitation", lin.id));
+        let links = async || {
+            let made = sql!("SELECT COUNT(*) FROM event WHERE subject_id = $1 AND kind = 'invited'", lin.id);
+            app.value::<i64>(made).await
+        };
+        for path in [page.as_str(), "/people"] {
+            let before = app.get(&admin, path).await;
+            assert!(before.has(">Not invited yet</span>"), "{path}: {}", before.body);
+            assert!(before.statements <= if path == "/people" { 8 } else { 12 }, "{path}: {}", before.statements);
+        }
+        let form = [("links", "0")];
+        let made = app.post_form(&admin, &invitation, &form).await;
+        assert!(made.status == 200 && made.has("/invitations/"), "{}", made.body);
+        for path in [page.as_str(), "/people"] {
+            let after = app.get(&admin, path).await;
+            assert!(after.has(">Invited</span>") && !after.has("Not invited yet"), "{path}: {}", after.body);
+        }
+        let again = app.post_form(&admin, &invitation, &form).await;
+        assert_eq!((again.status.as_u16(), again.location(), links().await), (303, page.as_str(), Some(1)));
+        // The page that shows the link has the form for the next one.
+        assert!(made.has("name=\"links\" value=\"1\""), "{}", made.body);
+        assert_eq!(app.post_form(&admin, &invitation, &[("links", "1")]).await.status, 200);
+        assert_eq!(links().await, Some(2));
+    });
+}

@@ -139,6 +139,13 @@ pub async fn set_manager(
     note(tx, clock, by, "manager", ("person", person), version, &changes.0).await
 }
 
+/// How many links for setting a password were made for a person so far.
+pub async fn links_made(tx: &mut Tx, person: Uuid) -> Result<i64> {
+    const MADE: &str = "SELECT COUNT(*) FROM event WHERE subject_id = $1 AND kind = 'invited'";
+    let made: Option<i64> = tx.value(sql!(MADE, person)).await?;
+    Ok(made.unwrap_or(0))
+}
+
 /// A fresh link for setting a password; earlier ones no longer work.
 pub async fn new_invitation(tx: &mut Tx, clock: &Clock, by: By, person: Uuid) -> Result<String> {
     let standing = standing(tx, person).await?;

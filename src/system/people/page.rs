@@ -49,13 +49,23 @@ struct PersonRow {
     created_at: Instant,
     roles: Option<String>,
     tokens: i64,
+    /// How many links for a password were made so far.
+    links: i64,
+}
+
+impl PersonRow {
+    fn state_key(&self) -> String {
+        let state = if self.state == "invited" && self.links == 0 { "uninvited" } else { self.state.as_str() };
+        format!("person-state-{state}")
+    }
 }
 
 const PERSON: &str = "
     SELECT p.version, p.name, p.email, p.title, p.office, p.locale, p.state, p.created_at,
            (SELECT STRING_AGG(r.role, ' ') FROM person_role r WHERE r.person_id = p.id) AS roles,
            (SELECT COUNT(*) FROM api_token k WHERE k.person_id = p.id AND k.revoked_at IS NULL
-                                               AND (k.expires_at IS NULL OR k.expires_at > $2)) AS tokens
+                                               AND (k.expires_at IS NULL OR k.expires_at > $2)) AS tokens,
+           (SELECT COUNT(*) FROM event e WHERE e.subject_id = p.id AND e.kind = 'invited') AS links
       FROM person p WHERE p.id = $1 AND p.deleted_at IS NULL";
 
 struct LineView {
@@ -169,7 +179,7 @@ async fn record_page(
             .as_deref()
             .map(|tag| locale.text(&format!("person-locale-{tag}")))
             .unwrap_or_default(),
-        state_name: locale.text(&format!("person-state-{}", person.state)),
+        state_name: locale.text(&person.state_key()),
         role_names: role_names(locale, &held),
         roles: roles.collect(),
         created: format::instant(locale, person.created_at, zone),
@@ -333,20 +343,30 @@ async fn save_manager(app: &App, viewer: &Viewer, person: Uuid, sent: &Sent) -> 
     .await
 }
 
-/// POST /people/{id}/invitation: the link is shown in this answer and never again.
+/// POST /people/{id}/invitation: the link is shown in this answer and never again. A form that arrives once more, because its answer
+/// is loaded again, makes no second link: it says how many there were when it was shown.
 async fn invite(
     State(app): State<App>,
     viewer: Viewer,
     asked: Asked,
     headers: HeaderMap,
     Path(person): Path<String>,
+    Form(sent): Form<Sent>,
 ) -> Result<Response> {
     let person = parse_id(&person)?;
+    let seen: Option<i64> = Reader::of(&sent).raw("links").parse().ok();
     let invited = at_page(&app, &viewer, async |tx, actor| {
-        command::new_invitation(tx, &actor.clock, By::of(actor), person).await
+        if seen.is_some() && seen != Some(command::links_made(tx, person).await?) {
+            return Ok(None);
+        }
+        command::new_invitation(tx, &actor.clock, By::of(actor), person).await.map(Some)
     });
     match invited.await {
-        Ok(token) => {
+        Ok(None) => {
+            let toast = Toast::danger(viewer.locale.text("staff-link-made"));
+            Ok(done(&asked, &format!("/people/{person}"), Some(toast)))
+        }
+        Ok(Some(token)) => {
             let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("");
             let scheme = if app.https { "https" } else { "http" };
             let link = format!("{scheme}://{host}/invitations/{token}");

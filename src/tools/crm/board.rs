@@ -271,7 +271,7 @@ pub async fn show(State(app): State<App>, viewer: Viewer, asked: Asked) -> Resul
         .find(|filter| filter.field.key == "owner")
         .map(|filter| filter.values.join("|"))
         .unwrap_or_default();
-    let shows = Shows { viewer: &viewer, registry: app.registry, object: &OPPORTUNITY, today, files };
+    let shows = Shows { files, ..Shows::of(&viewer, app.registry, &OPPORTUNITY, today) };
     let here = format!("/board{}", wanted.href(pipeline.id, |_| {}));
     let body = BoardBody {
         page: &page,
