@@ -152,7 +152,11 @@ impl<'a> Shows<'a> {
         let mut view = self.row(fields, row, false);
         if let Some(first) = view.cells.first_mut() {
             let name = row.cells[0].text().unwrap_or("—");
-            first.html = Html(format!("<span class=\"who\">{}{}</span>", self.mark(fields, row, name), escape(name)));
+            first.html = Html(format!(
+                "<span class=\"who\">{}<span>{}</span></span>",
+                self.mark(fields, row, name),
+                escape(name)
+            ));
         }
         view
     }
@@ -173,6 +177,7 @@ impl<'a> Shows<'a> {
         let class = match field.kind {
             Kind::Money | Kind::BaseMoney | Kind::Integer { .. } | Kind::Percent => "num",
             Kind::Text { .. } if index > 0 => "text",
+            Kind::LongText => "wrap",
             Kind::Ref("person" | "stage") => "",
             Kind::Text { .. } | Kind::Ref(_) if named.is_some_and(|name| width_of(name) > IN_ONE_LINE) => "long",
             _ => "",
@@ -354,7 +359,7 @@ fn alternatives(locale: Locale, values: &[String]) -> String {
 }
 
 /// How many letters wide a name is. A Chinese character is as wide as two letters.
-fn width_of(name: &str) -> usize {
+pub fn width_of(name: &str) -> usize {
     name.chars().map(|c| if c < '\u{2e80}' { 1 } else { 2 }).sum()
 }
 

@@ -384,3 +384,19 @@ fn the_form_of_a_task_says_how_urgent_it_becomes() {
         assert!(form.has("value=\"high\" selected") && !form.has("value=\"normal\" selected"), "{}", form.body);
     });
 }
+
+#[test]
+fn a_name_too_long_for_its_column_is_whole_in_its_title() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").create().await;
+        let (long, short) = ("Harbour".repeat(20), "Harbour");
+        let account = app.create("account", &lin, &[("name", long.as_str())]).await.to_string();
+        app.create("contact", &lin, &[("name", "Wang Fang"), ("account", account.as_str())]).await;
+        app.create("account", &lin, &[("name", short)]).await;
+        for path in ["/accounts?view=none&cols=name", "/contacts?view=none&cols=name,account"] {
+            let page = app.get(&lin, path).await;
+            assert!(page.has(&format!("title=\"{long}\"")), "{path}: {}", page.body);
+            assert!(!page.has(&format!("title=\"{short}\"")), "{path}: {}", page.body);
+        }
+    });
+}

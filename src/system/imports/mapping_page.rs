@@ -16,6 +16,7 @@ use crate::shell::page::{Asked, Page, Toast, done, fragment, render, respond_wit
 use crate::shell::record::lookup::enumerated;
 use crate::shell::record::{Field, Kind, Object};
 use crate::shell::records::{get, id, pairs};
+use crate::shell::shows::width_of;
 use crate::shell::viewer::Viewer;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -38,6 +39,15 @@ struct ColumnView {
     dates: bool,
     numbers: bool,
     error: Option<String>,
+}
+
+/// What is wider than so many letters stands on several lines, so that the columns beside it stay in sight.
+const ON_ONE_LINE: usize = 30;
+
+impl ColumnView {
+    fn is_long(&self) -> bool {
+        width_of(&self.header) > ON_ONE_LINE
+    }
 }
 
 struct DefaultView {
@@ -64,6 +74,12 @@ struct PreviewCell {
     /// Filled by a value for all rows.
     default: bool,
     error: Option<String>,
+}
+
+impl PreviewCell {
+    fn is_long(&self) -> bool {
+        width_of(&self.text) + self.raw.as_deref().map_or(0, width_of) > ON_ONE_LINE
+    }
 }
 
 struct Preview {
