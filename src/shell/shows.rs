@@ -70,16 +70,13 @@ pub async fn uninvited(
     fields: &[&'static Field],
     rows: &[Row],
 ) -> Result<HashSet<Uuid>> {
-    let state = fields.iter().position(|field| field.key == "state").filter(|_| object.name == "person");
-    let Some(state) = state else { return Ok(HashSet::new()) };
-    let waiting: Vec<Uuid> =
-        rows.iter().filter(|row| row.cells[state].text() == Some("invited")).map(|row| row.id).collect();
-    if waiting.is_empty() {
+    let is_asked = object.name == "person" && fields.iter().any(|field| field.key == "state");
+    if !is_asked || rows.is_empty() {
         return Ok(HashSet::new());
     }
-    let mut statement = Sql::new("SELECT p.id FROM person p WHERE p.id IN (");
+    let mut statement = Sql::new("SELECT p.id FROM person p WHERE p.state = 'invited' AND p.id IN (");
     statement
-        .bind_list(waiting)
+        .bind_list(rows.iter().map(|row| row.id))
         .push(") AND NOT EXISTS (SELECT 1 FROM event e WHERE e.subject_id = p.id AND e.kind = 'invited')");
     Ok(session.all::<(Uuid,)>(statement).await?.into_iter().map(|(id,)| id).collect())
 }
