@@ -205,6 +205,12 @@ const JOURNEYS = {
     must(there && there !== from, 'the card has not moved')
     must(await keys.is(`[data-card="${card}"]`), `the focus is not on the card that was moved but on ${(await focus(page)).where}`)
     must((await page.evaluate(() => window.__said.join(''))).trim(), 'the move is not announced')
+    // The line under the title says what the page says when it is opened anew.
+    const [line, anew] = await page.evaluate(async () => {
+      const text = page => page.getElementById('board-figures').textContent
+      return [text(document), text(new DOMParser().parseFromString(await (await fetch(location.href)).text(), 'text/html'))]
+    })
+    must(line === anew, `after a move the line under the title says ${line} instead of ${anew}`)
     // And back, by the menu of the card: the way for who cannot drag and knows no keys.
     await keys.to(`[data-card="${card}"] summary`)
     await keys.press('Enter')

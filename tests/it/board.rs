@@ -130,3 +130,19 @@ fn an_empty_board_says_what_to_do_unless_a_filter_made_it_empty() {
         assert!(!says("/board").await);
     });
 }
+
+#[test]
+fn what_a_board_asks_for_after_a_move_brings_the_line_under_the_title_for_the_same_filter() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        app.opportunity(&lin, "Forty seats", account).await;
+        app.opportunity(&lin, "Fifty seats", account).await;
+        app.opportunity(&lin, "Sixty desks", account).await;
+        for (query, open) in [("", "3 open"), ("q=seats", "2 open"), ("f=name:has:sixty", "1 open")] {
+            let board = app.get_fragment(&lin, &format!("/board?{query}")).await;
+            let line = board.body.split("<p id=\"board-figures\"").nth(1).and_then(|rest| rest.split("</p>").next());
+            assert!(line.is_some_and(|line| line.contains(open)), "{query}: {}", board.body);
+        }
+    });
+}

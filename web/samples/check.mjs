@@ -183,6 +183,7 @@ await test('board: Alt+arrow moves the focused card', async go => {
 })
 await test('board: a refusal rolls back and asks; then the board refreshes', async go => {
   const page = await go('/board')
+  const figures = await page.innerText('#board-figures')
   await page.dragAndDrop('#card-d10', '[data-stage=won] [data-cards]', { targetPosition: { x: 80, y: 20 } })
   await page.waitForSelector('#dialog[open] #evidence')
   equal(await page.locator('[data-stage=negotiate] #card-d10').count(), 1, 'rolled back')
@@ -190,6 +191,7 @@ await test('board: a refusal rolls back and asks; then the board refreshes', asy
   await page.fill('#evidence', 'C-1')
   await page.keyboard.press('Enter')
   await soon(page, () => document.querySelector('[data-stage=won] #card-d10') && !document.querySelector('#dialog').open, 'refreshed')
+  await soon(page, figures => document.querySelector('#board-figures').innerText !== figures, 'the line under the title follows', figures)
   await page.dragAndDrop('#card-d10', '[data-stage=negotiate] [data-cards]', { targetPosition: { x: 80, y: 20 } })
   await soon(page, () => document.querySelector('[data-stage=negotiate] #card-d10'), 'drag works after refresh')
 })

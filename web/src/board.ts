@@ -99,6 +99,7 @@ export function startBoard() {
   })
   onServer<{ value: string }>('announce', detail => announce(detail.value))
   onServer('board-refresh', () => all('[data-board][data-refresh-url]').forEach(board => {
-    void send('get', board.dataset.refreshUrl!, { source: board, target: board, swap: 'morph:outerHTML', select: `#${board.id}` }).then(() => reload(board))
+    // The line under the title counts the same deals, and stands outside.
+    void send('get', board.dataset.refreshUrl!, { source: board, target: board, swap: 'morph:outerHTML', select: `#${board.id}`, selectOOB: '#board-figures' }).then(() => reload(board))
   }))
 }

@@ -117,7 +117,7 @@ listen('htmx:beforeSwap', detail => {
 
 /** Sends a request in the name of `source`; the answer goes where the markup or `options` say. */
 export const send = (verb: 'get' | 'post', url: string, options: {
-  source?: Element, target?: Element | string, swap?: string, select?: string, values?: Record<string, string>,
+  source?: Element, target?: Element | string, swap?: string, select?: string, selectOOB?: string, values?: Record<string, string>,
 }) => htmx.ajax(verb, url, { ...options, swap: options.swap ?? 'none' } as Parameters<typeof htmx.ajax>[2])
 
 /** Looks at the answer to requests made by `source` before it is swapped. */

@@ -34,9 +34,10 @@ export const boardBody = ctx => `
 </div>`
 export const board = ctx => {
   const { t, lang } = ctx
+  const open = deals.filter(deal => deal[1] !== 'won').length
   return framed({ ...ctx, title: t('Opportunities', '商机') }, { here: '/board' }, `
 <div class="page-head">
-  <div><h1>${t('Opportunities', '商机')}</h1><p class="page-sub">${t('This quarter · 12 open · weighted', '本季度 · 12 个 · 加权')} ${money(lang, 4183000)} / ${t('target', '目标')} ${money(lang, 6000000)}</p></div>
+  <div><h1>${t('Opportunities', '商机')}</h1><p id="board-figures" class="page-sub">${t(`This quarter · ${open} open · weighted`, `本季度 · ${open} 个 · 加权`)} ${money(lang, 4183000)} / ${t('target', '目标')} ${money(lang, 6000000)}</p></div>
   <div class="page-actions">
     <!-- view switch --><nav class="seg" aria-label="${t('View', '视图')}"><a href="/opportunities">${icon('list', 'icon-s')}${t('List', '列表')}</a><a href="/board" aria-current="page">${icon('layout-kanban', 'icon-s')}${t('Board', '看板')}</a></nav>
     <a class="btn btn-primary" href="/opportunities/new" data-dialog="/dialog/new">${icon('plus')}${t('New opportunity', '新建商机')}</a>
