@@ -169,6 +169,13 @@ struct ColumnView {
     sorted: &'static str,
 }
 
+impl ColumnView {
+    /// The last word of the heading by itself: the arrow stays beside it where the heading takes two lines.
+    fn parted(&self) -> (&str, &str) {
+        self.label.split_at(self.label.rfind(' ').map_or(0, |space| space + 1))
+    }
+}
+
 struct TabView {
     name: String,
     href: String,

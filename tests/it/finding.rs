@@ -253,3 +253,16 @@ fn a_record_that_is_renamed_while_it_is_indexed_is_found_by_its_new_name() {
         assert_eq!(found, [1, 0]);
     });
 }
+
+#[test]
+fn the_arrow_of_the_order_stands_with_the_last_word_of_its_heading() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let account = app.account(&lin, "Harbour Optics").await;
+        app.opportunity(&lin, "Forty seats", account).await;
+        for (order, heading) in [("close_date", "Close <span>date<svg"), ("name", "<span>Name<svg")] {
+            let list = app.get(&lin, &format!("/opportunities?view=none&sort={order}")).await;
+            assert!(list.has(heading), "{order}: {}", list.body);
+        }
+    });
+}

@@ -25,7 +25,7 @@ const row = (ctx, account, n) => {
     </tr>`
 }
 
-const head = (ctx, text, { num, sort } = {}) => `<th scope="col"${num ? ' class="num"' : ''}${sort ? ` aria-sort="${sort}"` : ''}><a href="?sort=x">${text}${sort ? icon(sort === 'descending' ? 'arrow-down' : 'arrow-up', 'icon-s') : ''}</a></th>`
+const head = (ctx, text, { num, sort } = {}) => `<th scope="col"${num ? ' class="num"' : ''}${sort ? ` aria-sort="${sort}"` : ''}><a href="?sort=x">${sort ? text.replace(/\S+$/, last => `<span>${last}${icon(sort === 'descending' ? 'arrow-down' : 'arrow-up', 'icon-s')}</span>`) : text}</a></th>`
 
 export const list = ctx => {
   const { t, lang } = ctx
