@@ -293,6 +293,18 @@ const JOURNEYS = {
     must(await page.inputValue('#note') === '', 'the note still stands in its box')
   },
 
+  async 'log a call with nothing more to say of it'({ page, keys }) {
+    await page.goto(`${BASE}/accounts?view=none`)
+    await keys.press('j')
+    await keys.leave()
+    await keys.to('.compose button[value=call]')
+    await keys.press('Enter')
+    await keys.dialog()
+    must(await keys.is('#new-subject'), `the focus is not on the subject but on ${(await focus(page)).where}`)
+    await keys.to('#dialog .btn-primary')
+    await keys.leave()
+  },
+
   async 'be told of an account that is there'({ page, keys }) {
     page.expected = [409]
     await page.goto(`${BASE}/accounts?view=none`)

@@ -78,6 +78,13 @@ fn respond_new(
     let mut inputs = form::inputs(viewer, object, &fields, filled, errors, "new-");
     by_name::offer(&mut inputs, filled);
     form::set_currency(&mut inputs, &currency_of(viewer, filled));
+    if object.name == "activity"
+        && let Some(subject) = inputs.iter_mut().find(|input| input.key == object.title)
+    {
+        subject.required = false;
+        // Whoever pressed Call has said of what kind it is.
+        subject.autofocus = errors.is_empty() && !filled.text("kind").is_empty();
+    }
     // Which of those that are like it the person was told of.
     let told: Vec<&str> = alike.iter().map(|one| one.href.as_str()).collect();
     let known = if alike.is_empty() { filled.text("again") } else { told.join(" ") };
@@ -130,13 +137,18 @@ pub async fn create_record(
         let ticked: Vec<&str> = pairs.iter().filter(|(key, _)| key == field.key).map(|(_, one)| one.as_str()).collect();
         filled.texts.insert(field.key.into(), ticked.join(", "));
     }
-    // Notes without a subject are called by their first line.
-    if object.name == "activity" && filled.text("subject").trim().is_empty() && !filled.text("body").trim().is_empty() {
+    // What has no subject is called by the first line of its notes, or else by its kind.
+    let is_unnamed = object.name == "activity" && filled.text("subject").trim().is_empty();
+    let by_kind = if is_unnamed { name_of_kind(object, &viewer, &filled) } else { None };
+    if is_unnamed && (by_kind.is_some() || !filled.text("body").trim().is_empty()) {
         filled.texts.remove("subject");
     }
     let made: Result<Made> = async {
         by_name::find(&app, &viewer, object, &mut filled.texts).await?;
-        let draft = command::read_new(object, &viewer, &filled.texts, Source::Form).await?;
+        let mut draft = command::read_new(object, &viewer, &filled.texts, Source::Form).await?;
+        if let Some(name) = &by_kind {
+            draft.set(object.title, Cell::Text(name.clone()));
+        }
         let alike = alike(&app, &viewer, object, &draft).await?;
         let known = get(&pairs, "again");
         if alike.iter().any(|one| !known.split(' ').any(|known| known == one.href)) {
@@ -171,6 +183,16 @@ pub async fn create_record(
         }
         Err(error) => Err(error),
     }
+}
+
+/// “Call”, in the language of the person who logs one and has no more to say of it. A note without words is none.
+fn name_of_kind(object: &'static Object, viewer: &Viewer, filled: &Filled) -> Option<String> {
+    let field = object.field("kind")?;
+    let Kind::Choice(kinds) = field.kind else { return None };
+    let kind = filled.text(field.key);
+    let has_notes = viewer.sees(object, "body") && !filled.text("body").trim().is_empty();
+    let names_it = !has_notes && kind != "note" && kinds.contains(&kind.as_str());
+    names_it.then(|| viewer.locale.text(&object.choice_key(field, &kind)))
 }
 
 /// POST /pick/{object}: a record that has a name and perhaps an account, made from within the form of another that points to it.

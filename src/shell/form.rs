@@ -40,6 +40,8 @@ pub struct Input {
     pub creates: bool,
     pub wide: bool,
     pub prefix: String,
+    /// The form opens with the focus in it.
+    pub autofocus: bool,
 }
 
 impl Input {

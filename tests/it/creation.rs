@@ -1,6 +1,8 @@
 //! Forms that make records: who is about to make one that is there already is told, and what a form knows it says. Lists that
 //! are worked off where they stand. On both engines.
 
+use axum::http::Method;
+use store::sql;
 use testkit::{Role, on_both};
 
 use crate::hidden::hide;
@@ -106,6 +108,35 @@ fn what_hangs_on_a_deal_says_its_account_from_the_start() {
         assert_eq!(made.status, 303, "{}", made.body);
         let called = app.value::<String>("SELECT subject FROM activity").await;
         assert_eq!(called.as_deref(), Some("Longer warranty"));
+    });
+}
+
+#[test]
+fn a_call_is_logged_by_opening_its_form_and_creating_it() {
+    on_both(async |app| {
+        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+        let deal = app.opportunity(&lin, "Lenses", app.account(&lin, "Harbour Optics").await).await.to_string();
+        let form = app.get_fragment(&lin, &format!("/activities/new?kind=call&opportunity={deal}")).await;
+        let subject = form.body.split("id=\"new-subject\"").nth(1).and_then(|rest| rest.split('>').next());
+        let subject = subject.expect("the form asks for a subject");
+        assert!(subject.contains(" autofocus") && !subject.contains(" required"), "{subject}");
+        let log = async |kind: &str, words: &str| {
+            let fields = [("kind", kind), ("opportunity", deal.as_str()), ("subject", words), ("body", " ")];
+            app.post_form(&lin, "/activities", &fields).await.status.as_u16()
+        };
+        let newest = async || app.value::<String>("SELECT subject FROM activity ORDER BY id DESC LIMIT 1").await;
+        assert_eq!((log("call", "").await, newest().await.as_deref()), (303, Some("Call")));
+        assert_eq!((log("visit", " ").await, newest().await.as_deref()), (303, Some("Visit")));
+        assert_eq!((log("call", "About May").await, newest().await.as_deref()), (303, Some("About May")));
+        // A note says something, and what is no kind is refused at its field.
+        assert_eq!((log("note", "").await, log("rumour", "").await), (422, 422));
+        app.execute(sql!("UPDATE person SET locale = 'zh-CN' WHERE id = $1", lin.id)).await;
+        assert_eq!((log("call", "").await, newest().await.as_deref()), (303, Some("电话")));
+        // Elsewhere a subject is asked for.
+        let token = app.api_token(&lin).await;
+        let call = serde_json::json!({ "kind": "call", "opportunity": deal });
+        let refused = app.api(&token, Method::POST, "/api/activities", &[], Some(&call)).await;
+        assert_eq!(refused.status, 422, "{}", refused.body);
     });
 }
 
