@@ -319,7 +319,15 @@ const JOURNEYS = {
     await visible(page, '#dialog .notice-warn a', 'the account that is there')
     await keys.settled()
     must((await page.textContent('#dialog .notice-warn a')).trim() === name, 'another account is named')
+    // What was typed is given up only after a question; Esc there is no answer to it.
     await keys.press('Escape')
+    await visible(page, '#confirm[open]', 'the question')
+    await keys.press('Escape')
+    must(await page.evaluate(() => !document.getElementById('confirm').open && document.getElementById('dialog').open), 'Esc at the question gives up what was typed')
+    await keys.press('Escape')
+    await visible(page, '#confirm[open]', 'the question, once more')
+    await keys.to('[data-confirm-ok]')
+    await keys.press('Enter')
     await keys.noDialog()
   },
 

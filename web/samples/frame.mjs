@@ -27,7 +27,7 @@ ${body}
 <div id="live" class="visually-hidden" aria-live="polite"></div>
 
 <!-- the one dialog: fragments are loaded into it -->
-<dialog id="dialog" class="dialog" aria-labelledby="dialog-title"></dialog>
+<dialog id="dialog" class="dialog" aria-labelledby="dialog-title" data-discard="${t('Discard what you typed?', '放弃已填写的内容？')}" data-discard-keep="${t('Keep editing', '继续编辑')}" data-discard-ok="${t('Discard', '放弃')}"></dialog>
 
 <!-- confirmation: data-confirm="…" on a button, link or form -->
 <dialog id="confirm" class="dialog dialog-s" aria-labelledby="confirm-title" aria-describedby="confirm-text">

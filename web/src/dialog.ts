@@ -1,9 +1,28 @@
 // The one dialog of the frame, and the question before what cannot be undone.
 // `data-dialog="/url"` fetches a fragment into <dialog id="dialog">; without script the same href opens a page.
-import { byId, isPlainClick, on, onServer } from './dom'
-import { send } from './requests'
+import { all, byId, isPlainClick, on, onServer } from './dom'
+import { onAnswer, send } from './requests'
 
 let opener: HTMLElement | undefined
+let asOpened = ''
+
+/** What stands in the fields of the dialog. */
+const typedIn = (dialog: HTMLElement) => JSON.stringify(all<HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement>('input[name]:not([type=hidden]), select[name], textarea[name]', dialog).map(field => {
+  if (field instanceof HTMLSelectElement) return [field.name, ...[...field.selectedOptions].map(option => option.value)]
+  const isTick = field instanceof HTMLInputElement && (field.type === 'checkbox' || field.type === 'radio')
+  return [field.name, field.value, isTick ? String(field.checked) : '']
+}))
+
+/** Closes the dialog; who has typed something into it is asked first. */
+function leave(dialog: HTMLDialogElement) {
+  if (isUntouched(dialog)) dialog.close()
+  else askToDiscard(dialog)
+}
+const isUntouched = (dialog: HTMLElement) => dialog.id !== 'dialog' || !dialog.dataset.discard || typedIn(dialog) === asOpened
+const askToDiscard = (dialog: HTMLDialogElement) => {
+  const { discard = '', discardKeep, discardOk } = dialog.dataset
+  ask({ text: discard, cancel: discardKeep, ok: discardOk }, () => dialog.close())
+}
 
 export function openDialog(from?: HTMLElement | null) {
   const dialog = byId<HTMLDialogElement>('dialog')
@@ -11,6 +30,7 @@ export function openDialog(from?: HTMLElement | null) {
   opener = from ?? (document.activeElement instanceof HTMLElement ? document.activeElement : undefined)
   dialog.classList.toggle('dialog-l', opener?.dataset.dialogSize === 'large')
   dialog.showModal()
+  asOpened = typedIn(dialog)
 }
 
 /** Where the focus goes back to: the opener, or its twin if a swap has replaced it. */
@@ -47,7 +67,10 @@ export function startDialogs() {
   })
   on('click', 'dialog [data-close]', (event, button) => {
     event.preventDefault()
-    button.closest('dialog')?.close()
+    const dialog = button.closest('dialog')
+    // Who presses Cancel has said so.
+    if (dialog && button.closest('.dialog-foot')) dialog.close()
+    else if (dialog) leave(dialog)
   })
   on('mousedown', 'dialog', (event, dialog) => {
     if (event.target !== dialog) return
@@ -56,10 +79,32 @@ export function startDialogs() {
     const hasWork = dialog.id === 'dialog' && dialog.querySelector('form')
     if (outside && !hasWork) (dialog as HTMLDialogElement).close()
   })
-  // Esc closes an open picker first, the dialog after that.
+  // Esc closes an open picker first, the dialog after that. A browser may close it without a word when Esc comes twice: so the key
+  // itself is heard too, and the event is for the ways of closing that have no key.
   document.addEventListener('cancel', event => {
-    if ((event.target as Element).querySelector('.ts-wrapper.dropdown-active')) event.preventDefault()
+    const dialog = event.target as HTMLDialogElement
+    if (dialog.querySelector('.ts-wrapper.dropdown-active')) event.preventDefault()
+    else if (!isUntouched(dialog)) {
+      event.preventDefault()
+      askToDiscard(dialog)
+    }
   }, true)
+  on('keydown', '#dialog', (event, dialog) => {
+    if (event.key !== 'Escape' || event.isComposing || event.defaultPrevented || isUntouched(dialog)) return
+    if ((event.target as Element).closest('details.menu[open]') || dialog.querySelector('.ts-wrapper.dropdown-active')) return
+    event.preventDefault()
+    askToDiscard(dialog as HTMLDialogElement)
+  })
+  // Left to the browser, Esc at the question may close the dialog behind it as well.
+  on('keydown', '#confirm', (event, dialog) => {
+    if (event.key !== 'Escape' || event.isComposing) return
+    event.preventDefault()
+    ;(dialog as HTMLDialogElement).close()
+  })
+  // What the server puts into it is untouched, but for a form that it refused.
+  onAnswer(({ target, xhr }) => {
+    if (target.id === 'dialog' && xhr.status < 400) queueMicrotask(() => { asOpened = typedIn(target) })
+  })
   document.addEventListener('close', event => {
     if ((event.target as Element).id !== 'dialog') return
     (event.target as HTMLElement).replaceChildren()
@@ -72,14 +117,26 @@ export function startDialogs() {
 // Confirmation: `data-confirm="text"` on a button, link or form; `data-confirm-word` asks to type a word.
 let agreed: HTMLElement | undefined
 
-function ask(element: HTMLElement, then: () => void) {
+interface Question { text: string, word?: string, ok?: string, cancel?: string }
+
+/** Puts a word on a button of the question, or its own back. */
+function label(button: HTMLElement, text: string | undefined) {
+  button.dataset.own ??= button.textContent ?? ''
+  button.textContent = text ?? button.dataset.own
+}
+
+function ask(question: Question, then: () => void) {
   const dialog = byId<HTMLDialogElement>('confirm')
   if (!dialog) return then()
-  dialog.querySelector('[data-confirm-text]')!.textContent = element.dataset.confirm ?? ''
-  const word = element.dataset.confirmWord
+  if (dialog.open) return
+  dialog.querySelector('[data-confirm-text]')!.textContent = question.text
+  const { word } = question
   const field = dialog.querySelector<HTMLElement>('[data-confirm-field]')
   const input = field?.querySelector('input')
   const ok = dialog.querySelector<HTMLButtonElement>('[data-confirm-ok]')!
+  const cancel = dialog.querySelector<HTMLElement>('[data-close]')
+  label(ok, question.ok)
+  if (cancel) label(cancel, question.cancel)
   if (field && input) {
     field.hidden = !word
     field.querySelector('[data-confirm-word]')!.textContent = word ?? ''
@@ -89,11 +146,18 @@ function ask(element: HTMLElement, then: () => void) {
   ok.disabled = Boolean(word)
   ok.onclick = () => {
     dialog.close()
+    then()
+  }
+  dialog.showModal()
+}
+
+/** Asks what an element wants to be asked, and does it. */
+function confirm(element: HTMLElement, then: () => void) {
+  ask({ text: element.dataset.confirm ?? '', word: element.dataset.confirmWord }, () => {
     agreed = element
     then()
     agreed = undefined
-  }
-  dialog.showModal()
+  })
 }
 
 function startConfirmation() {
@@ -101,13 +165,13 @@ function startConfirmation() {
     if (agreed === element) return
     event.preventDefault()
     event.stopImmediatePropagation()
-    ask(element, () => element.click())
+    confirm(element, () => element.click())
   }, true)
   on('submit', 'form[data-confirm]', (event, form) => {
     if (agreed === form) return
     event.preventDefault()
     event.stopImmediatePropagation()
     const submitter = (event as SubmitEvent).submitter
-    ask(form, () => (form as HTMLFormElement).requestSubmit(submitter))
+    confirm(form, () => (form as HTMLFormElement).requestSubmit(submitter))
   }, true)
 }
