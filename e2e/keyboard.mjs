@@ -523,6 +523,23 @@ const JOURNEYS = {
     must(await keys.is('tr[data-row]'), 'J does not go to a row behind the figure')
   },
 
+  async 'choose what the analysis shows'({ page, keys }) {
+    await page.goto(`${BASE}/analysis?period=all`)
+    const says = () => page.evaluate(() => [!document.querySelector('[data-unapplied]').hidden, document.querySelector('[data-apply]').classList.contains('btn-primary')].join())
+    must(await says() === 'false,false', 'the page says at once that something is not applied')
+    await keys.to('.analysis-bar select')
+    const shown = await page.evaluate(() => document.activeElement.value)
+    const other = await page.evaluate(() => [...document.activeElement.options].find(option => option.value !== document.activeElement.value).value)
+    await page.selectOption('.analysis-bar select >> nth=0', other)
+    must(await says() === 'true,true', 'a choice that is not applied looks as if it were')
+    await page.selectOption('.analysis-bar select >> nth=0', shown)
+    must(await says() === 'false,false', 'what is shown is called not applied')
+    await page.selectOption('.analysis-bar select >> nth=0', other)
+    await keys.to('[data-apply]')
+    await keys.leave()
+    must(await says() === 'false,false', 'what was applied is called not applied')
+  },
+
   async 'switch the language and the theme'({ page, keys }) {
     const other = EDITION === 'en' ? 'zh-CN' : 'en'
     await page.goto(`${BASE}/accounts`)

@@ -15,6 +15,7 @@ analysis-period-days = Custom dates
 analysis-from = From
 analysis-to = To
 analysis-show = Apply
+analysis-unapplied = Not applied yet
 analysis-show-days = Apply these dates
 analysis-everyone = Everyone
 analysis-owner-me = My deals

@@ -15,6 +15,7 @@ analysis-period-days = 自定义日期
 analysis-from = 开始
 analysis-to = 结束
 analysis-show = 应用
+analysis-unapplied = 尚未应用
 analysis-show-days = 应用该时段
 analysis-everyone = 所有人
 analysis-owner-me = 我的商机

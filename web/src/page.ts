@@ -135,7 +135,26 @@ function startCurrencies() {
   })
 }
 
+/** A choice that the page does not show yet says so, until it is applied. */
+function startChoices() {
+  const mark = (form: HTMLElement) => {
+    const isOther = all<HTMLSelectElement>('select', form).some(select => {
+      const shown = [...select.options].find(option => option.defaultSelected) ?? select.options[0]
+      return select.value !== shown?.value
+    })
+    form.querySelector('[data-apply]')?.classList.toggle('btn-primary', isOther)
+    const words = form.querySelector<HTMLElement>('[data-unapplied]')
+    if (!words || words.hidden !== isOther) return
+    words.hidden = !isOther
+    if (isOther) announce(words.textContent ?? undefined)
+  }
+  on('change', '[data-choices] select', (_, select) => mark(select.closest<HTMLElement>('[data-choices]')!))
+  // On the way back browsers put in what was chosen.
+  addEventListener('pageshow', () => all('[data-choices]').forEach(mark))
+}
+
 export function startPage() {
+  startChoices()
   startCurrencies()
   startGuard()
   startScrollers()
