@@ -58,6 +58,7 @@ keys-rows = Next / previous row
 keys-select = Select row
 keys-bulk = Work on the selected rows
 keys-open = Open row
+keys-edit-value = Edit the value that has the focus
 keys-move = Move card to the previous / next stage
 keys-go = Go to: { $page }
 keys-help = This help

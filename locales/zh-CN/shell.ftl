@@ -58,6 +58,7 @@ keys-rows = 下一行 / 上一行
 keys-select = 选择该行
 keys-bulk = 处理选中的行
 keys-open = 打开该行
+keys-edit-value = 修改当前选中的值
 keys-move = 卡片移到上一 / 下一阶段
 keys-go = 转到：{ $page }
 keys-help = 本帮助

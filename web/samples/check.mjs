@@ -185,6 +185,33 @@ await test('table: a cell is edited in place; Esc restores, Enter saves, focus s
   await soon(page, () => document.querySelector('[data-edit]').textContent === 'Machines', 'saved')
   await soon(page, () => document.activeElement.matches('td[data-edit]'), 'focus after save')
 })
+await test('table: one pencil goes to the cell under the mouse, and opens it by one click', async go => {
+  const page = await go('/accounts')
+  const cells = page.locator('[data-edit]')
+  const height = await page.evaluate(() => document.querySelector('[data-row]').offsetHeight)
+  for (const n of [1, 0]) {
+    await cells.nth(n).hover()
+    equal([await page.locator('.edit-pencil').count(), await cells.nth(n).locator('.edit-pencil').count()], [1, 1], 'where the mouse is')
+  }
+  equal(await page.getAttribute('.edit-pencil', 'aria-label'), 'Edit: Industry')
+  equal(await page.evaluate(() => document.querySelector('[data-row]').offsetHeight), height, 'the height of the row')
+  await page.click('.edit-pencil')
+  await page.waitForSelector('[data-edit] form input')
+  equal(await page.locator('.edit-pencil').count(), 0, 'none beside the field')
+  await page.keyboard.press('Escape')
+  equal(await cells.first().innerText(), 'Manufacturing')
+  await page.hover('h1')
+  equal(await cells.first().locator('.edit-pencil').count(), 1, 'where the focus is')
+  await page.evaluate(() => document.activeElement.blur())
+  await soon(page, () => !document.querySelector('.edit-pencil'), 'gone with the focus')
+})
+await test('record: a touch on a value opens it', async go => {
+  const page = await go('/opportunities/1', { width: 390 })
+  const cell = page.locator('.props [data-edit]:not(:has(a))').first()
+  await cell.scrollIntoViewIfNeeded()
+  await cell.tap({ position: { x: 10, y: 10 } })
+  await page.waitForSelector('.props [data-edit] form input')
+})
 await test('picker: remote search, keyboard, clear', async go => {
   const page = await go('/opportunities/new')
   await page.click('.ts-control')

@@ -26,6 +26,9 @@ ${body}
 </template>
 <div id="live" class="visually-hidden" aria-live="polite"></div>
 
+<!-- goes to the cell that can be edited -->
+<template id="pencil"><button type="button" class="icon-btn icon-btn-s edit-pencil" tabindex="-1" data-edit-open data-label="${t('Edit: %s', '编辑：%s')}">${icon('pencil', 'icon-s')}</button></template>
+
 <!-- the one dialog: fragments are loaded into it -->
 <dialog id="dialog" class="dialog" aria-labelledby="dialog-title" data-discard="${t('Discard what you typed?', '放弃已填写的内容？')}" data-discard-keep="${t('Keep editing', '继续编辑')}" data-discard-ok="${t('Discard', '放弃')}"></dialog>
 

@@ -1,5 +1,5 @@
 // Lists: selecting rows, the bar of bulk actions, editing a cell in place.
-import { all, on, onContent } from './dom'
+import { all, byId, on, onContent } from './dom'
 import { process, send } from './requests'
 
 // Selection. A form or [data-table] is the scope; `name="all"` = 1 means "everything that matches the filter".
@@ -56,13 +56,46 @@ function startSelection() {
   })
 }
 
-// Editing in place: double click, Enter or F2 fetches the form; Enter saves; Esc puts back what was there.
+// Editing in place: the pencil, a double click, Enter or F2 fetches the form; Enter saves; Esc puts back what was there.
 const before = new Map<string, Node[]>()
 const cellBy = (url: string) => document.querySelector<HTMLElement>(`[data-edit="${CSS.escape(url)}"]`)
 
+const isBusy = (cell: HTMLElement) => cell.querySelector('form') !== null || cell.getAttribute('aria-busy') === 'true'
+
+// There is one pencil for the whole page. It goes to the cell under the mouse, else to the one that has the focus.
+let pencil: HTMLElement | undefined
+let hovered: HTMLElement | undefined
+
+function showPencil() {
+  const cell = hovered?.isConnected ? hovered : document.activeElement?.closest<HTMLElement>('[data-edit]')
+  pencil ??= byId<HTMLTemplateElement>('pencil')?.content.firstElementChild?.cloneNode(true) as HTMLElement | undefined
+  if (!pencil || pencil.parentElement === (cell ?? null)) return
+  if (!cell || isBusy(cell)) { pencil.remove(); return }
+  const name = cell.dataset.label ?? cell.parentElement?.querySelector('dt')?.textContent ?? ''
+  pencil.setAttribute('aria-label', (pencil.dataset.label ?? '').replace('%s', () => name.trim()))
+  cell.append(pencil)
+}
+
+function startPencil() {
+  // A finger hovers over nothing; what it touches gets the focus.
+  document.addEventListener('pointerover', event => {
+    if (event.pointerType !== 'mouse') return
+    hovered = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-edit]') ?? undefined : undefined
+    showPencil()
+  })
+  document.addEventListener('focusin', showPencil)
+  document.addEventListener('focusout', () => setTimeout(showPencil))
+  // On Details a touch on the value is enough, unless it leads somewhere.
+  on('click', '.props [data-edit]', (event, cell) => {
+    const isTouch = matchMedia('(pointer: coarse)').matches || (event as PointerEvent).pointerType === 'touch'
+    if (isTouch && !(event.target as Element).closest('a, button, form')) void edit(cell)
+  })
+}
+
 async function edit(cell: HTMLElement) {
   const url = cell.dataset.edit!
-  if (cell.querySelector('form') || cell.getAttribute('aria-busy') === 'true') return
+  if (isBusy(cell)) return
+  pencil?.remove()                                         // what is put back must not hold it
   const nodes = [...cell.childNodes]
   before.set(url, nodes)
   await send('get', url, { source: cell, target: cell, swap: 'innerHTML' })
@@ -120,4 +153,5 @@ function restore(cell: HTMLElement) {
 export function startTables() {
   startSelection()
   startEditing()
+  startPencil()
 }
