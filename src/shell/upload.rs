@@ -126,7 +126,7 @@ pub fn body_of(file: tokio::fs::File, kept: impl Send + 'static) -> Body {
 }
 
 /// RFC 6266: the name in plain letters for old clients, and as it is.
-fn disposition(name: &str) -> String {
+pub fn disposition(name: &str) -> String {
     let plain: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() || " ._-()".contains(c) { c } else { '_' }).collect();
     format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{}", url_encode(name))

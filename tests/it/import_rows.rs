@@ -6,7 +6,7 @@ use testkit::{Role, on_both};
 use trivet::system::imports::engine::{Ended, Run};
 use trivet::system::jobs;
 
-use crate::import::{accounts, claimed, counts, many, partner, refusals, run, sent, uploaded, work};
+use crate::import::{accounts, claimed, counts, many, partner, refusals, run, sent, upload, uploaded, work};
 
 #[test]
 fn the_refused_rows_are_mended_without_saying_everything_again() {
@@ -48,6 +48,29 @@ fn the_refused_rows_are_mended_without_saying_everything_again() {
         let una = app.person("Una").role(Role::Seller).create().await;
         let hers = uploaded(app, &una, "account", file).await;
         assert!(!app.get(&una, &hers).await.has("value=\"Wuxi\""));
+    });
+}
+
+#[test]
+fn the_file_of_refused_rows_is_called_after_the_imported_one_and_known_by_it() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let columns = [("Firm", "name"), ("Heads", "employees")];
+        let mut at = Vec::new();
+        for (name, city) in [("客户.csv", "Wuxi"), ("other.csv", "Suzhou")] {
+            let answer = upload(app, &pat, "account", name, b"Firm,Heads\nAcme,1\nBeta,many\n").await;
+            at.push(answer.location().to_owned());
+            sent(app, &pat, answer.location(), &columns, &[("then", "start"), ("default-city", city)]).await;
+            work(app).await;
+            app.clock.advance(60);
+        }
+        let answer = app.get(&pat, &format!("{}/errors.csv", at[0])).await;
+        let named = "attachment; filename=\"__-errors.csv\"; filename*=UTF-8''%E5%AE%A2%E6%88%B7-errors.csv";
+        assert_eq!(answer.header("content-disposition"), Some(named));
+        // Both imports had these headings; the name says which of them it was.
+        let again = upload(app, &pat, "account", "客户-errors (1).csv", answer.body.as_bytes()).await;
+        let page = app.get(&pat, again.location()).await;
+        assert!(page.has("value=\"Wuxi\"") && !page.has("value=\"Suzhou\""), "{}", page.body);
     });
 }
 

@@ -23,6 +23,7 @@ use crate::shell::page::{Asked, Page, Toast, done, render, respond, respond_with
 use crate::shell::record::{Field, Object};
 use crate::shell::records::{get, id, pairs};
 use crate::shell::routes::{Policy, Routes};
+use crate::shell::upload::disposition;
 use crate::shell::viewer::Viewer;
 
 pub fn routes() -> Routes {
@@ -247,7 +248,7 @@ pub(super) fn template_of(viewer: &Viewer, object: &'static Object, format: File
 pub(super) fn attachment(media_type: &'static str, name: &str, body: Body) -> Response {
     let mut response = body.into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+    if let Ok(value) = HeaderValue::from_str(&disposition(name)) {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
     }
     response

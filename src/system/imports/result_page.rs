@@ -184,7 +184,7 @@ pub(super) async fn errors_of(app: &App, viewer: &Viewer, import: &Import) -> Re
     });
     // Fused: compression asks once more after the end, and `unfold` would panic.
     let body = Body::from_stream(portions.fuse());
-    Ok(attachment("text/csv; charset=utf-8", &errors_file_name(import.id), body))
+    Ok(attachment("text/csv; charset=utf-8", &errors_file_name(&import.name), body))
 }
 
 /// The refused rows as CSV, a portion at a time.
