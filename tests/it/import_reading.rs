@@ -240,6 +240,21 @@ fn what_a_cell_may_say_is_told_and_people_are_found_in_any_case() {
 }
 
 #[test]
+fn of_an_unknown_choice_everything_is_named_that_one_can_choose() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let import = uploaded(app, &pat, "account", "name,industry\nAcme,fishing\n").await;
+        run(app, &pat, &import).await;
+        let errors = refusals(app, &pat, &import).await;
+        assert!(
+            errors.contains("“fishing”. There is: Technology, ") && errors.contains("Logistics, Other"),
+            "{errors}"
+        );
+        assert!(!errors.contains('…'), "{errors}");
+    });
+}
+
+#[test]
 fn a_list_filtered_by_an_import_names_its_file() {
     on_both(async |app| {
         let pat = partner(app).await;

@@ -59,14 +59,14 @@ pub async fn resolve(
     }
 }
 
-/// What one can choose from is told as long as it can be read.
-pub const MOST_NAMED: usize = 10;
+/// What one can choose from is told as a whole: who has to correct a file needs the one that is meant. Nobody reads more than that.
+pub const MOST_CHOICES: usize = 30;
 
-/// The first of some names, for a message.
-pub fn enumerated(locale: Locale, names: impl IntoIterator<Item = String>) -> String {
-    let mut names: Vec<String> = names.into_iter().take(MOST_NAMED + 1).collect();
-    if names.len() > MOST_NAMED {
-        names[MOST_NAMED] = "…".into();
+/// The first of some names, for a message; at most so many.
+pub fn enumerated(locale: Locale, names: impl IntoIterator<Item = String>, most: usize) -> String {
+    let mut names: Vec<String> = names.into_iter().take(most + 1).collect();
+    if names.len() > most {
+        names[most] = "…".into();
     }
     names.join(locale.list_comma())
 }
@@ -88,7 +88,7 @@ fn names_of_settings(actor: &Actor, target: &str, within: Option<Uuid>, currency
         "price_list" => names.extend(lists_in(actor, currency).map(|list| list.name.clone())),
         _ => return None,
     }
-    Some(enumerated(actor.viewer.locale, names))
+    Some(enumerated(actor.viewer.locale, names, MOST_CHOICES))
 }
 
 /// The price lists in force in a currency, the newest first.

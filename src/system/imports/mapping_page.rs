@@ -13,7 +13,7 @@ use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
 use crate::shell::i18n::Locale;
 use crate::shell::page::{Asked, Page, Toast, done, fragment, render, respond_with};
-use crate::shell::record::lookup::enumerated;
+use crate::shell::record::lookup::{MOST_CHOICES, enumerated};
 use crate::shell::record::{Field, Kind, Object};
 use crate::shell::records::{get, id, pairs};
 use crate::shell::shows::width_of;
@@ -492,7 +492,8 @@ fn in_words(locale: Locale, object: &Object, error: &FieldError) -> String {
     match (error.key.as_str(), kind) {
         ("invalid-choice", Some((field, Kind::Choice(choices)))) => {
             let known = choices.iter().map(|choice| locale.text(&object.choice_key(field, choice)));
-            let args = [("value", error.arg("value").unwrap_or_default()), ("known", &enumerated(locale, known))];
+            let known = enumerated(locale, known, MOST_CHOICES);
+            let args = [("value", error.arg("value").unwrap_or_default()), ("known", &known)];
             locale.text_with("invalid-not-among", &args)
         }
         _ => error.text(locale),

@@ -12,7 +12,7 @@ use crate::shell::format;
 use crate::shell::i18n::Locale;
 use crate::shell::page::{Asked, Page, respond};
 use crate::shell::record::Object;
-use crate::shell::record::lookup::{MOST_NAMED, enumerated};
+use crate::shell::record::lookup::enumerated;
 use crate::shell::records::{get, pairs};
 use crate::shell::viewer::Viewer;
 use axum::extract::{Path, State};
@@ -20,6 +20,8 @@ use axum::response::Response;
 use store::Session;
 
 const PAGE: i64 = 50;
+/// Of rows that repeat others the first are named in a message.
+const MOST_NAMED: usize = 10;
 
 /// A number of an import as it is shown, with the address of what is behind it. `None`: nothing is.
 pub(super) struct Figure {
@@ -179,7 +181,8 @@ pub(super) fn repeats_text(locale: Locale, key: &str, count: i64, rows: &[(i64, 
     let pairs = rows.iter().map(|(row, other)| {
         locale.text_with("import-repeats-row", &[("row", &row.to_string()), ("other", &other.to_string())])
     });
-    let args = [("count", format::grouped(count)), ("field", key.to_owned()), ("rows", enumerated(locale, pairs))];
+    let rows = enumerated(locale, pairs, MOST_NAMED);
+    let args = [("count", format::grouped(count)), ("field", key.to_owned()), ("rows", rows)];
     let args = args.each_ref().map(|(name, value)| (*name, value.as_str()));
     locale.counted("import-repeats", count, &args)
 }
