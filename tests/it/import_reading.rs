@@ -240,6 +240,42 @@ fn what_a_cell_may_say_is_told_and_people_are_found_in_any_case() {
 }
 
 #[test]
+fn names_of_records_are_found_in_any_case_and_the_one_written_just_so_first() {
+    on_both(async |app| {
+        let pat = app.person("Sam").role(Role::Seller).create().await;
+        let una = app.person("Una").role(Role::Seller).create().await;
+        let acme = app.account(&pat, "Acme Corporation").await;
+        let (bolt, loud) = (app.account(&pat, "Bolt").await, app.account(&pat, "BOLT").await);
+        app.account(&una, "Hers").await;
+        app.execute(sql!("UPDATE account SET external_id = 'K-7' WHERE id = $1", acme)).await;
+        let file = "name,account,close_date\nSmall,acme corporation,2026-12-24\nLarge,ACME CORPORATION,2026-12-24\n\
+            Just so,Bolt,2026-12-24\nLoud,BOLT,2026-12-24\nWhich,bolt,2026-12-24\nSecret,hers,2026-12-24\n\
+            Number,k-7,2026-12-24\n";
+        let import = uploaded(app, &pat, "opportunity", file).await;
+        run(app, &pat, &import).await;
+        assert_eq!(counts(app).await, ("done".into(), 4, 0, 0, 3));
+        let of = async |name: &str| {
+            app.value::<Uuid>(sql!("SELECT account_id FROM opportunity WHERE name = $1", name)).await
+        };
+        assert_eq!((of("Small").await, of("Large").await), (Some(acme), Some(acme)));
+        assert_eq!((of("Just so").await, of("Loud").await), (Some(bolt), Some(loud)));
+        let errors = refusals(app, &pat, &import).await;
+        assert!(errors.contains("Several records are called “bolt”"), "{errors}");
+        assert!(errors.contains("“hers” is not there, or not yours to see"), "{errors}");
+        assert!(errors.contains("“k-7” is not there"), "a number is written as it is: {errors}");
+
+        // What the file brings itself is found alike, by the check as by the import.
+        app.clock.advance(60);
+        let family = uploaded(app, &pat, "account", "name,parent\nPlant,zeta group\nZeta Group,\n").await;
+        app.post_form(&pat, &format!("{family}/check"), &[]).await;
+        work(app).await;
+        assert_eq!(counts(app).await, ("checked".into(), 2, 0, 0, 0));
+        run(app, &pat, &family).await;
+        assert_eq!(counts(app).await, ("done".into(), 2, 0, 0, 0));
+    });
+}
+
+#[test]
 fn of_an_unknown_choice_everything_is_named_that_one_can_choose() {
     on_both(async |app| {
         let pat = partner(app).await;

@@ -169,7 +169,16 @@ struct Candidate {
     called: Vec<Cell>,
 }
 
-/// What stands behind each of the names; `None` when their records are too many to be read.
+/// How a title has to be written to be the one that is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Letters {
+    JustSo,
+    /// Large and small letters make no difference.
+    Alike,
+}
+
+/// What stands behind each of the names; `None` when their records are too many to be read. A record that is written just so goes
+/// before one that differs in large and small letters; those are only looked for where there is none.
 async fn behind_names(
     session: &mut Session,
     actor: &Actor,
@@ -177,10 +186,35 @@ async fn behind_names(
     names: &[&Name],
 ) -> Result<Option<Vec<Behind>>> {
     let Some(object) = actor.registry.get(target) else { return Ok(Some(vec![Behind::Nothing; names.len()])) };
-    let columns = columns_of(object);
+    // People are few: one look finds them either way.
+    let first = if object.name == "person" { Letters::Alike } else { Letters::JustSo };
+    let Some(mut behind) = behind_written(session, actor, object, names, first).await? else { return Ok(None) };
+    if first == Letters::JustSo && has_name_key(object) {
+        let is_open = |at: &usize| behind[*at] == Behind::Nothing && has_two_cases(&names[*at].0);
+        let open: Vec<usize> = (0..names.len()).filter(is_open).collect();
+        for batch in store::batches(&open) {
+            let others: Vec<&Name> = batch.iter().map(|at| names[*at]).collect();
+            // Too many to be read together: each will be asked for alone.
+            let Some(found) = behind_written(session, actor, object, &others, Letters::Alike).await? else { continue };
+            for (at, found) in batch.iter().zip(found) {
+                behind[*at] = found;
+            }
+        }
+    }
+    Ok(Some(behind))
+}
+
+async fn behind_written(
+    session: &mut Session,
+    actor: &Actor,
+    object: &'static Object,
+    names: &[&Name],
+    letters: Letters,
+) -> Result<Option<Vec<Behind>>> {
+    let columns = columns_of(object, letters);
     let in_account = object.field("account").is_some();
     let limit = match names.len() {
-        1 if in_any_case(object) => 500,
+        1 if letters == Letters::Alike => 500,
         1 => 2,
         many => 10 * many,
     };
@@ -191,12 +225,12 @@ async fn behind_names(
     for (index, column) in columns.iter().enumerate() {
         statement.push(if index > 0 { " UNION " } else { "" });
         statement.push(&format!("SELECT n.id FROM {} n WHERE n.deleted_at IS NULL AND ", object.table));
-        if index == 0 && object.title_field().sort_column == Some("name_key") {
+        if index == 0 && has_name_key(object) {
             // The key narrows by index; the name itself decides.
             statement.push("n.name_key IN (").bind_list(names.iter().map(|(name, _)| object.sort_key(name))).push(")");
-            statement.push(if in_any_case(object) { "" } else { " AND " });
+            statement.push(if letters == Letters::Alike { "" } else { " AND " });
         }
-        if index > 0 || !in_any_case(object) {
+        if index > 0 || letters == Letters::JustSo {
             let written = names.iter().map(|(name, _)| as_stored(column, name));
             statement.push(&format!("n.{column} IN (")).bind_list(written).push(")");
         }
@@ -211,7 +245,7 @@ async fn behind_names(
     }
     statement.push(&format!(" FROM named CROSS JOIN {} t WHERE t.id = named.id", object.table));
     // People are known to everybody by name; what may be seen of them is another matter.
-    if target != "person" {
+    if object.name != "person" {
         statement.push(" AND ");
         (object.visible)(&mut statement, &actor.viewer.scope, Right::Read, "t");
     }
@@ -227,14 +261,20 @@ async fn behind_names(
             Some(Candidate { id: cells[0].id()?, account: cells[1].id(), called })
         })
         .collect();
-    Ok(Some(sort_out(object, &columns, names, &candidates)))
+    Ok(Some(sort_out(object, &columns, names, &candidates, letters)))
 }
 
 /// Gives each name its records.
-fn sort_out(object: &Object, columns: &[&str], names: &[&Name], candidates: &[Candidate]) -> Vec<Behind> {
+fn sort_out(
+    object: &Object,
+    columns: &[&str],
+    names: &[&Name],
+    candidates: &[Candidate],
+    letters: Letters,
+) -> Vec<Behind> {
     let in_account = object.field("account").is_some();
     let folded = |at: usize, name: &str| match at {
-        0 if in_any_case(object) => name.to_lowercase(),
+        0 if letters == Letters::Alike => name.to_lowercase(),
         _ => name.to_owned(),
     };
     let mut by_name: HashMap<(usize, String), Vec<&Candidate>> = HashMap::new();
@@ -269,17 +309,25 @@ fn sort_out(object: &Object, columns: &[&str], names: &[&Name], candidates: &[Ca
     behind
 }
 
-/// The columns that a name may stand in, the title first.
-fn columns_of(object: &'static Object) -> Vec<&'static str> {
+/// The columns that a name may stand in, the title first. Numbers and codes are what they are, and were looked at before.
+fn columns_of(object: &'static Object, letters: Letters) -> Vec<&'static str> {
     let mut columns = vec![object.title_field().column];
+    if letters == Letters::Alike && object.name != "person" {
+        return columns;
+    }
     let others: &[&'static str] = if object.name == "person" { &["email"] } else { &["external_id", "code"] };
     columns.extend(others.iter().filter(|other| object.field(other).is_some()));
     columns
 }
 
-/// People are called the same in large and small letters.
-fn in_any_case(object: &Object) -> bool {
-    object.name == "person"
+/// Whether names of this kind of record have a key, which is the same in large and small letters.
+fn has_name_key(object: &Object) -> bool {
+    object.title_field().sort_column == Some("name_key")
+}
+
+/// Chinese names and numbers are written in one way only.
+fn has_two_cases(name: &str) -> bool {
+    name.to_lowercase() != name.to_uppercase()
 }
 
 /// People's addresses are stored in lower case.

@@ -30,7 +30,10 @@ impl Seen {
         if self.names.len() + self.keys.len() > SEEN_KEPT {
             return;
         }
-        for field in [plan.object.title, "external_id", "code", "email"] {
+        if let Some(title) = draft.get(plan.object.title).and_then(Cell::text) {
+            self.names.insert(self.hash(&in_any_case(title)));
+        }
+        for field in ["external_id", "code", "email"] {
             if let Some(text) = draft.get(field).and_then(Cell::text) {
                 self.names.insert(self.hash(text));
             }
@@ -41,10 +44,15 @@ impl Seen {
     }
 
     pub fn has_name(&self, name: &str) -> bool {
-        self.names.contains(&self.hash(name))
+        self.names.contains(&self.hash(name)) || self.names.contains(&self.hash(&in_any_case(name)))
     }
 
     pub fn has_key(&self, key: &str) -> bool {
         self.keys.contains(&self.hash(key))
     }
+}
+
+/// A title is found in large and small letters, an external id only as it is: the sign in front tells them apart.
+fn in_any_case(title: &str) -> String {
+    format!("\u{0}{}", title.to_lowercase())
 }
