@@ -292,8 +292,24 @@ fn an_undo_restores_what_nobody_touched_since() {
         assert_eq!(left, Some(1));
         let page = app.get(&pat, &import).await;
         assert!(page.has("Busy") && page.has("Touched"), "what was left is named: {}", page.body);
-        assert!(page.has("are in the trash; those it changed have their old values again."), "{}", page.body);
-        assert!(page.has("Those listed below were left as they are."), "{}", page.body);
+        for said in [
+            "1 record that it had created was removed; it is in the trash.",
+            "1 record that it had changed has its old values again.",
+            "2 records were left as they are; the reasons stand below.",
+        ] {
+            assert!(page.has(said), "{}", page.body);
+        }
+        let list = format!("/accounts?f=import:is:{}", import.trim_start_matches("/imports/"));
+        let tile = |label: &str, count: &str| {
+            let after = page.body.split(label).nth(1).unwrap_or_default().split("</dd>").next().unwrap_or_default();
+            assert!(after.contains(&format!(">{count}</a>")), "{label}: {after}");
+        };
+        tile(" Removed</dt>", "1");
+        tile(" Old values again</dt>", "1");
+        tile(" Left as it is</dt>", "2");
+        assert!(page.has(&format!("href=\"{list}&#38;trash=1\"")) && page.has(&format!("href=\"{list}\"")));
+        assert!(page.has(&format!("href=\"/accounts/{touched}\"")), "what was left is a click away");
+        assert!(page.statements <= 12, "{}", page.statements);
     });
 }
 
@@ -341,7 +357,7 @@ fn an_undo_that_was_stopped_or_failed_goes_on_where_it_stood() {
         assert!(touched.iter().all(|name| page.has(name)), "what was left is named: {}", page.body);
         // It had made nothing: nothing lies in the trash.
         assert!(
-            page.has("The records it changed have their old values again.") && !page.has("trash=1"),
+            page.has("148 records that it had changed have their old values again.") && !page.has("trash=1"),
             "{}",
             page.body
         );

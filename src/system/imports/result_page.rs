@@ -4,8 +4,9 @@ use super::arrival::{errors_file_name, peek, tells_errors, tells_row};
 use super::comparing::is_at_it;
 use super::mapping_page::{labelled, shortened};
 use super::pages::{attachment, find, object_name, pill};
-use super::rows_page::{Repeated, figures, repeats_of};
-use super::sql::{self, Import};
+use super::rows_page::{Repeated, address, figures, repeats_of};
+use super::sql::{self, Import, Outcome};
+use super::undo::restored;
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
@@ -75,7 +76,8 @@ struct ResultBody<'a> {
     tiles: Vec<TileView>,
     repeats: Option<Repeated>,
     failures: Vec<FailureView>,
-    kept: Vec<(String, String)>,
+    undone: Option<Undone>,
+    kept: Vec<KeptView>,
     progress: Option<ProgressView>,
     problem: Option<String>,
     may_undo: bool,
@@ -86,6 +88,54 @@ struct TileView {
     icon: &'static str,
     count: String,
     href: Option<String>,
+}
+
+/// A record that an undo left as it is, and why.
+struct KeptView {
+    name: String,
+    /// Empty: it can't be opened.
+    href: String,
+    why: String,
+}
+
+/// What came of an undo.
+struct Undone {
+    text: String,
+    /// Where the records lie that were removed.
+    trash: Option<String>,
+    /// The records that the import had made and that are still there.
+    left: Option<String>,
+}
+
+impl Undone {
+    /// With its tiles. Given is how many were left as they are of those that the import had made, and of those that it had changed.
+    fn of(
+        locale: Locale,
+        object: &Object,
+        import: &Import,
+        job: Option<&Job>,
+        (made_left, changed_left): (i64, i64),
+    ) -> (Undone, Vec<TileView>) {
+        let left = made_left + changed_left;
+        let removed = (import.created - made_left).max(0);
+        let restored = job.and_then(restored).unwrap_or((import.updated - changed_left).max(0));
+        let list = format!("/{}?f=import:is:{}", object.plural, import.id);
+        let trash = (removed > 0).then(|| format!("{list}&trash=1"));
+        let changed = (restored > 0).then(|| address(import, Outcome::Updated));
+        let told = [
+            ("removed", "trash", (import.created > 0).then_some(removed), trash.clone()),
+            ("restored", "arrow-back-up", (restored + changed_left > 0).then_some(restored), changed),
+            ("left", "lock", (left > 0).then_some(left), Some("#kept".to_owned())),
+        ];
+        let (mut texts, mut tiles) = (vec![locale.text("import-undone")], Vec::new());
+        for (what, icon, count, href) in told {
+            let Some(number) = count else { continue };
+            let count = format::grouped(number);
+            texts.push(locale.counted(&format!("import-undone-{what}"), number, &[("count", &count)]));
+            tiles.push(TileView { label: locale.text(&format!("import-undone-tile-{what}")), icon, count, href });
+        }
+        (Undone { text: texts.join(" "), trash, left: (made_left > 0).then_some(list) }, tiles)
+    }
 }
 
 pub(super) struct FailureView {
@@ -130,16 +180,25 @@ pub(super) async fn result_page(app: &App, viewer: &Viewer, asked: &Asked, impor
     let failures = sql::rows(&mut session, import.id, "failed", i64::MIN, SHOWN_FAILURES).await?;
     let kept = sql::kept_records(&mut session, viewer, object, import.id, SHOWN_FAILURES).await?;
     let repeats = repeats_of(&mut session, viewer, object, import).await?;
+    let (undone, mut tiles) = if import.state == "undone" {
+        let kept = sql::count_kept(&mut session, object, import.id).await?;
+        let (undone, tiles) = Undone::of(locale, object, import, job.as_ref(), kept);
+        (Some(undone), tiles)
+    } else {
+        (None, Vec::new())
+    };
     drop(session);
     let busy = job.as_ref().filter(|job| !job.is_over() && is_busy(import));
     let page = Page::new(viewer, asked, locale.text_with("import-title", &[("name", &import.name)]));
-    let tiles = figures(object, import).into_iter().zip(["circle-check", "pencil", "minus", "alert-circle"]);
-    let tiles = tiles.map(|(figure, icon)| TileView {
+    let shown = figures(object, import).into_iter().zip(["circle-check", "pencil", "minus", "alert-circle"]);
+    // What was made and changed is told otherwise once it is taken back.
+    let shown = shown.filter(|(figure, _)| undone.is_none() || !matches!(figure.key, "created" | "updated"));
+    tiles.extend(shown.map(|(figure, icon)| TileView {
         label: figure.label(locale),
         icon,
         count: format::grouped(figure.count),
         href: figure.href,
-    });
+    }));
     let body = ResultBody {
         page: &page,
         import,
@@ -148,14 +207,16 @@ pub(super) async fn result_page(app: &App, viewer: &Viewer, asked: &Asked, impor
         state: locale.text(&format!("import-state-{}", import.state)),
         pill: pill(&import.state),
         when: import.finished_at.map(|at| format::instant(locale, at, &viewer.config.zone)).unwrap_or_default(),
-        tiles: tiles.collect(),
+        tiles,
         repeats,
         failures: failures.iter().map(|row| failure(locale, object, row)).collect(),
+        undone,
         kept: kept
             .into_iter()
-            .map(|(name, errors)| {
-                let name = name.unwrap_or_else(|| "—".into());
-                (name, errors.iter().map(|error| error.text(locale)).collect::<Vec<_>>().join(" "))
+            .map(|kept| KeptView {
+                href: kept.id.map(|id| format!("/{}/{id}", object.plural)).unwrap_or_default(),
+                name: kept.name.unwrap_or_else(|| "—".into()),
+                why: kept.why.iter().map(|error| error.text(locale)).collect::<Vec<_>>().join(" "),
             })
             .collect(),
         progress: busy.map(|job| progress_view(app, locale, import, job)),

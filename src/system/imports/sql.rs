@@ -517,22 +517,42 @@ pub async fn remove(tx: &mut Tx, import: &Import) -> Result<()> {
     Ok(())
 }
 
-/// What an undo left as it is: the record's name, if the viewer sees it, and why.
+/// How many records an undo left as they are: of those that the import had made, and of those that it had changed.
+pub async fn count_kept(session: &mut Session, object: &'static Object, import: Uuid) -> Result<(i64, i64)> {
+    let counts = format!(
+        "SELECT COUNT(CASE WHEN t.import_id = $1 THEN 1 END), COUNT(*)
+           FROM import_row r LEFT JOIN {} t ON t.id = r.record_id WHERE r.import_id = $1 AND r.action = 'kept'",
+        object.table
+    );
+    let (made, all): (i64, i64) = session.one(sql!(counts, import)).await?;
+    Ok((made, all - made))
+}
+
+/// A record that an undo left as it is.
+pub struct Kept {
+    /// `None`: the viewer doesn't see it.
+    pub name: Option<String>,
+    /// If it does not lie in the trash.
+    pub id: Option<Uuid>,
+    pub why: Vec<FieldError>,
+}
+
+/// What an undo left as it is.
 pub async fn kept_records(
     session: &mut Session,
     viewer: &Viewer,
     object: &'static Object,
     import: Uuid,
     limit: i64,
-) -> Result<Vec<(Option<String>, Vec<FieldError>)>> {
+) -> Result<Vec<Kept>> {
     let mut statement = store::Sql::new(format!(
-        "SELECT t.{}, r.errors FROM import_row r LEFT JOIN {} t ON t.id = r.record_id AND ",
+        "SELECT t.{}, CASE WHEN t.deleted_at IS NULL THEN t.id END, r.errors FROM import_row r LEFT JOIN {} t ON t.id = r.record_id AND ",
         object.title_field().column,
         object.table
     ));
     (object.visible)(&mut statement, &viewer.scope, crate::shell::access::Right::Read, "t");
     statement.push(" WHERE r.import_id = ").bind(import);
     statement.push(" AND r.action = 'kept' ORDER BY r.row_number DESC LIMIT ").bind(limit);
-    let rows: Vec<(Option<String>, Option<String>)> = session.all(statement).await?;
-    Ok(rows.into_iter().map(|(name, errors)| (name, texts(errors.as_deref()))).collect())
+    let rows: Vec<(Option<String>, Option<Uuid>, Option<String>)> = session.all(statement).await?;
+    Ok(rows.into_iter().map(|(name, id, errors)| Kept { name, id, why: texts(errors.as_deref()) }).collect())
 }

@@ -28,6 +28,15 @@ struct Place {
     after: Uuid,
     done: i64,
     kept: i64,
+    /// How many of the changed records have their old values again. `None`: nobody counted when this undo began.
+    #[serde(default)]
+    restored: Option<i64>,
+}
+
+/// How many of the records that an import had changed an undo gave their old values.
+pub(super) fn restored(job: &Job) -> Option<i64> {
+    let place: Place = serde_json::from_str(job.cursor.as_deref()?).ok()?;
+    place.restored
 }
 
 /// Runs an undo job to its end. One that was ordered after another had been stopped begins where that one stood.
@@ -36,7 +45,7 @@ pub async fn run(app: &App, job: &Job) -> Result<Ended> {
     let object = app.registry.get(&import.object).ok_or(Error::NotFound)?;
     let mut portions = Portions::of(app, job);
     let standing = job.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
-    let mut place: Place = standing.unwrap_or_default();
+    let mut place: Place = standing.unwrap_or(Place { restored: Some(0), ..Place::default() });
     if job.is_given_up() {
         return stop(app, &mut portions, import.id).await;
     }
@@ -128,7 +137,10 @@ async fn chunk(
             restore(tx, actor, import, object, record).await?
         };
         match outcome {
-            Outcome::Undone => place.done += 1,
+            Outcome::Undone => {
+                place.done += 1;
+                place.restored = place.restored.map(|restored| restored + i64::from(!place.made));
+            }
             Outcome::NotOurs => {}
             Outcome::Refused => return Ok(Chunk::Refused(record)),
             Outcome::Kept(reason) => {
