@@ -1,7 +1,7 @@
 //! What became of the rows: numbers lead to them, repetitions are named, the refused are mended.
 
 use axum::http::Method;
-use store::{job, sql};
+use store::{Uuid, job, sql};
 use testkit::{Role, on_both};
 use trivet::system::imports::engine::{Ended, Run};
 use trivet::system::jobs;
@@ -147,6 +147,38 @@ fn the_rows_behind_a_number_show_only_records_that_their_reader_sees() {
         let token = app.api_token(&boss).await;
         let answer = app.api(&token, Method::GET, &format!("/api{rows}"), &[], None).await;
         assert_eq!(answer.json()["data"][0]["record"], serde_json::Value::Null, "{}", answer.body);
+    });
+}
+
+#[test]
+fn an_undo_takes_back_what_says_again_what_the_import_gave() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let import = uploaded(app, &pat, "account", "name,city\nBack,Wuxi\nElse,Wuxi\nHalf,Wuxi\n").await;
+        run(app, &pat, &import).await;
+        for (name, steps) in [
+            ("Back", &[("city", "Suzhou"), ("employees", "7"), ("employees", ""), ("city", "Wuxi")][..]),
+            ("Else", &[("city", "Suzhou")]),
+            ("Half", &[("city", "Suzhou"), ("employees", "7"), ("city", "Wuxi")]),
+        ] {
+            let id: Uuid = app.value(sql!("SELECT id FROM account WHERE name = $1", name)).await.unwrap();
+            for step in steps {
+                app.try_update("account", &pat, id, None, &[*step]).await.unwrap();
+            }
+        }
+        app.post_form(&pat, &format!("{import}/undo"), &[]).await;
+        work(app).await;
+        let left: Vec<(String,)> = {
+            let mut session = app.app.db.read().await.unwrap();
+            session.all("SELECT name FROM account WHERE deleted_at IS NULL ORDER BY name").await.unwrap()
+        };
+        assert_eq!(left, [("Else".to_owned(),), ("Half".to_owned(),)]);
+        let page = app.get(&pat, &import).await;
+        assert!(
+            page.has("1 record that it had created was removed") && page.has("2 records were left"),
+            "{}",
+            page.body
+        );
     });
 }
 
