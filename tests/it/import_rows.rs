@@ -313,6 +313,28 @@ fn a_row_finds_its_record_by_an_address_in_capitals_or_not() {
 }
 
 #[test]
+fn a_key_that_no_column_fills_is_named_as_the_page_names_it_and_is_seen() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let import = uploaded(app, &pat, "account", "name,old number\nAcme,7\n").await;
+        let columns = [("name", "name"), ("old number", "")];
+        let said = "Known records are found by “External ID”, but no column fills it.";
+        let preview = sent(app, &pat, &format!("{import}/preview"), &columns, &[("key", "external_id")]).await;
+        assert!(preview.has(said) && !preview.has("external_id"), "{}", preview.body);
+        let refused = sent(app, &pat, &import, &columns, &[("then", "check"), ("key", "external_id")]).await;
+        assert_eq!(refused.status, 422);
+        // The focus goes to the reasons, which stand above everything, and the field says it too.
+        let begins = refused.body.split("id=\"mapping\"").next().unwrap_or_default();
+        assert!(begins.contains("role=\"alert\" tabindex=\"-1\" autofocus") && begins.contains(said), "{begins}");
+        assert!(refused.has("<p class=\"error\" id=\"key-error\">"), "{}", refused.body);
+        let twice = [("name", "name"), ("old number", "name")];
+        let refused = sent(app, &pat, &import, &twice, &[("then", "start")]).await;
+        assert!(refused.status == 422 && refused.has("Two columns go to the same field (Name)."), "{}", refused.body);
+        assert_eq!(accounts(app).await, 0);
+    });
+}
+
+#[test]
 fn rows_without_a_key_or_with_a_second_record_wanted_repeat_nothing() {
     on_both(async |app| {
         let pat = partner(app).await;

@@ -137,6 +137,9 @@ struct MappingBody<'a> {
     before: Option<BeforeView>,
     check: Option<CheckView>,
     problem: Option<String>,
+    /// Why it was not begun: the mapping does not fit.
+    errors: Vec<String>,
+    key_error: Option<String>,
 }
 
 /// The same file was taken in before.
@@ -213,7 +216,7 @@ pub(super) async fn mapping_page(
     let page = Page::new(viewer, asked, locale.text_with("import-title", &[("name", &import.name)]));
     let fields: Vec<&'static Field> = fields_of(viewer, object).collect();
     let labels = |key: &str| object.field(key).map_or_else(String::new, |field| locale.text(&object.label_key(field)));
-    let columns = column_views(locale, &fields, &labels, &mapping, &peek, &errors);
+    let columns = column_views(locale, object, &fields, &labels, &mapping, &peek, &errors);
     let mapped: Vec<&str> = mapping.columns.values().map(|column| column.field.as_str()).collect();
     let defaults: Vec<DefaultView> = fields
         .iter()
@@ -283,6 +286,13 @@ pub(super) async fn mapping_page(
         }),
         check,
         problem,
+        // Of the file the problem speaks.
+        errors: errors
+            .iter()
+            .filter(|error| error.field != "file")
+            .map(|error| labelled(locale, object, error))
+            .collect(),
+        key_error: errors.iter().find(|error| error.field == "key").map(|error| in_words(locale, object, error)),
     };
     respond_with(status, &page, render(&body)?)
 }
@@ -308,6 +318,7 @@ fn order_choices(locale: Locale, chosen: Option<DateOrder>) -> Vec<Choice> {
 
 fn column_views(
     locale: Locale,
+    object: &Object,
     fields: &[&'static Field],
     labels: &impl Fn(&str) -> String,
     mapping: &Mapping,
@@ -342,7 +353,7 @@ fn column_views(
                 open: !column.replace.is_empty() || column.scale.is_some() || column.date_order.is_some(),
                 dates: field.is_some_and(|field| matches!(field.kind, Kind::Date | Kind::Instant)),
                 numbers: field.is_some_and(|field| is_number(field)),
-                error: errors.iter().find(|error| error.field == *header).map(|error| error.text(locale)),
+                error: errors.iter().find(|error| error.field == *header).map(|error| in_words(locale, object, error)),
             }
         })
         .collect()
@@ -486,7 +497,7 @@ async fn previewed(
     Ok(Preview { heads, rows, errors: Vec::new(), bad, left_out, warnings, start })
 }
 
-/// What is wrong with a cell; of a choice that is none, what there is to choose from.
+/// What is wrong with a cell or with the mapping; of a choice that is none, what there is to choose from.
 fn in_words(locale: Locale, object: &Object, error: &FieldError) -> String {
     let kind = object.field(&error.field).map(|field| (field, field.kind));
     match (error.key.as_str(), kind) {
@@ -495,6 +506,12 @@ fn in_words(locale: Locale, object: &Object, error: &FieldError) -> String {
             let known = enumerated(locale, known, MOST_CHOICES);
             let args = [("value", error.arg("value").unwrap_or_default()), ("known", &known)];
             locale.text_with("invalid-not-among", &args)
+        }
+        // Fields are named as the page names them.
+        ("import-key-unmapped" | "import-field-twice", _) => {
+            let key = error.arg("value").unwrap_or_default();
+            let label = object.field(key).map_or_else(|| key.to_owned(), |field| locale.text(&object.label_key(field)));
+            locale.text_with(&error.key, &[("value", &label)])
         }
         _ => error.text(locale),
     }
@@ -507,7 +524,7 @@ pub(super) fn labelled(locale: Locale, object: &Object, error: &FieldError) -> S
             let label = locale.text(&object.label_key(field));
             locale.text_with("import-field-error", &[("field", &label), ("error", &in_words(locale, object, error))])
         }
-        None => error.text(locale),
+        None => in_words(locale, object, error),
     }
 }
 
