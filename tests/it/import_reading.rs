@@ -276,6 +276,41 @@ fn names_of_records_are_found_in_any_case_and_the_one_written_just_so_first() {
 }
 
 #[test]
+fn a_check_counts_the_rows_without_a_close_date_and_the_lost_deals_without_a_reason() {
+    on_both(async |app| {
+        let pat = partner(app).await;
+        let open: String = (0..20).map(|n| format!("Open {n},Prospecting,2026-12-24,\n")).collect();
+        let file =
+            format!("name,stage,close_date,lost_reason\n{open}A,Prospecting,,\nB,Lost,2026-10-01,\nC,Lost,,price\n");
+        let import = uploaded(app, &pat, "opportunity", &file).await;
+        let page = app.get(&pat, &import).await;
+        assert!(!page.has("without a close date"), "the first twenty all have one: {}", page.body);
+        for _ in 0..2 {
+            app.post_form(&pat, &format!("{import}/check"), &[]).await;
+            work(app).await;
+            assert_eq!(counts(app).await, ("checked".into(), 23, 0, 0, 0));
+            let page = app.get(&pat, &import).await;
+            assert!(page.has("Rows without a close date: 2. An open deal is given"), "{}", page.body);
+            assert!(page.has("Lost deals without a reason: 1. "), "{}", page.body);
+        }
+        app.clock.advance(60);
+        let short =
+            "name,stage,close_date,lost_reason\nD,Prospecting,,\nE,Prospecting,2026-12-24,\nF,Lost,2026-10-01,\n";
+        let short = uploaded(app, &pat, "opportunity", short).await;
+        let page = app.get(&pat, &short).await;
+        assert!(
+            page.has("Rows without a close date: 1. ") && page.has("Lost deals without a reason: 1. "),
+            "{}",
+            page.body
+        );
+        let columns = ["name", "stage", "close_date", "lost_reason"].map(|name| (name, name));
+        let more = [("default-close_date", "2027-03-31")];
+        let page = sent(app, &pat, &format!("{short}/preview"), &columns, &more).await;
+        assert!(!page.has("without a close date") && page.has("without a reason: 1. "), "{}", page.body);
+    });
+}
+
+#[test]
 fn of_an_unknown_choice_everything_is_named_that_one_can_choose() {
     on_both(async |app| {
         let pat = partner(app).await;

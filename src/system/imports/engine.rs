@@ -17,7 +17,7 @@ use super::comparing::compare;
 use super::model::{Inputs, OnMatch, Plan};
 use super::names::Names;
 use super::repeats::{Keys, Repeats};
-use super::rows::{Taken, extra_cells, find_by_key, key_of, may_appear, row_errors, take};
+use super::rows::{LeftOpen, Taken, extra_cells, find_by_key, key_of, may_appear, row_errors, take};
 use super::seen::Seen;
 use super::sql::{self as rows_sql, Import, Matched, Payload};
 use crate::shell::app::App;
@@ -102,6 +102,14 @@ pub(super) struct Place {
     /// It is still being compared which rows of the file have the same key.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub comparing: bool,
+    #[serde(default)]
+    left_open: LeftOpen,
+}
+
+/// What the rows leave open that a job has gone through in this pass.
+pub(super) fn left_open(job: &Job) -> LeftOpen {
+    let place: Option<Place> = job.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    place.unwrap_or_default().left_open
 }
 
 /// An import at work.
@@ -415,6 +423,7 @@ impl Run {
         self.import.created += outcome.created;
         self.import.updated += updated;
         self.import.skipped += outcome.matched.len() as i64 - updated;
+        self.place.left_open.add(outcome.left_open);
         let failed: HashSet<u64> = outcome.failed.iter().map(|(number, _)| *number).collect();
         let taken_in = rows.iter().filter(|row| !failed.contains(&row.number)).map(|row| row.number as i64);
         let same_as: HashMap<i64, i64> = taken_in.filter_map(|row| Some((row, self.repeats.take_in(row)?))).collect();
@@ -492,6 +501,7 @@ impl Run {
                         people::give_hash(&mut draft, hashes.get(&row.number).cloned());
                     }
                     outcome.created += 1;
+                    outcome.left_open.note(&self.plan, &actor.viewer.config, &inputs, &draft, None);
                     if self.dry {
                         self.seen.note(&self.plan, &draft, key.as_deref());
                     }
@@ -507,6 +517,7 @@ impl Run {
                     }
                 }
                 Ok(Taken::Changed(before, draft)) => {
+                    outcome.left_open.note(&self.plan, &actor.viewer.config, &inputs, &draft, Some(&before));
                     let version = command::write_change(tx, actor, self.plan.object, &before, &draft)
                         .await
                         .map_err(|error| Halt::of_row(row.number, error))?;
@@ -557,6 +568,7 @@ struct Outcome {
     created: i64,
     matched: Vec<Matched>,
     failed: Vec<(u64, Vec<FieldError>)>,
+    left_open: LeftOpen,
 }
 
 impl Outcome {

@@ -1,6 +1,7 @@
 //! Which column of a file is which field, with the first rows as they would be read.
 
 use super::arrival::{self, Peek, peek};
+use super::engine::left_open;
 use super::guess;
 use super::model::{Column, DateOrder, DecimalSign, LONGEST_REASON, Mapping, OnMatch, is_number};
 use super::pages::{Choice, choice, counts, counts_line, fields_of, find, n_rows, object_name};
@@ -152,6 +153,8 @@ struct CheckView {
     counts: Vec<(String, Option<String>)>,
     repeats: Option<Repeated>,
     failed: i64,
+    /// What is taken for granted where a row does not say it.
+    warnings: Vec<String>,
     failures: Vec<FailureView>,
 }
 
@@ -204,6 +207,7 @@ pub(super) async fn mapping_page(
     let repeats =
         if import.state == "checked" { repeats_of(&mut session, viewer, object, import).await? } else { None };
     drop(session);
+    let left_open = job.as_ref().map(left_open).unwrap_or_default();
     let empty = (import.rows_total == 0).then(|| locale.text("sheet-no-rows"));
     let problem =
         problem.or(empty).or_else(|| job.filter(|job| job.state == "failed").and_then(|job| job_error(locale, &job)));
@@ -211,6 +215,7 @@ pub(super) async fn mapping_page(
         counts: counts(locale, object, import),
         repeats,
         failed: import.failed,
+        warnings: left_open.texts(locale, "all"),
         failures: failures.iter().map(|row| failure(locale, object, row)).collect(),
     });
     let page = Page::new(viewer, asked, locale.text_with("import-title", &[("name", &import.name)]));
@@ -414,7 +419,7 @@ async fn previewed(
         }
         Err(error) => return Err(error),
     };
-    let fates = rows::preview(app, viewer, &plan, peek.headers.len(), &peek.rows).await?;
+    let (fates, left_open) = rows::preview(app, viewer, &plan, peek.headers.len(), &peek.rows).await?;
     let shown: Vec<&'static Field> = fields_of(viewer, object)
         .filter(|field| plan.column_of(field.key).is_some() || mapping.defaults.contains_key(field.key))
         .collect();
@@ -493,7 +498,8 @@ async fn previewed(
     let in_currency = (is_shown(|kind| *kind == Kind::Money) && !is_shown(|kind| *kind == Kind::Currency))
         .then(|| locale.text_with("import-amounts-in", &[("currency", &viewer.config.base_currency)]));
     let repeats = (!repeats.is_empty()).then(|| repeats_text(locale, &key_label, repeats.len() as i64, &repeats));
-    let warnings = in_currency.into_iter().chain(assumed).chain(repeats).collect();
+    let open = left_open.texts(locale, if all_seen { "all" } else { "shown" });
+    let warnings = in_currency.into_iter().chain(assumed).chain(open).chain(repeats).collect();
     Ok(Preview { heads, rows, errors: Vec::new(), bad, left_out, warnings, start })
 }
 

@@ -4,15 +4,17 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
+use serde::{Deserialize, Serialize};
 use store::{Cell, Sql, Tx, Uuid};
 
 use super::model::{Inputs, OnMatch, Plan};
 use super::names::Names;
 use crate::shell::access::Right;
 use crate::shell::app::App;
-use crate::shell::config::Config;
+use crate::shell::config::{Config, StageKind};
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
+use crate::shell::i18n::Locale;
 use crate::shell::record::command::{self, Source};
 use crate::shell::record::value::{self, Reading};
 use crate::shell::record::{Actor, Draft, Kind, Loaded, argument};
@@ -95,6 +97,41 @@ fn other_currency(plan: &Plan, actor: &Actor, inputs: &Inputs, before: &Loaded) 
     given.map(|field| wrong(field.key)).collect()
 }
 
+/// In how many rows the file leaves open what a deal has to say, so that something is taken for granted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOpen {
+    /// New deals without a close date, though a column says it for others.
+    pub undated: i64,
+    /// Deals that are lost and do not say why.
+    pub unreasoned: i64,
+}
+
+impl LeftOpen {
+    pub fn note(&mut self, plan: &Plan, config: &Config, inputs: &Inputs, draft: &Draft, before: Option<&Loaded>) {
+        let is_said = |key: &str| inputs.given.contains_key(key) || inputs.defaults.contains_key(key);
+        let is_undated = before.is_none() && plan.column_of("close_date").is_some() && !is_said("close_date");
+        self.undated += i64::from(is_undated);
+        let stage = draft.get("stage").and_then(Cell::id).and_then(|stage| config.stage(stage));
+        let is_lost = stage.is_some_and(|stage| stage.kind == StageKind::Lost);
+        self.unreasoned += i64::from(is_lost && draft.after(before, "lost_reason").is_null());
+    }
+
+    pub fn add(&mut self, more: LeftOpen) {
+        self.undated += more.undated;
+        self.unreasoned += more.unreasoned;
+    }
+
+    /// In words. `of`: which rows are meant, as the messages are called: all of the file, or those that are shown.
+    pub fn texts(&self, locale: Locale, of: &str) -> Vec<String> {
+        let counts = [("undated", self.undated), ("unreasoned", self.unreasoned)];
+        let told = counts.into_iter().filter(|(_, count)| *count > 0);
+        let told = told.map(|(what, count)| {
+            locale.text_with(&format!("import-{what}-{of}"), &[("count", &format::grouped(count))])
+        });
+        told.collect()
+    }
+}
+
 /// What would become of a row, and how it is read.
 pub struct Foreseen {
     pub fate: Fate,
@@ -116,8 +153,14 @@ pub enum Fate {
     Refused(Vec<FieldError>),
 }
 
-/// The first rows of a file as the import would take them, for the mapping page. The transaction is dropped.
-pub async fn preview(app: &App, viewer: &Viewer, plan: &Plan, columns: usize, rows: &[Row]) -> Result<Vec<Foreseen>> {
+/// The first rows of a file as the import would take them, for the mapping page, and what they leave open. The transaction is dropped.
+pub async fn preview(
+    app: &App,
+    viewer: &Viewer,
+    plan: &Plan,
+    columns: usize,
+    rows: &[Row],
+) -> Result<(Vec<Foreseen>, LeftOpen)> {
     // Nothing of it stays: the viewer of the request will do.
     let (mut tx, mut actor) = (app.db.write().await?, app.actor(viewer, "import"));
     actor.import = Some(Uuid::nil());
@@ -128,6 +171,7 @@ pub async fn preview(app: &App, viewer: &Viewer, plan: &Plan, columns: usize, ro
     names.look_ahead(&mut tx, &actor, plan.object, &inputs).await?;
     let standing = find_by_key(&mut tx, &actor, plan, &keys).await?;
     let mut fates = Vec::with_capacity(rows.len());
+    let mut left_open = LeftOpen::default();
     // Keys of rows that would be taken in, with the first of these rows.
     let mut taken_in: HashMap<&str, i64> = HashMap::new();
     for ((row, inputs), key) in rows.iter().zip(&inputs).zip(&keys) {
@@ -146,6 +190,13 @@ pub async fn preview(app: &App, viewer: &Viewer, plan: &Plan, columns: usize, ro
                 None
             }
         });
+        match &taken {
+            Ok(Taken::New(draft)) if same_as.is_none() => {
+                left_open.note(plan, &viewer.config, inputs, draft, None);
+            }
+            Ok(Taken::Changed(before, draft)) => left_open.note(plan, &viewer.config, inputs, draft, Some(before)),
+            _ => {}
+        }
         let amounts = match &taken {
             Ok(Taken::New(draft)) => amounts_in(plan, viewer, draft, None),
             Ok(Taken::Changed(before, draft)) => amounts_in(plan, viewer, draft, Some(before)),
@@ -168,7 +219,7 @@ pub async fn preview(app: &App, viewer: &Viewer, plan: &Plan, columns: usize, ro
         };
         fates.push(Foreseen { fate, same_as, amounts });
     }
-    Ok(fates)
+    Ok((fates, left_open))
 }
 
 fn amounts_in(plan: &Plan, viewer: &Viewer, draft: &Draft, before: Option<&Loaded>) -> BTreeMap<&'static str, String> {
@@ -252,7 +303,6 @@ pub async fn find_by_key(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shell::i18n::Locale;
 
     #[test]
     fn a_row_whose_record_is_gone_says_so_and_nothing_of_an_address() {
