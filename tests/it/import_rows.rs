@@ -158,8 +158,8 @@ fn an_undo_takes_back_what_says_again_what_the_import_gave() {
         run(app, &pat, &import).await;
         for (name, steps) in [
             ("Back", &[("city", "Suzhou"), ("employees", "7"), ("employees", ""), ("city", "Wuxi")][..]),
-            ("Else", &[("city", "Suzhou")]),
-            ("Half", &[("city", "Suzhou"), ("employees", "7"), ("city", "Wuxi")]),
+            ("Else", &[("city", "Suzhou")][..]),
+            ("Half", &[("city", "Suzhou"), ("employees", "7"), ("city", "Wuxi")][..]),
         ] {
             let id: Uuid = app.value(sql!("SELECT id FROM account WHERE name = $1", name)).await.unwrap();
             for step in steps {

@@ -59,7 +59,7 @@ pub async fn resolve(
     }
 }
 
-/// What one can choose from is told as a whole: who has to correct a file needs the one that is meant. Nobody reads more than that.
+/// What one can choose from is told as a whole, up to what somebody still reads: who corrects a file needs the one that is meant.
 pub const MOST_CHOICES: usize = 30;
 
 /// The first of some names, for a message; at most so many.

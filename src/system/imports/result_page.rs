@@ -108,7 +108,7 @@ struct Undone {
 }
 
 impl Undone {
-    /// With its tiles. Given is how many were left as they are of those that the import had made, and of those that it had changed.
+    /// With its tiles. Given is how many were left as they are of those that the import had made, and of those it had changed.
     fn of(
         locale: Locale,
         object: &Object,

@@ -153,7 +153,8 @@ pub enum Fate {
     Refused(Vec<FieldError>),
 }
 
-/// The first rows of a file as the import would take them, for the mapping page, and what they leave open. The transaction is dropped.
+/// The first rows of a file as the import would take them, for the mapping page, and what they leave open. The transaction is
+/// dropped.
 pub async fn preview(
     app: &App,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! Takes a whole import back: records that it made go to the trash, records that it changed get their old values, as
-//! far as nobody has touched them since. A record that it made and that says again what it said then is as good as untouched. What has been touched, or built on, stays as it is and is reported.
+//! far as nobody has touched them since. A record that it made and that says again what it said then is as good as untouched.
+//! What has been touched, or built on, stays as it is and is reported.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -266,8 +267,8 @@ async fn untouched(tx: &mut Tx, record: &Loaded, given: &[i64]) -> Result<bool> 
     Ok(versions.last() == Some(&record.version) && versions.windows(2).all(|pair| pair[1] == pair[0] + 1))
 }
 
-/// Whether a record says again what the import gave it: others have changed fields of it since, and put each of them back. What was
-/// done beyond fields, or too often to be looked through, counts as done.
+/// Whether a record says again what the import gave it: others have changed fields of it since, and put each of them back. What
+/// was done beyond fields, or too often to be looked through, counts as done.
 async fn says_the_same(tx: &mut Tx, object: &'static Object, record: &Loaded, given: &[i64]) -> Result<bool> {
     const LOOKED_THROUGH: i64 = 100;
     let first = given.first().copied().unwrap_or(0);
