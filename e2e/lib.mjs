@@ -100,7 +100,10 @@ export async function axe(page, within, rules) {
       for (const child of [...parent.children]) {
         const times = (seen.get(build(child)) ?? 0) + 1
         seen.set(build(child), times)
-        if (times > 2) child.remove()
+        if (times > 2) {
+          (window.takenOut ??= []).push([parent, child, child.nextSibling, child.selected])
+          child.remove()
+        }
       }
     }
   })
@@ -110,6 +113,14 @@ export async function axe(page, within, rules) {
     const { violations } = await window.axe.run(part ?? document, options)
     return violations.map(v => [v.id, v.nodes.length, v.nodes[0].target.join(' '), v.nodes[0].any[0]?.message ?? v.help])
   }, [within, rules])
+  // A form that is asked whether it was touched must say what it said before.
+  await page.evaluate(() => {
+    for (const [parent, child, next, selected] of (window.takenOut ?? []).reverse()) {
+      parent.insertBefore(child, next?.parentNode === parent ? next : null)
+      if (selected) child.selected = true
+    }
+    window.takenOut = []
+  })
   return violations.map(([id, times, where, what]) => `axe ${id} ×${times}: ${where} ${what}`)
 }
 

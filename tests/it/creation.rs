@@ -136,7 +136,7 @@ fn a_call_is_logged_by_opening_its_form_and_creating_it() {
         let token = app.api_token(&lin).await;
         let call = serde_json::json!({ "kind": "call", "opportunity": deal });
         let refused = app.api(&token, Method::POST, "/api/activities", &[], Some(&call)).await;
-        assert_eq!(refused.status, 422, "{}", refused.body);
+        assert_eq!(refused.status, 400, "{}", refused.body);
     });
 }
 
