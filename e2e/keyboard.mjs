@@ -538,6 +538,7 @@ const JOURNEYS = {
     await keys.to('[data-apply]')
     await keys.leave()
     must(await says() === 'false,false', 'what was applied is called not applied')
+    must(await page.inputValue('.analysis-bar select >> nth=0') === other, 'the choice was not applied')
   },
 
   async 'switch the language and the theme'({ page, keys }) {

@@ -8,7 +8,8 @@ use store::Uuid;
 use super::app::App;
 use super::error::{Error, FieldError, Result};
 use super::form::{Filled, Input};
-use super::record::{Field, Kind, Object, lookup};
+use super::record::lookup::{self, Letters};
+use super::record::{Field, Kind, Object};
 use super::viewer::Viewer;
 
 /// The name of the input beside the list of this name.
@@ -61,7 +62,7 @@ pub async fn find_one(app: &App, viewer: &Viewer, field: &Field, name: &str, acc
     let mut session = app.db.read().await?;
     // Settings, which a currency may tell apart, are chosen in forms and not typed.
     let currency = &viewer.config.base_currency;
-    lookup::resolve(&mut session, &app.actor(viewer, "page"), field, name, account, currency).await
+    lookup::resolve(&mut session, &app.actor(viewer, "page"), field, name, account, currency, Letters::Alike).await
 }
 
 /// Errors of a reference, at an input that is called otherwise.

@@ -238,7 +238,7 @@ pub async fn show(object: &'static Object, State(app): State<App>, viewer: Viewe
         None => question.count(&mut session, COUNT_CAP).await?,
     };
     let files = own_files(&mut session, &viewer, &query.filters).await?;
-    let uninvited = uninvited(&mut session, object, &query.fields, &found.rows).await?;
+    let uninvited = uninvited(&mut session, &viewer, object, &query.fields, &found.rows).await?;
     drop(session);
     let locale = viewer.locale;
     let title = locale.text(&format!("{}-plural", object.name));

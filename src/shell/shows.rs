@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use store::{Cell, Day, Session, Sql, Uuid};
 
-use super::access::Level;
+use super::access::{Level, Role};
 use super::config::StageKind;
 use super::error::Result;
 use super::format;
@@ -63,14 +63,16 @@ pub async fn own_files(session: &mut Session, viewer: &Viewer, filters: &[Filter
     Ok(names.into_iter().collect())
 }
 
-/// Of the people in a list, those who wait for a link that nobody has made yet.
+/// Of the people in a list, those who wait for a link that nobody has made yet, for who keeps the people.
 pub async fn uninvited(
     session: &mut Session,
+    viewer: &Viewer,
     object: &Object,
     fields: &[&'static Field],
     rows: &[Row],
 ) -> Result<HashSet<Uuid>> {
-    let is_asked = object.name == "person" && fields.iter().any(|field| field.key == "state");
+    let is_told = viewer.has(Role::Admin) || viewer.has(Role::Hr);
+    let is_asked = is_told && object.name == "person" && fields.iter().any(|field| field.key == "state");
     if !is_asked || rows.is_empty() {
         return Ok(HashSet::new());
     }
@@ -198,13 +200,13 @@ impl<'a> Shows<'a> {
             let state = self.state(fields, row);
             self.show(field, &row.cells[index], row.labels[index].as_deref(), &row.currency, state)
         };
-        // A text is cut to the width of its column, a very long name after two lines.
+        // A text is cut to the width of its column, a long name after two lines.
         let whole = match class {
             "text" => row.cells[index].text().map(|text| match field.several {
                 Some(several) => value::names_of(several, text, self.viewer.locale),
                 None => text.to_owned(),
             }),
-            _ => named.filter(|name| class == "long" && width_of(name) > IN_TWO_LINES).map(str::to_owned),
+            _ => named.filter(|_| class == "long").map(str::to_owned),
         };
         CellView {
             html,
@@ -362,9 +364,6 @@ pub fn width_of(name: &str) -> usize {
 
 /// A name wider than this may take two lines in a list where room is short.
 const IN_ONE_LINE: usize = 20;
-
-/// Of a name wider than this, two lines of a narrow column do not show all.
-const IN_TWO_LINES: usize = 40;
 
 /// Colour that a fixed choice carries; most carry none.
 fn tone(choice: &str) -> &'static str {

@@ -306,7 +306,7 @@ fn an_undo_restores_what_nobody_touched_since() {
         };
         tile(" Removed</dt>", "1");
         tile(" Old values again</dt>", "1");
-        tile(" Left as it is</dt>", "2");
+        tile(" Left as they are</dt>", "2");
         assert!(page.has(&format!("href=\"{list}&#38;trash=1\"")) && page.has(&format!("href=\"{list}\"")));
         assert!(page.has(&format!("href=\"/accounts/{touched}\"")), "what was left is a click away");
         assert!(page.statements <= 12, "{}", page.statements);

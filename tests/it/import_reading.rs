@@ -272,6 +272,18 @@ fn names_of_records_are_found_in_any_case_and_the_one_written_just_so_first() {
         assert_eq!(counts(app).await, ("checked".into(), 2, 0, 0, 0));
         run(app, &pat, &family).await;
         assert_eq!(counts(app).await, ("done".into(), 2, 0, 0, 0));
+
+        // One that is written otherwise stands already: the one that the file brings is meant, before it or after it.
+        app.clock.advance(60);
+        app.account(&pat, "OMEGA GROUP").await;
+        let file = "name,parent\nFirst,Omega Group\nOmega Group,\nSecond,Omega Group\nThird,zETA gROUP\n";
+        let family = uploaded(app, &pat, "account", file).await;
+        run(app, &pat, &family).await;
+        assert_eq!(counts(app).await, ("done".into(), 4, 0, 0, 0));
+        for (name, parent) in [("First", "Omega Group"), ("Second", "Omega Group"), ("Third", "Zeta Group")] {
+            let found = "SELECT p.name FROM account a JOIN account p ON p.id = a.parent_id WHERE a.name = $1";
+            assert_eq!(app.value::<String>(sql!(found, name)).await.as_deref(), Some(parent), "{name}");
+        }
     });
 }
 

@@ -89,11 +89,12 @@ export function startDialogs() {
       askToDiscard(dialog)
     }
   }, true)
-  on('keydown', '#dialog', (event, dialog) => {
-    if (event.key !== 'Escape' || event.isComposing || event.defaultPrevented || isUntouched(dialog)) return
-    if ((event.target as Element).closest('details.menu[open]') || dialog.querySelector('.ts-wrapper.dropdown-active')) return
+  document.addEventListener('keydown', event => {
+    const dialog = byId<HTMLDialogElement>('dialog')
+    if (event.key !== 'Escape' || event.isComposing || event.defaultPrevented || !dialog?.open || isUntouched(dialog)) return
+    if ((event.target as Element).closest('#confirm, details.menu[open]') || dialog.querySelector('.ts-wrapper.dropdown-active')) return
     event.preventDefault()
-    askToDiscard(dialog as HTMLDialogElement)
+    askToDiscard(dialog)
   })
   // Left to the browser, Esc at the question may close the dialog behind it as well.
   on('keydown', '#confirm', (event, dialog) => {
@@ -101,13 +102,17 @@ export function startDialogs() {
     event.preventDefault()
     ;(dialog as HTMLDialogElement).close()
   })
-  // What the server puts into it is untouched, but for a form that it refused.
+  // What the server puts into it is untouched, but for a form that it refused after something was typed.
   onAnswer(({ target, xhr }) => {
-    if (target.id === 'dialog' && xhr.status < 400) queueMicrotask(() => { asOpened = typedIn(target) })
+    const dialog = byId<HTMLDialogElement>('dialog')
+    if (!dialog || (target !== dialog && !dialog.contains(target))) return
+    const isNew = target === dialog && xhr.status < 400
+    if (isNew || isUntouched(dialog)) queueMicrotask(() => { asOpened = typedIn(dialog) })
   })
   document.addEventListener('close', event => {
     if ((event.target as Element).id !== 'dialog') return
-    (event.target as HTMLElement).replaceChildren()
+    byId<HTMLDialogElement>('confirm')?.close()              // what it asks about is gone, or saved
+    ;(event.target as HTMLElement).replaceChildren()
     giveFocusBack()
   }, true)
   onServer('close-dialog', () => byId<HTMLDialogElement>('dialog')?.close())

@@ -62,12 +62,14 @@ const cellBy = (url: string) => document.querySelector<HTMLElement>(`[data-edit=
 
 const isBusy = (cell: HTMLElement) => cell.querySelector('form') !== null || cell.getAttribute('aria-busy') === 'true'
 
-// There is one pencil for the whole page. It goes to the cell under the mouse, else to the one that has the focus.
+// There is one pencil for the whole page. It goes to the cell under the mouse, else to the one that was clicked or touched. Whoever
+// comes by the keyboard has Enter and F2, and reads the whole value, of which it covers a part.
 let pencil: HTMLElement | undefined
 let hovered: HTMLElement | undefined
 
 function showPencil() {
-  const cell = hovered?.isConnected ? hovered : document.activeElement?.closest<HTMLElement>('[data-edit]')
+  const focused = document.activeElement?.matches(':focus-visible') ? undefined : document.activeElement?.closest<HTMLElement>('[data-edit]')
+  const cell = hovered?.isConnected ? hovered : focused
   pencil ??= byId<HTMLTemplateElement>('pencil')?.content.firstElementChild?.cloneNode(true) as HTMLElement | undefined
   if (!pencil || pencil.parentElement === (cell ?? null)) return
   if (!cell || isBusy(cell)) { pencil.remove(); return }
@@ -100,7 +102,7 @@ async function edit(cell: HTMLElement) {
   before.set(url, nodes)
   await send('get', url, { source: cell, target: cell, swap: 'innerHTML' })
   const field = cell.querySelector<HTMLElement>('input:not([type=hidden]), select, textarea')
-  if (!field) return
+  if (!field) { before.delete(url); return }
   cell.classList.add('is-editing')
   field.focus()
   if (field instanceof HTMLInputElement && field.type === 'text') field.select()
@@ -131,7 +133,7 @@ function startEditing() {
   document.addEventListener('htmx:afterSettle', () => {
     for (const url of before.keys()) {
       const cell = cellBy(url)
-      if (cell?.querySelector('form')) continue
+      if (cell && isBusy(cell)) continue                     // the form is there, or on its way
       before.delete(url)
       cell?.classList.remove('is-editing')
       cell?.removeAttribute('title')                         // of the value that was

@@ -25,6 +25,14 @@ pub enum Behind {
     Several,
 }
 
+/// How a title has to be written to be the one that is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Letters {
+    JustSo,
+    /// Large and small letters make no difference.
+    Alike,
+}
+
 /// Finds the id behind the text of a reference.
 ///
 /// Errors: `invalid-reference` when nothing visible fits, for settings `invalid-not-among` with those there are;
@@ -36,6 +44,7 @@ pub async fn resolve(
     text: &str,
     within: Option<Uuid>,
     currency: &str,
+    letters: Letters,
 ) -> Result<Uuid> {
     let Kind::Ref(target) = field.kind else { return Err(Error::Internal(format!("{} is no reference", field.key))) };
     if let Ok(id) = text.parse() {
@@ -45,7 +54,7 @@ pub async fn resolve(
         Some(behind) => behind,
         None => {
             let name = (text.to_owned(), within);
-            behind_names(session, actor, target, &[&name]).await?.map_or(Behind::Nothing, |found| found[0])
+            behind_names(session, actor, target, &[&name], letters).await?.map_or(Behind::Nothing, |found| found[0])
         }
     };
     let refused = |key| FieldError::new(field.key, key).with("value", text);
@@ -145,13 +154,14 @@ pub async fn resolve_all(
     actor: &Actor,
     target: &str,
     names: &[&Name],
+    letters: Letters,
 ) -> Result<HashMap<Name, Uuid>> {
     let mut ids = HashMap::with_capacity(names.len());
     if is_setting(target) {
         return Ok(ids);
     }
     for batch in store::batches(names) {
-        let Some(found) = behind_names(session, actor, target, batch).await? else { continue };
+        let Some(found) = behind_names(session, actor, target, batch, letters).await? else { continue };
         for (name, behind) in batch.iter().zip(found) {
             if let Behind::One(id) = behind {
                 ids.insert(Name::clone(name), id);
@@ -169,27 +179,20 @@ struct Candidate {
     called: Vec<Cell>,
 }
 
-/// How a title has to be written to be the one that is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Letters {
-    JustSo,
-    /// Large and small letters make no difference.
-    Alike,
-}
-
 /// What stands behind each of the names; `None` when their records are too many to be read. A record that is written just so goes
-/// before one that differs in large and small letters; those are only looked for where there is none.
+/// before one that differs in large and small letters; those are only looked for where there is none, and where that is wanted.
 async fn behind_names(
     session: &mut Session,
     actor: &Actor,
     target: &str,
     names: &[&Name],
+    letters: Letters,
 ) -> Result<Option<Vec<Behind>>> {
     let Some(object) = actor.registry.get(target) else { return Ok(Some(vec![Behind::Nothing; names.len()])) };
     // People are few: one look finds them either way.
     let first = if object.name == "person" { Letters::Alike } else { Letters::JustSo };
     let Some(mut behind) = behind_written(session, actor, object, names, first).await? else { return Ok(None) };
-    if first == Letters::JustSo && has_name_key(object) {
+    if (first, letters) == (Letters::JustSo, Letters::Alike) && has_name_key(object) {
         let is_open = |at: &usize| behind[*at] == Behind::Nothing && has_two_cases(&names[*at].0);
         let open: Vec<usize> = (0..names.len()).filter(is_open).collect();
         for batch in store::batches(&open) {

@@ -147,7 +147,7 @@ pub(super) async fn begin(app: &App, viewer: &Viewer, object: &'static Object, f
     has_rows(&peek)?;
     let rows = peek.total.unwrap_or(0);
     let earlier = sql::mapped_by(&mut app.db.read().await?, viewer, object, REMEMBERED).await?;
-    let fitting = earlier.iter().find(|import| is_errors_file_of(import, file, &peek.headers));
+    let fitting = earlier.iter().find(|import| is_errors_file_of(import, file));
     let fitting = fitting.or_else(|| earlier.iter().find(|import| has_columns(import, &peek.headers)));
     if let Some(like) = fitting
         && let Ok(mut known) = like.mapping()
@@ -166,20 +166,27 @@ pub(super) async fn begin(app: &App, viewer: &Viewer, object: &'static Object, f
     Ok(Beginning { mapping, rows, like: None })
 }
 
-/// What the file of an import's refused rows is called: after the imported file, once however often rows are refused again.
-pub(super) fn errors_file_name(imported: &str) -> String {
+/// What the file of an import's refused rows is called: after the imported file, once however often rows are refused again, and
+/// with a sign of the import, because many are called alike.
+pub(super) fn errors_file_name(imported: &str, import: Uuid) -> String {
     let stem = imported.rsplit_once('.').map_or(imported, |(stem, _)| stem);
-    format!("{}-errors.csv", stem.strip_suffix("-errors").unwrap_or(stem))
+    let stem = stem.split(ERRORS).next().unwrap_or(stem);
+    format!("{stem}{}.csv", errors_sign(import))
 }
 
-/// Whether these are the refused rows of an import. Browsers add a number to the name of a file that they have already. A file of
-/// somebody's own may be called alike, but has no column with our reasons.
-fn is_errors_file_of(import: &Import, file: &Stored, headers: &[String]) -> bool {
-    let is_called = |name: &str| file.name.starts_with(name.trim_end_matches(".csv"));
+const ERRORS: &str = "-errors-";
+
+/// The end of an id is by chance; its beginning is the time.
+fn errors_sign(import: Uuid) -> String {
+    let id = import.simple().to_string();
+    format!("{ERRORS}{}", &id[id.len() - 8..])
+}
+
+/// Whether these are the refused rows of an import. Browsers add a number to the name of a file that they have already.
+fn is_errors_file_of(import: &Import, file: &Stored) -> bool {
     // So they were called before; such a file may lie around still.
-    let formerly = format!("import-errors-{}.csv", import.id);
-    is_called(&formerly)
-        || (is_called(&errors_file_name(&import.name)) && headers.iter().any(|header| tells_errors(header)))
+    let formerly = format!("import-errors-{}", import.id);
+    file.name.starts_with(&formerly) || file.name.contains(&errors_sign(import.id))
 }
 
 fn has_columns(import: &Import, headers: &[String]) -> bool {
@@ -208,17 +215,20 @@ pub(super) fn fit(object: &'static Object, headers: &[String], mapping: &mut Map
 
 #[cfg(test)]
 mod tests {
+    use store::Uuid;
+
     use super::errors_file_name;
 
     #[test]
     fn the_file_of_refused_rows_is_called_after_the_imported_one() {
+        let import = Uuid::from_u128(0x1a2b_3c4d);
         for (imported, errors) in [
-            ("deals.csv", "deals-errors.csv"),
-            ("2026.Q1 商机.xlsx", "2026.Q1 商机-errors.csv"),
-            ("deals-errors.csv", "deals-errors.csv"),
-            ("deals", "deals-errors.csv"),
+            ("deals.csv", "deals-errors-1a2b3c4d.csv"),
+            ("2026.Q1 商机.xlsx", "2026.Q1 商机-errors-1a2b3c4d.csv"),
+            ("deals-errors-00000000 (1).csv", "deals-errors-1a2b3c4d.csv"),
+            ("deals", "deals-errors-1a2b3c4d.csv"),
         ] {
-            assert_eq!(errors_file_name(imported), errors);
+            assert_eq!(errors_file_name(imported, import), errors);
         }
     }
 }

@@ -466,6 +466,8 @@ impl Run {
         let inputs: Vec<Inputs> = rows.iter().map(|row| self.plan.inputs(&row.cells)).collect();
         let keys: Vec<Option<String>> = inputs.iter().map(|inputs| key_of(&self.plan, actor, inputs)).collect();
         let object = self.plan.object;
+        // What is written otherwise in a record that stands already counts when the file has brought nothing that is written so.
+        self.names.own_just_so = !self.dry && self.place.pass == 0;
         self.names.look_ahead(tx, actor, object, &inputs).await.map_err(Halt::Failed)?;
         actor.accounts = self.names.accounts(tx, object, &inputs).await.map_err(Halt::Failed)?;
         let actor = &*actor;

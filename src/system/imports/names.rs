@@ -8,7 +8,7 @@ use store::{Session, Sql, Uuid};
 use super::model::Inputs;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::record::command::Known;
-use crate::shell::record::lookup::{self, Name};
+use crate::shell::record::lookup::{self, Letters, Name};
 use crate::shell::record::{Actor, Field, Kind, Loaded, Object};
 
 /// Names are looked up again after this, so that a right that was taken away counts at once.
@@ -20,11 +20,13 @@ pub struct Names {
     ids: HashMap<&'static str, HashMap<Name, Uuid>>,
     pub known: Known,
     since: std::time::Instant,
+    /// Records of the imported kind are found only as they are written: the file may yet bring the one that is written so.
+    pub own_just_so: bool,
 }
 
 impl Default for Names {
     fn default() -> Names {
-        Names { ids: HashMap::new(), known: Known::new(), since: std::time::Instant::now() }
+        Names { ids: HashMap::new(), known: Known::new(), since: std::time::Instant::now(), own_just_so: false }
     }
 }
 
@@ -47,12 +49,17 @@ impl Names {
         for (field, target) in references(object) {
             let wanted: BTreeSet<Name> = rows.iter().filter_map(|row| self.name_in(row, field, target)).collect();
             let wanted: Vec<&Name> = wanted.iter().filter(|name| self.find(target, name).is_none()).collect();
-            let found = lookup::resolve_all(session, actor, target, &wanted).await?;
+            let letters = self.letters(object, target);
+            let found = lookup::resolve_all(session, actor, target, &wanted, letters).await?;
             for (name, id) in found {
                 self.keep(target, name, id);
             }
         }
         Ok(())
+    }
+
+    fn letters(&self, object: &'static Object, target: &str) -> Letters {
+        if self.own_just_so && object.name == target { Letters::JustSo } else { Letters::Alike }
     }
 
     /// What a row names in a field, as [`Names::resolve`] will look for it. `None`: nothing, or an id.
@@ -105,7 +112,17 @@ impl Names {
             let name = (text, within);
             let id = match self.find(target, &name) {
                 Some(id) => id,
-                None => match lookup::resolve(session, actor, field, &name.0, within, &currency).await {
+                None => match lookup::resolve(
+                    session,
+                    actor,
+                    field,
+                    &name.0,
+                    within,
+                    &currency,
+                    self.letters(object, target),
+                )
+                .await
+                {
                     Ok(id) => {
                         // What a price list is called depends on the currency of the row.
                         if target != "price_list" {

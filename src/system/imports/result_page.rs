@@ -6,7 +6,7 @@ use super::mapping_page::{labelled, shortened};
 use super::pages::{attachment, find, object_name, pill};
 use super::rows_page::{Repeated, address, figures, repeats_of};
 use super::sql::{self, Import, Outcome};
-use super::undo::restored;
+use super::undo::taken_back;
 use crate::shell::app::App;
 use crate::shell::error::{Error, FieldError, Result};
 use crate::shell::format;
@@ -117,21 +117,28 @@ impl Undone {
         (made_left, changed_left): (i64, i64),
     ) -> (Undone, Vec<TileView>) {
         let left = made_left + changed_left;
-        let removed = (import.created - made_left).max(0);
-        let restored = job.and_then(restored).unwrap_or((import.updated - changed_left).max(0));
+        // Undos of long ago were not counted.
+        let counted = job.and_then(taken_back);
+        let removed = counted.map(|counted| counted.removed).filter(|_| import.created > 0);
+        let restored = counted.map(|counted| counted.restored).filter(|restored| restored + changed_left > 0);
         let list = format!("/{}?f=import:is:{}", object.plural, import.id);
-        let trash = (removed > 0).then(|| format!("{list}&trash=1"));
-        let changed = (restored > 0).then(|| address(import, Outcome::Updated));
+        let trash = (import.created > 0 && removed != Some(0)).then(|| format!("{list}&trash=1"));
+        let changed = (restored > Some(0)).then(|| address(import, Outcome::Updated));
         let told = [
-            ("removed", "trash", (import.created > 0).then_some(removed), trash.clone()),
-            ("restored", "arrow-back-up", (restored + changed_left > 0).then_some(restored), changed),
+            ("removed", "trash", removed, trash.clone()),
+            ("restored", "arrow-back-up", restored, changed),
             ("left", "lock", (left > 0).then_some(left), Some("#kept".to_owned())),
         ];
         let (mut texts, mut tiles) = (vec![locale.text("import-undone")], Vec::new());
         for (what, icon, count, href) in told {
             let Some(number) = count else { continue };
             let count = format::grouped(number);
-            texts.push(locale.counted(&format!("import-undone-{what}"), number, &[("count", &count)]));
+            if number > 0 {
+                let few = if what == "left" && number > SHOWN_FAILURES { "left-many" } else { what };
+                let shown = SHOWN_FAILURES.to_string();
+                let args = [("count", count.as_str()), ("shown", shown.as_str())];
+                texts.push(locale.counted(&format!("import-undone-{few}"), number, &args));
+            }
             tiles.push(TileView { label: locale.text(&format!("import-undone-tile-{what}")), icon, count, href });
         }
         (Undone { text: texts.join(" "), trash, left: (made_left > 0).then_some(list) }, tiles)
@@ -245,7 +252,7 @@ pub(super) async fn errors_of(app: &App, viewer: &Viewer, import: &Import) -> Re
     });
     // Fused: compression asks once more after the end, and `unfold` would panic.
     let body = Body::from_stream(portions.fuse());
-    Ok(attachment("text/csv; charset=utf-8", &errors_file_name(&import.name), body))
+    Ok(attachment("text/csv; charset=utf-8", &errors_file_name(&import.name, import.id), body))
 }
 
 /// The refused rows as CSV, a portion at a time.

@@ -29,15 +29,24 @@ struct Place {
     after: Uuid,
     done: i64,
     kept: i64,
-    /// How many of the changed records have their old values again. `None`: nobody counted when this undo began.
+    /// `None`: nobody counted when this undo began.
     #[serde(default)]
-    restored: Option<i64>,
+    taken_back: Option<TakenBack>,
 }
 
-/// How many of the records that an import had changed an undo gave their old values.
-pub(super) fn restored(job: &Job) -> Option<i64> {
+/// What an undo did.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct TakenBack {
+    /// Records that the import had made, and that went to the trash.
+    pub removed: i64,
+    /// Records that it had changed, and that have their old values again.
+    pub restored: i64,
+}
+
+/// What an undo did so far, if it was counted.
+pub(super) fn taken_back(job: &Job) -> Option<TakenBack> {
     let place: Place = serde_json::from_str(job.cursor.as_deref()?).ok()?;
-    place.restored
+    place.taken_back
 }
 
 /// Runs an undo job to its end. One that was ordered after another had been stopped begins where that one stood.
@@ -46,7 +55,7 @@ pub async fn run(app: &App, job: &Job) -> Result<Ended> {
     let object = app.registry.get(&import.object).ok_or(Error::NotFound)?;
     let mut portions = Portions::of(app, job);
     let standing = job.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
-    let mut place: Place = standing.unwrap_or(Place { restored: Some(0), ..Place::default() });
+    let mut place: Place = standing.unwrap_or(Place { taken_back: Some(TakenBack::default()), ..Place::default() });
     if job.is_given_up() {
         return stop(app, &mut portions, import.id).await;
     }
@@ -140,7 +149,9 @@ async fn chunk(
         match outcome {
             Outcome::Undone => {
                 place.done += 1;
-                place.restored = place.restored.map(|restored| restored + i64::from(!place.made));
+                if let Some(taken_back) = &mut place.taken_back {
+                    *(if place.made { &mut taken_back.removed } else { &mut taken_back.restored }) += 1;
+                }
             }
             Outcome::NotOurs => {}
             Outcome::Refused => return Ok(Chunk::Refused(record)),
@@ -272,14 +283,16 @@ async fn untouched(tx: &mut Tx, record: &Loaded, given: &[i64]) -> Result<bool> 
 async fn says_the_same(tx: &mut Tx, object: &'static Object, record: &Loaded, given: &[i64]) -> Result<bool> {
     const LOOKED_THROUGH: i64 = 100;
     let first = given.first().copied().unwrap_or(0);
-    let events = event::of_subject(tx, object.name, record.id, first, LOOKED_THROUGH).await?;
+    let mut events = event::of_subject(tx, object.name, record.id, first, LOOKED_THROUGH).await?;
+    // Not by their ids: the clocks of two servers differ.
+    events.sort_by_key(|event| event.version);
     if events.len() as i64 == LOOKED_THROUGH {
         return Ok(false);
     }
     let mut versions = given.to_vec();
     // What a field said before the first of these changes, and says after the last.
     let mut changed: BTreeMap<String, (serde_json::Value, serde_json::Value)> = BTreeMap::new();
-    for event in events.iter().rev().filter(|event| !given.contains(&event.version)) {
+    for event in events.iter().filter(|event| !given.contains(&event.version)) {
         versions.push(event.version);
         if event.kind == FOLLOWED {
             continue;

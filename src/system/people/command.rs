@@ -139,8 +139,9 @@ pub async fn set_manager(
     note(tx, clock, by, "manager", ("person", person), version, &changes.0).await
 }
 
-/// How many links for setting a password were made for a person so far.
+/// How many links for setting a password were made for a person so far. None is made beside it until the transaction ends.
 pub async fn links_made(tx: &mut Tx, person: Uuid) -> Result<i64> {
+    standing(tx, person).await?;
     const MADE: &str = "SELECT COUNT(*) FROM event WHERE subject_id = $1 AND kind = 'invited'";
     let made: Option<i64> = tx.value(sql!(MADE, person)).await?;
     Ok(made.unwrap_or(0))

@@ -54,8 +54,11 @@ struct PersonRow {
 }
 
 impl PersonRow {
-    fn state_key(&self) -> String {
-        let state = if self.state == "invited" && self.links == 0 { "uninvited" } else { self.state.as_str() };
+    /// Who keeps the people is told whether a link was made.
+    fn state_key(&self, viewer: &Viewer) -> String {
+        let is_told = super::TOLD_TO.iter().any(|role| viewer.has(*role));
+        let state =
+            if is_told && self.state == "invited" && self.links == 0 { "uninvited" } else { self.state.as_str() };
         format!("person-state-{state}")
     }
 }
@@ -179,7 +182,7 @@ async fn record_page(
             .as_deref()
             .map(|tag| locale.text(&format!("person-locale-{tag}")))
             .unwrap_or_default(),
-        state_name: locale.text(&person.state_key()),
+        state_name: locale.text(&person.state_key(viewer)),
         role_names: role_names(locale, &held),
         roles: roles.collect(),
         created: format::instant(locale, person.created_at, zone),
