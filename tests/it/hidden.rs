@@ -2,8 +2,8 @@
 
 use axum::http::Method;
 use serde_json::json;
-use store::sql;
-use testkit::{Role, TestApp, on_both};
+use store::{Uuid, sql};
+use testkit::{Person, Role, TestApp, on_both};
 
 pub async fn hide(app: &TestApp, object: &str, fields: &[&str], role: &str) {
     for field in fields {
@@ -223,24 +223,29 @@ fn the_board_says_nothing_of_tasks_that_are_not_ones_own() {
     });
 }
 
+/// A deal of 10,000 that was won in the clock's quarter.
+pub async fn won_deal(app: &TestApp, owner: &Person, name: &str, account: Uuid) -> Uuid {
+    let (account, won) = (account.to_string(), app.stage("Won").await.to_string());
+    let fields = [
+        ("name", name),
+        ("account", account.as_str()),
+        ("amount", "10000"),
+        ("close_date", "2026-11-20"),
+        ("stage", won.as_str()),
+        ("reason", "Signed."),
+        ("created_on", "2026-11-01"),
+        ("closed_on", "2026-11-20"),
+    ];
+    app.create("opportunity", owner, &fields).await
+}
+
 #[test]
 fn without_amounts_a_number_of_deals_is_not_said_twice() {
     on_both(async |app| {
         let lin = app.person("Lin Yan").role(Role::Seller).create().await;
-        let account = app.account(&lin, "Acme").await.to_string();
-        let won = app.stage("Won").await.to_string();
+        let account = app.account(&lin, "Acme").await;
         for name in ["First", "Second"] {
-            let fields = [
-                ("name", name),
-                ("account", account.as_str()),
-                ("amount", "10000"),
-                ("close_date", "2026-11-20"),
-                ("stage", won.as_str()),
-                ("reason", "Signed."),
-                ("created_on", "2026-11-01"),
-                ("closed_on", "2026-11-20"),
-            ];
-            app.create("opportunity", &lin, &fields).await;
+            won_deal(app, &lin, name, account).await;
         }
         let note = "<dd class=\"tile-note\">2 deals</dd>";
         let home = app.get(&lin, "/").await;

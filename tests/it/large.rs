@@ -8,6 +8,8 @@ use testkit::{Role, TestApp, on_both};
 use trivet::shell::error::Error;
 use trivet::system::jobs;
 
+use crate::hidden::won_deal;
+
 #[test]
 fn a_sum_is_exact_as_long_as_it_fits_and_the_largest_number_beyond() {
     on_both(async |app| {
@@ -44,20 +46,9 @@ fn deals_that_are_too_large_to_add_up_take_no_page_away() {
         let lin = app.person("Lin Yan").role(Role::Seller).create().await;
         let token = app.api_token(&lin).await;
         let account = app.account(&lin, "Harbour Optics").await;
-        let (won, of) = (app.stage("Won").await.to_string(), account.to_string());
         for number in 0..2 {
             app.opportunity(&lin, &format!("Open {number}"), account).await;
-            let fields = [
-                ("name", "Won"),
-                ("account", of.as_str()),
-                ("amount", "10000"),
-                ("close_date", "2026-11-20"),
-                ("stage", won.as_str()),
-                ("reason", "Signed."),
-                ("created_on", "2026-11-01"),
-                ("closed_on", "2026-11-20"),
-            ];
-            app.create("opportunity", &lin, &fields).await;
+            won_deal(app, &lin, "Won", account).await;
         }
         // As an earlier program took them in: an amount was bounded more widely, its worth by what fits into 64 bits.
         let (amount, worth) = (100_000_000_000_000_000i64, 9_000_000_000_000_000_000i64);

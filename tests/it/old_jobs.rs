@@ -140,14 +140,19 @@ fn a_job_that_finds_no_room_waits_longer_each_time() {
     });
 }
 
+/// Somebody's job that a worker has taken up: who ordered it, and its page.
+async fn begun(app: &TestApp) -> (Person, String, job::Job) {
+    let lin = app.person("Lin Yan").role(Role::Seller).create().await;
+    many_accounts(app, &lin, "Wuxi").await;
+    app.clock.advance(60);
+    let page = ordered(app, &lin, "view=all", &[("action", "trash")]).await;
+    (lin, page, taken(app).await.expect("the job waits"))
+}
+
 #[test]
 fn a_job_that_waits_for_room_ends_without_another_portion_when_it_is_asked_to_stop() {
     on_both(async |app| {
-        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
-        many_accounts(app, &lin, "Wuxi").await;
-        app.clock.advance(60);
-        let page = ordered(app, &lin, "view=all", &[("action", "trash")]).await;
-        let job = taken(app).await.expect("the job waits");
+        let (lin, page, job) = begun(app).await;
         finds_no_room(app, &job).await;
         let asked = app.post_form(&lin, &format!("{page}/cancellation"), &[]).await;
         assert_eq!(asked.status, 303, "{}", asked.body);
@@ -163,11 +168,7 @@ fn a_job_that_waits_for_room_ends_without_another_portion_when_it_is_asked_to_st
 #[test]
 fn the_page_of_a_job_that_waits_for_room_says_so_until_it_goes_on() {
     on_both(async |app| {
-        let lin = app.person("Lin Yan").role(Role::Seller).create().await;
-        many_accounts(app, &lin, "Wuxi").await;
-        app.clock.advance(60);
-        let page = ordered(app, &lin, "view=all", &[("action", "trash")]).await;
-        let job = taken(app).await.expect("the job waits");
+        let (lin, page, job) = begun(app).await;
         let cursor = job.cursor.clone().unwrap_or_default();
         let portion = async |done: i64| {
             let mut tx = app.db.write().await.expect("the database can be written");
