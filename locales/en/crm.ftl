@@ -391,6 +391,7 @@ record-fields = Fields
 breadcrumb = Breadcrumb
 edit = Edit
 edit-title = Edit: { $name }
+edit-possible = Can be edited
 create = Create
 create-all-the-same = Create all the same
 create-alike = There is already something like it

@@ -391,6 +391,7 @@ record-fields = 字段
 breadcrumb = 位置
 edit = 编辑
 edit-title = 编辑：{ $name }
+edit-possible = 可编辑
 create = 创建
 create-all-the-same = 仍然创建
 create-alike = 已有相似的记录

@@ -172,13 +172,16 @@ impl<'a> Shows<'a> {
         // The row may not say whether the field has a sense for its record; if it holds something, it has.
         let has_sense = field.only_while.is_none() || !matches!(row.cells[index], Cell::Null);
         let editable = may_change && index > 0 && has_sense && can_edit_in_place(field);
-        let named = if index == 0 { row.cells[0].text() } else { row.labels[index].as_deref() };
+        let is_own = index == 0 || field.kind == Kind::Url;
+        let named = if is_own { row.cells[index].text() } else { row.labels[index].as_deref() };
         let class = match field.kind {
             Kind::Money | Kind::BaseMoney | Kind::Integer { .. } | Kind::Percent => "num",
             Kind::Text { .. } if index > 0 => "text",
             Kind::LongText => "wrap",
             Kind::Ref("person" | "stage") => "",
-            Kind::Text { .. } | Kind::Ref(_) if named.is_some_and(|name| width_of(name) > IN_ONE_LINE) => "long",
+            Kind::Text { .. } | Kind::Ref(_) | Kind::Url if named.is_some_and(|name| width_of(name) > IN_ONE_LINE) => {
+                "long"
+            }
             _ => "",
         };
         // Short forms of different sizes would not compare down a column.
@@ -200,7 +203,7 @@ impl<'a> Shows<'a> {
             let state = self.state(fields, row);
             self.show(field, &row.cells[index], row.labels[index].as_deref(), &row.currency, state)
         };
-        // A text is cut to the width of its column, a long name after two lines.
+        // A text is cut to the width of its column, a long name or address after two lines.
         let whole = match class {
             "text" => row.cells[index].text().map(|text| match field.several {
                 Some(several) => value::names_of(several, text, self.viewer.locale),

@@ -386,13 +386,18 @@ fn the_form_of_a_task_says_how_urgent_it_becomes() {
 }
 
 #[test]
-fn a_name_too_long_for_its_column_is_whole_in_its_title() {
+fn a_name_or_address_too_long_for_its_column_is_whole_in_its_title() {
     on_both(async |app| {
         let lin = app.person("Lin Yan").create().await;
         let (long, short) = ("Harbour".repeat(20), "Harbour");
         let account = app.create("account", &lin, &[("name", long.as_str())]).await.to_string();
         app.create("contact", &lin, &[("name", "Wang Fang"), ("account", account.as_str())]).await;
-        app.create("account", &lin, &[("name", short)]).await;
+        let (far, near) = (format!("https://{long}.example"), "https://hb.example");
+        for (name, website) in [(short, near), ("Quay", far.as_str())] {
+            app.create("account", &lin, &[("name", name), ("website", website)]).await;
+        }
+        let page = app.get(&lin, "/accounts?view=none&cols=name,website").await;
+        assert!(page.has(&format!("title=\"{far}\"")) && !page.has(&format!("title=\"{near}\"")), "{}", page.body);
         for path in ["/accounts?view=none&cols=name", "/contacts?view=none&cols=name,account"] {
             let page = app.get(&lin, path).await;
             assert!(page.has(&format!("title=\"{long}\"")), "{path}: {}", page.body);

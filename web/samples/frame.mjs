@@ -27,6 +27,7 @@ ${body}
 <div id="live" class="visually-hidden" aria-live="polite"></div>
 
 <!-- goes to the cell that can be edited -->
+<p id="can-edit" hidden>${t('Can be edited', '可编辑')}</p>
 <template id="pencil"><button type="button" class="icon-btn icon-btn-s edit-pencil" tabindex="-1" data-edit-open data-label="${t('Edit: %s', '编辑：%s')}">${icon('pencil', 'icon-s')}</button></template>
 
 <!-- the one dialog: fragments are loaded into it -->

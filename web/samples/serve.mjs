@@ -23,6 +23,8 @@ const pages = { '/': home, '/accounts': list, '/board': board, '/opportunities/1
 // Header values are ASCII: JSON with \u escapes.
 const trigger = events => ({ 'HX-Trigger': JSON.stringify(events).replace(/[\u007f-\uffff]/g, c => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0')) })
 
+const filterInput = (t, field) => `<div class="field" data-of="${field}"><label for="filter-value">${t('Value', '值')}</label><input class="form-control" id="filter-value" name="value"></div>`
+
 function answer(request, body, reply) {
   const url = new URL(request.url, 'http://x')
   const cookie = name => request.headers.cookie?.match(new RegExp(`(?:^|; )${name}=([^;]*)`))?.[1]
@@ -47,6 +49,8 @@ function answer(request, body, reply) {
   }
   if (path === '/pick/account') return reply(200, JSON.stringify(accounts.map((a, i) => ({ value: String(i), text: t(a[0], a[1]), hint: t(a[4], a[5]) })).filter(r => r.text.toLowerCase().includes(url.searchParams.get('q').toLowerCase()))), { 'content-type': 'application/json' })
   if (path === '/dialog/new') return reply(200, dialog(ctx))
+  if (path === '/dialog/filter') return reply(200, `<form method="post" action="/filters" hx-post="/filters" hx-target="#dialog"><div class="dialog-head"><h2 id="dialog-title">${t('Filter', '筛选')}</h2><button type="button" class="icon-btn" data-close aria-label="${t('Close', '关闭')}">${icon('x')}</button></div><div class="dialog-body"><div class="field"><label for="filter-field">${t('Field', '字段')}</label><select class="form-select" id="filter-field" name="field" hx-get="/filters/input" hx-target="#filter-inner" hx-trigger="change" hx-swap="innerHTML"><option value="city">${t('City', '城市')}</option><option value="industry">${t('Industry', '行业')}</option></select></div><div id="filter-inner">${filterInput(t, 'city')}</div></div><div class="dialog-foot"><button class="btn btn-primary">${t('Apply', '应用')}</button></div></form>`)
+  if (path === '/filters/input') return reply(200, filterInput(t, url.searchParams.get('field')))
   if (path === '/dialog/columns') return reply(200, `<form method="post" action="/views/1/columns" hx-post="/views/1/columns" hx-target="#dialog"><div class="dialog-head"><h2 id="dialog-title">${t('Columns', '列')}</h2><button type="button" class="icon-btn" data-close aria-label="${t('Close', '关闭')}">${icon('x')}</button></div><ul class="rows">${[t('Tier', '等级'), t('Owner', '负责人'), t('City', '城市')].map((c, i) => `<li><label class="check grow"><input class="form-check-input" type="checkbox" name="column" value="${i}" checked> ${c}</label><button class="icon-btn icon-btn-s" name="up" value="${i}" aria-label="${t('Up', '上移')}: ${c}">${icon('arrow-up')}</button><button class="icon-btn icon-btn-s" name="down" value="${i}" aria-label="${t('Down', '下移')}: ${c}">${icon('arrow-down')}</button></li>`).join('')}</ul><div class="dialog-foot"><button class="btn btn-primary">${t('Apply', '应用')}</button></div></form>`)
   if (post && path === '/opportunities') return values.get('name') ? reply(204, '', trigger({ 'close-dialog': true, toast: { text: t('Opportunity created', '商机已创建'), kind: 'success', undo: '/undo/1' } })) : reply(422, dialog(ctx))
   if (post && (m = path.match(/^\/opportunities\/(\w+)\/stage$/))) {
@@ -63,7 +67,7 @@ function answer(request, body, reply) {
   if ((m = path.match(/^\/(\w+)\/(\w+)\/field\/(\w+)$/))) {
     const tag = m[1] === 'accounts' ? 'td' : 'dd'
     if (!post) return reply(200, `<form method="post" action="${path}" hx-post="${path}" hx-target="closest [data-edit]" hx-swap="outerHTML"><input class="form-control form-control-sm" name="value" value="${t('Manufacturing', '智能制造')}" aria-label="${t('Industry', '行业')}"></form>`)
-    return reply(200, `<${tag} data-label="${t('Industry', '行业')}" data-edit="${path}" tabindex="0">${values.get('value').replace(/[<&]/g, '')}</${tag}>`)
+    return reply(200, `<${tag} data-label="${t('Industry', '行业')}" data-edit="${path}" tabindex="0" aria-describedby="can-edit">${values.get('value').replace(/[<&]/g, '')}</${tag}>`)
   }
   if (path === '/fail') return reply(500, 'no')
   if (path === '/gone') return reply(401, '')

@@ -1,24 +1,36 @@
 // The one dialog of the frame, and the question before what cannot be undone.
 // `data-dialog="/url"` fetches a fragment into <dialog id="dialog">; without script the same href opens a page.
 import { all, byId, isPlainClick, on, onServer } from './dom'
-import { onAnswer, send } from './requests'
+import { onAnswer, onFailure, send } from './requests'
 
 let opener: HTMLElement | undefined
-let asOpened = ''
+let asOpened: string[][] = []
+let isSent = false
 
-/** What stands in the fields of the dialog. */
-const typedIn = (dialog: HTMLElement) => JSON.stringify(all<HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement>('input[name]:not([type=hidden]), select[name], textarea[name]', dialog).map(field => {
+/** What stands in the fields of the dialog, each with its name first. */
+const typedIn = (dialog: HTMLElement) => all<HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement>('input[name]:not([type=hidden]), select[name], textarea[name]', dialog).map(field => {
   if (field instanceof HTMLSelectElement) return [field.name, ...[...field.selectedOptions].map(option => option.value)]
   const isTick = field instanceof HTMLInputElement && (field.type === 'checkbox' || field.type === 'radio')
   return [field.name, field.value, isTick ? String(field.checked) : '']
-}))
+})
 
 /** Closes the dialog; who has typed something into it is asked first. */
 function leave(dialog: HTMLDialogElement) {
   if (isUntouched(dialog)) dialog.close()
   else askToDiscard(dialog)
 }
-const isUntouched = (dialog: HTMLElement) => dialog.id !== 'dialog' || !dialog.dataset.discard || typedIn(dialog) === asOpened
+function isUntouched(dialog: HTMLElement, butFor?: string) {
+  if (dialog.id !== 'dialog' || !dialog.dataset.discard) return true
+  const [now, then] = [typedIn(dialog), asOpened].map(fields => JSON.stringify(fields.filter(([name]) => name !== butFor)))
+  return now === then
+}
+
+/** Whether leaving the page would lose what was typed into the dialog, and not sent. */
+export function isHalfFilled() {
+  const dialog = byId<HTMLDialogElement>('dialog')
+  return Boolean(dialog?.open) && !isSent && !isUntouched(dialog!)
+}
+
 const askToDiscard = (dialog: HTMLDialogElement) => {
   const { discard = '', discardKeep, discardOk } = dialog.dataset
   ask({ text: discard, cancel: discardKeep, ok: discardOk }, () => dialog.close())
@@ -102,12 +114,20 @@ export function startDialogs() {
     event.preventDefault()
     ;(dialog as HTMLDialogElement).close()
   })
-  // What the server puts into it is untouched, but for a form that it refused after something was typed.
-  onAnswer(({ target, xhr }) => {
+  // What was sent leads to another page, unless it is refused or goes astray.
+  on('submit', '#dialog form', () => { isSent = true })
+  const isBack = () => { isSent = false }
+  on('input', '#dialog form', isBack)
+  onFailure(isBack)
+  // What the server puts into it is untouched, but for a form that it refused after something was typed. A choice that only
+  // asks for other fields is nothing typed.
+  onAnswer(({ target, xhr, requestConfig }) => {
     const dialog = byId<HTMLDialogElement>('dialog')
     if (!dialog || (target !== dialog && !dialog.contains(target))) return
+    isBack()
     const isNew = target === dialog && xhr.status < 400
-    if (isNew || isUntouched(dialog)) queueMicrotask(() => { asOpened = typedIn(dialog) })
+    const asking = requestConfig.elt instanceof HTMLSelectElement ? requestConfig.elt.name : undefined
+    if (isNew || isUntouched(dialog, asking)) queueMicrotask(() => { asOpened = typedIn(dialog) })
   })
   document.addEventListener('close', event => {
     if ((event.target as Element).id !== 'dialog') return

@@ -1,4 +1,5 @@
 // Small things of the frame: menus, theme, side navigation, copy buttons.
+import { isHalfFilled } from './dialog'
 import { all, announce, byId, isPlainClick, on, onContent } from './dom'
 
 function startMenus() {
@@ -118,13 +119,15 @@ function startScrollers() {
   }))
 }
 
-/** Who leaves a form they typed into is asked first; cancelling and sending are no leaving. */
+/** Who leaves a form they typed into is asked first; cancelling and sending are no leaving. The dialog knows itself. */
 function startGuard() {
   let touched: HTMLElement | undefined
   on('input', 'main form.form[method=post]', (_, form) => { if (!form.closest('dialog')) touched = form })
+  // A note that was begun and taken back is nothing to lose.
+  on('input', 'form.compose', (event, form) => { touched = (event.target as HTMLInputElement).value ? form : undefined })
   on('submit', 'form', () => { touched = undefined }, true)
   on('click', 'a[data-discard]', () => { touched = undefined })
-  addEventListener('beforeunload', event => { if (touched?.isConnected) event.preventDefault() })
+  addEventListener('beforeunload', event => { if (touched?.isConnected || isHalfFilled()) event.preventDefault() })
 }
 
 /** Amounts stand in the currency that the form says, also after it was changed. */

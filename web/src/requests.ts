@@ -40,7 +40,7 @@ htmx.defineExtension('morph', {
 })
 document.body.setAttribute('hx-ext', 'morph')
 
-interface Detail { xhr: XMLHttpRequest, target: HTMLElement, elt: HTMLElement, shouldSwap: boolean, isError: boolean }
+interface Detail { xhr: XMLHttpRequest, target: HTMLElement, elt: HTMLElement, requestConfig: { elt: Element }, shouldSwap: boolean, isError: boolean }
 const listen = (name: string, handle: (detail: Detail) => void) =>
   document.addEventListener(name, event => handle((event as CustomEvent<Detail>).detail))
 
@@ -105,8 +105,13 @@ listen('htmx:responseError', ({ xhr }) => {
   if (xhr.status === 401) location.assign('/sign-in?next=' + encodeURIComponent(location.pathname + location.search))
   else if (!xhr.getResponseHeader('HX-Trigger')?.includes('"toast"')) failed()
 })
-listen('htmx:sendError', failed)
-listen('htmx:timeout', failed)
+
+/** Calls `handle` when no answer came. */
+export function onFailure(handle: () => void) {
+  listen('htmx:sendError', handle)
+  listen('htmx:timeout', handle)
+}
+onFailure(failed)
 
 // What a refusal says is a toast alone where its body is empty: put in place of the form, it would take away what was typed.
 listen('htmx:beforeSwap', detail => {

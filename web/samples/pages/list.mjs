@@ -14,7 +14,7 @@ const row = (ctx, account, n) => {
       <td class="stick" data-label="${t('Account', '客户')}"><span class="who"><span class="av av-square av-${colour}" aria-hidden="true">${name.slice(0, 1)}</span><a class="row-name" href="/accounts/1" data-open>${name}</a></span></td>
       <td data-label="${t('Tier', '等级')}"><span class="pill pill-dot pill-${tier}">${t(...tiers[tier])}</span></td>
       <td data-label="${t('Owner', '负责人')}">${who(ctx, owner)}</td>
-      <td class="wide-only" data-label="${t('Industry', '行业')}" data-edit="/accounts/${n}/field/industry" tabindex="0">${t(ind, indZh)}</td>
+      <td data-label="${t('Industry', '行业')}" data-edit="/accounts/${n}/field/industry" tabindex="0" aria-describedby="can-edit">${t(ind, indZh)}</td>
       <td class="wide-only" data-label="${t('City', '城市')}">${t(city, cityZh)}</td>
       <td class="num" data-label="${t('Open pipeline', '进行中金额')}" title="¥${open.toLocaleString('en')}">${open ? money(lang, open) : '<span class="dim">–</span>'}</td>
       <td class="num wide-only" data-label="${t('Deals', '商机数')}">${count || '<span class="dim">–</span>'}</td>
@@ -53,7 +53,7 @@ export const list = ctx => {
   <ul class="chips" aria-label="${t('Filters', '筛选')}">
     <li><span class="chip">${t('Tier', '等级')} <b>${t('Strategic, Growing', '战略、成长')}</b><a class="icon-btn" href="?" aria-label="${t('Remove filter: tier', '移除筛选：等级')}">${icon('x', 'icon-s')}</a></span></li>
     <li><span class="chip">${t('Open pipeline', '进行中金额')} <b>&gt; ¥0</b><a class="icon-btn" href="?" aria-label="${t('Remove filter: pipeline', '移除筛选：进行中金额')}">${icon('x', 'icon-s')}</a></span></li>
-    <li><a class="chip chip-add" href="/filters?object=account" data-dialog="/dialog/new">${icon('plus', 'icon-s')}${t('Filter', '筛选')}</a></li>
+    <li><a class="chip chip-add" href="/filters?object=account" data-dialog="/dialog/filter">${icon('plus', 'icon-s')}${t('Filter', '筛选')}</a></li>
   </ul>
   <a class="btn btn-sm btn-ghost wide-only" href="/views/1/columns" data-dialog="/dialog/columns">${icon('columns-3')}${t('Columns', '列')}</a>
   <details class="menu menu-end"><summary class="btn btn-sm btn-ghost">${icon('adjustments-horizontal')}${t('Display', '显示')}</summary><div class="menu-list"><p class="menu-head">${t('Density', '密度')}</p><a class="menu-item" href="?density=comfortable" aria-current="true">${t('Comfortable', '宽松')}</a><a class="menu-item" href="?density=compact">${t('Compact', '紧凑')}</a></div></details>

@@ -5,7 +5,7 @@ import { who } from './list.mjs'
 
 const event = (mark, name, line, time, body = '') => `
     <li class="event"><span class="event-mark ${mark}">${icon(name)}</span><div><div class="event-line">${line}<time datetime="2026-11-23T10:12">${time}</time></div>${body ? `<div class="event-body">${body}</div>` : ''}</div></li>`
-const prop = (label, value, url) => `<div><dt>${label}</dt><dd${url ? ` data-edit="${url}" tabindex="0"` : ''}>${value}</dd></div>`
+const prop = (label, value, url) => `<div><dt>${label}</dt><dd${url ? ` data-edit="${url}" tabindex="0" aria-describedby="can-edit"` : ''}>${value}</dd></div>`
 
 export const record = ctx => {
   const { t, lang } = ctx
