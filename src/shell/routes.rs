@@ -9,7 +9,7 @@ use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, on};
+use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::access::{Level, Role, Scope};
 use super::app::App;
@@ -104,14 +104,19 @@ impl Routes {
     }
 
     pub fn add<T: 'static>(
-        mut self,
+        self,
         method: Method,
         path: &str,
         policy: Policy,
         handler: impl Handler<T, App>,
     ) -> Routes {
         let filter = MethodFilter::try_from(method.clone()).expect("only ordinary methods are routed");
-        let guarded = on(filter, handler).route_layer(from_fn(move |request, next| guard(policy, request, next)));
+        self.guarded(method, path, policy, on(filter, handler))
+    }
+
+    /// Apart from [`Routes::add`], and so compiled once for all kinds of handlers.
+    fn guarded(mut self, method: Method, path: &str, policy: Policy, route: MethodRouter<App>) -> Routes {
+        let guarded = route.route_layer(from_fn(move |request, next| guard(policy, request, next)));
         self.router = self.router.route(path, guarded);
         self.infos.push(RouteInfo { method, path: path.to_owned(), policy });
         self
@@ -119,18 +124,14 @@ impl Routes {
 
     /// A POST that takes more than the house's usual size of a request.
     pub fn post_large<T: 'static>(
-        mut self,
+        self,
         path: &str,
         policy: Policy,
         most: usize,
         handler: impl Handler<T, App>,
     ) -> Routes {
-        let guarded = on(MethodFilter::POST, handler)
-            .layer(DefaultBodyLimit::max(most))
-            .route_layer(from_fn(move |request, next| guard(policy, request, next)));
-        self.router = self.router.route(path, guarded);
-        self.infos.push(RouteInfo { method: Method::POST, path: path.to_owned(), policy });
-        self
+        let route = on(MethodFilter::POST, handler).layer(DefaultBodyLimit::max(most));
+        self.guarded(Method::POST, path, policy, route)
     }
 
     pub fn merge(mut self, other: Routes) -> Routes {
