@@ -8,7 +8,7 @@ case "$locale" in
 esac
 [[ "$port" =~ ^[0-9]+$ ]] && [ "$port" -ge 1 ] && [ "$port" -le 65535 ] || fail "PORT is a number from 1 to 65535, not \"$port\""
 
-if [ -x "$binary" ]; then say "1/2  Building what has changed"; else say "1/2  Building Trivet: about 12 minutes the first time, on two cores"; fi
+if [ -x "$binary" ]; then say "1/2  Building what has changed"; else say "1/2  Building Trivet: about 10 minutes the first time, on two cores"; fi
 bash scripts/build.sh
 say "2/2  Starting the demo company (the first start imports its data)"
 exec "$binary" demo --locale "$locale" --listen "127.0.0.1:$port" ${data:+--data "$data"}

@@ -210,7 +210,8 @@ pub fn run() -> Result<(), String> {
     runtime.block_on(dispatch(cli))
 }
 
-async fn dispatch(cli: Cli) -> Result<(), String> {
+/// What the program does when it is called with these words. What it says goes to standard output.
+pub async fn dispatch(cli: Cli) -> Result<(), String> {
     match cli.command {
         Command::Openapi => print_all(&format!("{:#}\n", Description::of(&app::api()).document(Locale::En))),
         Command::Routes { table } => print_all(&if table { cli_routes::table() } else { cli_routes::lines() }),

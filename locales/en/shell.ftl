@@ -69,6 +69,7 @@ discard-question = Discard what you typed?
 discard-keep = Keep editing
 discard-ok = Discard
 error-network = That did not reach the server. Check the connection and try again.
+error-signed-out = You are signed out. Sign in again in another tab, then send this once more.
 error-code = Error code { $code }
 error-not-found = This could not be found
 error-not-found-hint = It may have been deleted, or you don’t have access to it. Check the address, or search for it by name.

@@ -69,6 +69,7 @@ discard-question = 放弃已填写的内容？
 discard-keep = 继续编辑
 discard-ok = 放弃
 error-network = 没有连上服务器，请检查网络后再试。
+error-signed-out = 您已退出登录。请在另一个标签页重新登录，再回到这里提交。
 error-code = 错误代码：{ $code }
 error-not-found = 这里没有您要的内容
 error-not-found-hint = 可能已被删除，或者您无权查看。请检查网址，或按名称搜索。

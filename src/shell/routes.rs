@@ -103,13 +103,7 @@ impl Routes {
         self.add(Method::POST, path, policy, handler)
     }
 
-    pub fn add<T: 'static>(
-        self,
-        method: Method,
-        path: &str,
-        policy: Policy,
-        handler: impl Handler<T, App>,
-    ) -> Routes {
+    pub fn add<T: 'static>(self, method: Method, path: &str, policy: Policy, handler: impl Handler<T, App>) -> Routes {
         let filter = MethodFilter::try_from(method.clone()).expect("only ordinary methods are routed");
         self.guarded(method, path, policy, on(filter, handler))
     }

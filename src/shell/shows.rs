@@ -172,8 +172,11 @@ impl<'a> Shows<'a> {
         // The row may not say whether the field has a sense for its record; if it holds something, it has.
         let has_sense = field.only_while.is_none() || !matches!(row.cells[index], Cell::Null);
         let editable = may_change && index > 0 && has_sense && can_edit_in_place(field);
-        let is_own = index == 0 || field.kind == Kind::Url;
-        let named = if is_own { row.cells[index].text() } else { row.labels[index].as_deref() };
+        let named = match field.kind {
+            _ if index == 0 => row.cells[0].text(),
+            Kind::Url => row.cells[index].text().map(without_scheme),
+            _ => row.labels[index].as_deref(),
+        };
         let class = match field.kind {
             Kind::Money | Kind::BaseMoney | Kind::Integer { .. } | Kind::Percent => "num",
             Kind::Text { .. } if index > 0 => "text",
@@ -330,7 +333,7 @@ impl<'a> Shows<'a> {
                 "<a href=\"{0}\" rel=\"noopener noreferrer\" target=\"_blank\">{1}</a>",
                 escape(url),
                 // Like an address of mail it breaks before its dots.
-                escape(url.trim_start_matches("https://").trim_start_matches("http://")).replace('.', "<wbr>.")
+                escape(without_scheme(url)).replace('.', "<wbr>.")
             )),
             (Kind::LongText, Cell::Text(text)) => Html(escape(text).replace('\n', "<br>")),
             _ => {
@@ -363,6 +366,11 @@ fn alternatives(locale: Locale, values: &[String]) -> String {
 /// How many letters wide a name is. A Chinese character is as wide as two letters.
 pub fn width_of(name: &str) -> usize {
     name.chars().map(|c| if c < '\u{2e80}' { 1 } else { 2 }).sum()
+}
+
+/// A web address as it is shown.
+fn without_scheme(url: &str) -> &str {
+    url.trim_start_matches("https://").trim_start_matches("http://")
 }
 
 /// A name wider than this may take two lines in a list where room is short.

@@ -17,6 +17,7 @@ mod board;
 mod bulk;
 mod bulk_jobs;
 mod by_name;
+mod command_line;
 mod committee;
 mod company;
 mod convert;

@@ -20,7 +20,7 @@ export const page = ({ t, lang, theme, mini, title, charts }, body) => `<!doctyp
 ${body}
 
 <!-- toasts: server-rendered ones go inside #toasts as .toast-item; scripts clone the template -->
-<div id="toasts" class="toasts" role="status" aria-live="polite" data-undo-label="${t('Undo', '撤销')}" data-network-error="${t('That did not reach the server. Check the connection and try again.', '没有连上服务器，请检查网络后再试。')}"></div>
+<div id="toasts" class="toasts" role="status" aria-live="polite" data-undo-label="${t('Undo', '撤销')}" data-signed-out="${t('You are signed out.', '您已退出登录。')}" data-network-error="${t('That did not reach the server. Check the connection and try again.', '没有连上服务器，请检查网络后再试。')}"></div>
 <template id="toast-template">
   <div class="toast-item"><span data-toast-text></span><button type="button" data-toast-undo hidden></button><button type="button" data-toast-close aria-label="${t('Dismiss', '关闭')}">${icon('x')}</button></div>
 </template>

@@ -19,9 +19,9 @@ function leave(dialog: HTMLDialogElement) {
   if (isUntouched(dialog)) dialog.close()
   else askToDiscard(dialog)
 }
-function isUntouched(dialog: HTMLElement, butFor?: string) {
+function isUntouched(dialog: HTMLElement, butFor: string[] = []) {
   if (dialog.id !== 'dialog' || !dialog.dataset.discard) return true
-  const [now, then] = [typedIn(dialog), asOpened].map(fields => JSON.stringify(fields.filter(([name]) => name !== butFor)))
+  const [now, then] = [typedIn(dialog), asOpened].map(fields => JSON.stringify(fields.filter(([name = '']) => !butFor.includes(name))))
   return now === then
 }
 
@@ -30,6 +30,9 @@ export function isHalfFilled() {
   const dialog = byId<HTMLDialogElement>('dialog')
   return Boolean(dialog?.open) && !isSent && !isUntouched(dialog!)
 }
+
+/** Whether what stands in a form was sent with the dialog that was opened from it. */
+export const isTakenAlong = (form: HTMLElement) => isSent && opener !== undefined && form.contains(opener)
 
 const askToDiscard = (dialog: HTMLDialogElement) => {
   const { discard = '', discardKeep, discardOk } = dialog.dataset
@@ -114,19 +117,20 @@ export function startDialogs() {
     event.preventDefault()
     ;(dialog as HTMLDialogElement).close()
   })
-  // What was sent leads to another page, unless it is refused or goes astray.
+  // What was sent is no longer half filled, unless it is refused or goes astray. Cancel that leads to a page is an answer too.
   on('submit', '#dialog form', () => { isSent = true })
+  on('click', '#dialog a[data-discard]', () => { isSent = true })
   const isBack = () => { isSent = false }
   on('input', '#dialog form', isBack)
   onFailure(isBack)
-  // What the server puts into it is untouched, but for a form that it refused after something was typed. A choice that only
-  // asks for other fields is nothing typed.
+  // What the server puts into it is untouched, but for a form that it refused after something was typed. A choice that asks for
+  // other fields is nothing typed, and what stood in those is gone.
   onAnswer(({ target, xhr, requestConfig }) => {
     const dialog = byId<HTMLDialogElement>('dialog')
     if (!dialog || (target !== dialog && !dialog.contains(target))) return
     isBack()
     const isNew = target === dialog && xhr.status < 400
-    const asking = requestConfig.elt instanceof HTMLSelectElement ? requestConfig.elt.name : undefined
+    const asking = requestConfig.elt instanceof HTMLSelectElement ? [requestConfig.elt, ...all<HTMLInputElement>('[name]', target)].map(field => field.name) : []
     if (isNew || isUntouched(dialog, asking)) queueMicrotask(() => { asOpened = typedIn(dialog) })
   })
   document.addEventListener('close', event => {

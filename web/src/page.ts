@@ -1,5 +1,5 @@
 // Small things of the frame: menus, theme, side navigation, copy buttons.
-import { isHalfFilled } from './dialog'
+import { isHalfFilled, isTakenAlong } from './dialog'
 import { all, announce, byId, isPlainClick, on, onContent } from './dom'
 
 function startMenus() {
@@ -119,15 +119,24 @@ function startScrollers() {
   }))
 }
 
-/** Who leaves a form they typed into is asked first; cancelling and sending are no leaving. The dialog knows itself. */
+/** Who leaves a form or a note they typed into is asked first; cancelling and sending it are no leaving. `dialog.ts` answers for the dialog. */
 function startGuard() {
   let touched: HTMLElement | undefined
   on('input', 'main form.form[method=post]', (_, form) => { if (!form.closest('dialog')) touched = form })
   // A note that was begun and taken back is nothing to lose.
   on('input', 'form.compose', (event, form) => { touched = (event.target as HTMLInputElement).value ? form : undefined })
-  on('submit', 'form', () => { touched = undefined }, true)
+  on('submit', 'form', (_, form) => { if (form === touched) touched = undefined }, true)
   on('click', 'a[data-discard]', () => { touched = undefined })
-  addEventListener('beforeunload', event => { if (touched?.isConnected || isHalfFilled()) event.preventDefault() })
+  // To a browser a call or a mail looks like leaving.
+  let isCalling = 0
+  on('click', 'a[href^="tel:"], a[href^="mailto:"]', () => {
+    clearTimeout(isCalling)
+    isCalling = window.setTimeout(() => { isCalling = 0 }, 1000)
+  })
+  addEventListener('beforeunload', event => {
+    const isHalfWritten = touched?.isConnected && !isTakenAlong(touched)
+    if (!isCalling && (isHalfWritten || isHalfFilled())) event.preventDefault()
+  })
 }
 
 /** Amounts stand in the currency that the form says, also after it was changed. */

@@ -101,12 +101,18 @@ const failed = () => {
   const words = byId('toasts')?.dataset.networkError
   if (words) showToast({ text: words, kind: 'danger' })
 }
+/** Leads to the sign-in and back, but not away from a dialog that somebody has filled in. */
+function signedOut() {
+  const words = byId('toasts')?.dataset.signedOut
+  if (words && document.querySelector('#dialog[open] form')) showToast({ text: words, kind: 'danger' })
+  else location.assign('/sign-in?next=' + encodeURIComponent(location.pathname + location.search))
+}
 listen('htmx:responseError', ({ xhr }) => {
-  if (xhr.status === 401) location.assign('/sign-in?next=' + encodeURIComponent(location.pathname + location.search))
+  if (xhr.status === 401) signedOut()
   else if (!xhr.getResponseHeader('HX-Trigger')?.includes('"toast"')) failed()
 })
 
-/** Calls `handle` when no answer came. */
+/** Calls `handle` when a request does not arrive, or its answer does not. */
 export function onFailure(handle: () => void) {
   listen('htmx:sendError', handle)
   listen('htmx:timeout', handle)
