@@ -134,9 +134,10 @@ export function startDialogs() {
     if (isNew || isUntouched(dialog, asking)) queueMicrotask(() => { asOpened = typedIn(dialog) })
   })
   document.addEventListener('close', event => {
-    if ((event.target as Element).id !== 'dialog') return
+    const dialog = event.target as HTMLDialogElement
+    if (dialog.id !== 'dialog' || dialog.open) return        // on a busy machine the next one may be there before this is told
     byId<HTMLDialogElement>('confirm')?.close()              // what it asks about is gone, or saved
-    ;(event.target as HTMLElement).replaceChildren()
+    dialog.replaceChildren()
     giveFocusBack()
   }, true)
   onServer('close-dialog', () => byId<HTMLDialogElement>('dialog')?.close())
