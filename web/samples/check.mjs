@@ -193,6 +193,13 @@ await test('leaving the page: what was typed and not sent is asked for', async g
   await page.waitForSelector('.toast-item[data-kind=danger]')
   equal(await leave(), 1, 'what was sent and did not arrive')
   await open()
+  await page.route('**/opportunities', route => route.fulfill({ status: 401, body: '' }), { times: 1 })
+  await page.fill('#d-name', 'Signed out meanwhile')
+  await page.click('#dialog .btn-primary')
+  await page.waitForSelector('.toast-item[data-kind=danger]')
+  equal([await page.innerText('.toast-item [data-toast-text]'), await page.inputValue('#d-name')], ['You are signed out.', 'Signed out meanwhile'])
+  equal(await leave(), 1, 'what was sent after the session had ended')
+  await open()
   await page.route('**/opportunities', route => route.fulfill({ status: 204, headers: { 'HX-Redirect': '/board' } }), { times: 1 })
   await page.fill('#d-name', 'Whole')
   asked = 0
